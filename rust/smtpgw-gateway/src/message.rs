@@ -1,0 +1,133 @@
+//! What inspectors are shown: the session, the envelope, the message as far as it has arrived, its parts.
+//!
+//! Everything here is shared by `Arc` and never copied for an inspector. A [`Message`] grows while content
+//! arrives (parts are appended, the raw content is set once at the end); what is there never changes.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use smtpgw_mime::{Defect, Header};
+
+/// One connection of one client.
+#[derive(Debug)]
+pub struct Session {
+    /// Unique within this process, in every record of the connection.
+    pub id: String,
+    /// The remote side.
+    pub client: SocketAddr,
+    /// Our own address that it connected to.
+    pub listener: SocketAddr,
+    /// What EHLO or HELO said; empty before.
+    pub helo: String,
+    /// The facts of TLS, once it stands.
+    pub tls: Option<TlsFacts>,
+}
+
+/// What is known of a finished TLS handshake.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct TlsFacts {
+    /// `TLSv1.3`.
+    pub version: String,
+    /// IANA name of the cipher suite.
+    pub cipher: String,
+    /// IANA name of the key exchange group.
+    pub group: String,
+    /// The name the client asked for.
+    pub sni: Option<String>,
+    /// The client's certificate, DER, leaf only.
+    pub client_certificate: Option<Bytes>,
+}
+
+/// Who sends and who receives.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// Sender without angle brackets; empty for the null reverse-path `<>`.
+    pub reverse_path: String,
+    /// Accepted recipients without angle brackets, in order.
+    pub forward_paths: Vec<String>,
+}
+
+/// One message, as far as it has arrived.
+#[derive(Debug)]
+pub struct Message {
+    /// The connection it came on, as it was at MAIL.
+    pub session: Arc<Session>,
+    /// Complete before the first octet of content.
+    pub envelope: Envelope,
+    /// What has been seen so far.
+    pub progress: RwLock<Progress>,
+}
+
+/// The growing side of a [`Message`].
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The message's own header; set before its first part ends.
+    pub header: Option<Arc<Header>>,
+    /// Leaf parts in the order in which they ended.
+    pub parts: Vec<Arc<Part>>,
+    /// What is odd about it.
+    pub defects: Vec<Defect>,
+    /// The whole content, unstuffed, byte for byte; set at the end of data.
+    pub raw: Option<Content>,
+}
+
+/// One decoded leaf: a MIME part or a member of a container.
+#[derive(Debug)]
+pub struct Part {
+    /// Where it stands: `1.2`; for a member of a container `1.2/dir/a.exe`.
+    pub path: String,
+    /// Declared type in lower case without parameters: `text/plain`.
+    pub media_type: String,
+    /// The name a recipient's program would show.
+    pub filename: Option<String>,
+    /// Every name the message gave it, the shown one included; decoded, in order, without repetition.
+    pub names: Vec<String>,
+    /// Declared charset in lower case.
+    pub charset: Option<String>,
+    /// Declared encoding in lower case: `base64`.
+    pub transfer_encoding: String,
+    /// Its header; empty for a member of a container.
+    pub header: Arc<Header>,
+    /// Decoded octets.
+    pub data: Content,
+    /// SHA-256 of the decoded octets.
+    pub sha256: [u8; 32],
+    /// What is odd about it.
+    pub defects: Vec<Defect>,
+    /// What it was packed in (`zip`), for a member of a container.
+    pub container: Option<&'static str>,
+}
+
+/// Octets at rest: in memory, or a stretch of an unlinked file.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// In memory.
+    Memory(Bytes),
+    /// In a file that has no name any more and that nobody else writes or truncates; the stretch is complete.
+    File {
+        /// The file.
+        file: Arc<File>,
+        /// Where the stretch begins, octets.
+        offset: u64,
+        /// How long it is, octets.
+        len: u64,
+    },
+}
+
+impl Content {
+    /// Octets.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

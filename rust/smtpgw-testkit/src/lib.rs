@@ -1,0 +1,7 @@
+#![forbid(unsafe_code)]
+//! Test tools shared by the crates of the workspace; nothing that ships depends on it.
+//!
+//! - [`splits`]: the same input whole, at every split, and byte by byte. Every parser test goes through it,
+//!   because a parser that sees its input in other pieces must not see another message.
+
+pub mod splits;
