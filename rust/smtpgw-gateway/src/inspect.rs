@@ -11,7 +11,6 @@
 //! it submits; an implementation never blocks in `submit`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -19,6 +18,7 @@ use tokio::sync::Notify;
 
 use crate::message::{Message, Part, Session};
 use crate::verdict::{Action, Verdict};
+use crate::world::Instant;
 
 /// Runs the hooks of a fixed list of inspectors.
 pub trait Inspect: Send + Sync + 'static {
@@ -40,7 +40,7 @@ pub struct InspectorInfo {
     pub name: String,
     /// Whether its verdicts count.
     pub mode: Mode,
-    /// How long one call may take, from when it was submitted.
+    /// How long one call may run, from when a worker claimed it.
     pub timeout: Duration,
     /// What a raised error counts as.
     pub on_error: Action,
@@ -48,6 +48,10 @@ pub struct InspectorInfo {
     pub on_timeout: Action,
     /// Which hooks it has.
     pub hooks: Hooks,
+    /// Whether its hooks are coroutines; a [`Batch`] never mixes asynchronous and synchronous inspectors.
+    pub asynchronous: bool,
+    /// Whether it gives points: then relayed messages carry the `X-Spam-` fields, and forged ones are removed.
+    pub scores: bool,
 }
 
 /// Whether an inspector's verdicts count.
@@ -105,8 +109,8 @@ pub struct Call {
 /// What came of one call.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The hook returned; `None`: it has nothing to say.
-    Returned(Option<Verdict>),
+    /// The hook returned; empty: it has nothing to say.
+    Returned(Vec<Verdict>),
     /// The hook raised; the text is for records.
     Raised(String),
 }
@@ -124,25 +128,33 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Batch {
     calls: Box<[Call]>,
-    next: AtomicUsize,
-    answers: Mutex<Answers>,
+    progress: Mutex<BatchProgress>,
     complete: Notify,
 }
 
 #[derive(Debug)]
-struct Answers {
-    by_call: Box<[Option<Answer>]>,
-    missing: usize,
+struct BatchProgress {
+    slots: Box<[Slot]>,
+    /// Slots before this one have left `Waiting`.
+    next: usize,
+    /// Slots that are not `Closed`.
+    open: usize,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Waiting,
+    Claimed(Instant),
+    Closed(Option<Answer>),
 }
 
 impl Batch {
-    /// A batch of `calls`; not empty.
+    /// A batch of `calls`.
     pub fn new(calls: Vec<Call>) -> Arc<Self> {
-        let by_call = (0..calls.len()).map(|_| None).collect();
+        let slots = calls.iter().map(|_| Slot::Waiting).collect();
         Arc::new(Self {
-            answers: Mutex::new(Answers { by_call, missing: calls.len() }),
+            progress: Mutex::new(BatchProgress { slots, next: 0, open: calls.len() }),
             calls: calls.into(),
-            next: AtomicUsize::new(0),
             complete: Notify::new(),
         })
     }
@@ -152,59 +164,69 @@ impl Batch {
         &self.calls
     }
 
-    /// The next call that nobody has taken; `None` when all are taken.
+    /// The next call that nobody has taken and that is still wanted; `None` when there is none.
     pub fn claim(self: &Arc<Self>) -> Option<Claim> {
-        // `fetch_update` rather than `fetch_add`: late claimants must not run the counter over the end.
-        let index = self
-            .next
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |at| (at < self.calls.len()).then_some(at + 1))
-            .ok()?;
-        Some(Claim { batch: Arc::clone(self), index, answered: false })
-    }
-
-    /// How many calls have been claimed.
-    pub fn claimed(&self) -> usize {
-        self.next.load(Ordering::Acquire)
-    }
-
-    /// Takes the answers there are, by call; a call without one gets `None`. Later answers are dropped.
-    pub fn take_answers(&self) -> Vec<Option<Answer>> {
-        let mut answers = self.answers.lock();
-        answers.by_call.iter_mut().map(Option::take).collect()
-    }
-
-    /// Whether the call at `index` has been answered.
-    pub fn is_answered(&self, index: usize) -> bool {
-        self.answers.lock().by_call.get(index).is_some_and(Option::is_some)
-    }
-
-    /// Whether every call has been answered.
-    pub fn is_complete(&self) -> bool {
-        self.answers.lock().missing == 0
-    }
-
-    /// Waits until every call has been answered.
-    pub async fn completed(&self) {
-        loop {
-            let notified = self.complete.notified();
-            if self.is_complete() {
-                return;
+        let mut progress = self.progress.lock();
+        while let Some(slot) = progress.slots.get(progress.next) {
+            let index = progress.next;
+            let waiting = matches!(slot, Slot::Waiting);
+            progress.next += 1;
+            if waiting {
+                progress.slots[index] = Slot::Claimed(Instant::now());
+                return Some(Claim { batch: Arc::clone(self), index, answered: false });
             }
-            notified.await;
+        }
+        None
+    }
+
+    /// Gives the call at `index` up: a later answer is dropped, and if nobody has claimed it nobody will.
+    /// True if it had been claimed and not answered, so that some worker is inside it.
+    pub fn give_up(&self, index: usize) -> bool {
+        let mut progress = self.progress.lock();
+        let running = matches!(progress.slots.get(index), Some(Slot::Claimed(_)));
+        self.close(&mut progress, index, None);
+        running
+    }
+
+    /// Takes the answers, by call; `None` for one that was given up.
+    pub fn take_answers(&self) -> Vec<Option<Answer>> {
+        let mut progress = self.progress.lock();
+        let take = |slot: &mut Slot| if let Slot::Closed(answer) = slot { answer.take() } else { None };
+        progress.slots.iter_mut().map(take).collect()
+    }
+
+    /// Whether every call has been answered or given up.
+    pub fn is_complete(&self) -> bool {
+        self.progress.lock().open == 0
+    }
+
+    /// Waits until every call has been answered or given up. One waiter at a time.
+    pub async fn completed(&self) {
+        while !self.is_complete() {
+            self.complete.notified().await;
         }
     }
 
-    fn answer(&self, index: usize, answer: Answer) {
-        let mut answers = self.answers.lock();
-        let slot = &mut answers.by_call[index];
-        if slot.is_some() {
+    /// The calls that are not closed: index, and since when a worker has been inside it.
+    pub fn open_calls(&self) -> Vec<(usize, Option<Instant>)> {
+        let progress = self.progress.lock();
+        let open = |(index, slot): (usize, &Slot)| match slot {
+            Slot::Waiting => Some((index, None)),
+            Slot::Claimed(since) => Some((index, Some(*since))),
+            Slot::Closed(_) => None,
+        };
+        progress.slots.iter().enumerate().filter_map(open).collect()
+    }
+
+    fn close(&self, progress: &mut BatchProgress, index: usize, answer: Option<Answer>) {
+        let Some(slot) = progress.slots.get_mut(index) else { return };
+        if matches!(slot, Slot::Closed(_)) {
             return;
         }
-        *slot = Some(answer);
-        answers.missing -= 1;
-        if answers.missing == 0 {
-            drop(answers);
-            // One waiter at most (the message's connection); a permit is kept if it is not waiting yet.
+        *slot = Slot::Closed(answer);
+        progress.open -= 1;
+        if progress.open == 0 {
+            // A permit is kept if the one waiter is not waiting yet.
             self.complete.notify_one();
         }
     }
@@ -232,7 +254,7 @@ impl Claim {
     /// Answers.
     pub fn answer(mut self, answer: Answer) {
         self.answered = true;
-        self.batch.answer(self.index, answer);
+        self.batch.close(&mut self.batch.progress.lock(), self.index, Some(answer));
     }
 }
 
@@ -240,7 +262,8 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if !self.answered {
             let outcome = Outcome::Raised("the worker gave the call up".into());
-            self.batch.answer(self.index, Answer { outcome, elapsed: Duration::ZERO });
+            let answer = Answer { outcome, elapsed: Duration::ZERO };
+            self.batch.close(&mut self.batch.progress.lock(), self.index, Some(answer));
         }
     }
 }

@@ -388,7 +388,7 @@ impl Unscanned {
             Self::Nested | Self::Mailbomb | Self::FilesLimit | Self::Ambiguous | Self::PartialMessage => {
                 UnscannedAction::Reject
             }
-            Self::Timeout | Self::InspectorDown => UnscannedAction::Defer,
+            Self::Timeout => UnscannedAction::Defer,
             _ => UnscannedAction::Tag,
         }
     }

@@ -1,0 +1,102 @@
+//! The gateway's one door to the world: sockets, clock, timers, randomness (rule S1).
+//!
+//! Nothing else in this crate names a socket type, reads a clock or rolls dice, and a test over the sources keeps
+//! it so. [`RealWorld`] is the kernel's. The simulation in `tests/` is another [`World`], with a network in memory
+//! and a clock that jumps, in which a fault can be placed at every await point and replayed from a seed.
+//!
+//! Timers are tokio's in both: a simulated clock is tokio's own, paused.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::time::SystemTime;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+pub use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+/// A place where the gateway can run.
+pub trait World: Clone + Send + Sync + 'static {
+    /// A byte stream to a peer; TCP_NODELAY is set (rule N1).
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// A bound listener.
+    type Listener: Listen<Stream = Self::Stream>;
+
+    /// Binds `address` (`host:port`).
+    fn bind(&self, address: &str) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+
+    /// Connects to `address` (`host:port`); the caller bounds the wait.
+    fn connect(&self, address: &str) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Wall-clock time, for records and names of files; never for deadlines.
+    fn now(&self) -> SystemTime;
+
+    /// 64 bits nobody can guess (in a simulation: from the seed).
+    fn random(&self) -> u64;
+}
+
+/// A bound listener of a [`World`].
+pub trait Listen: Send + Sync + 'static {
+    /// What it hands out.
+    type Stream;
+
+    /// The next connection, and who it is.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
+
+    /// Where it listens; with the port the kernel chose.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+}
+
+/// The kernel's sockets and clock.
+#[derive(Clone, Copy, Debug)]
+pub struct RealWorld;
+
+impl World for RealWorld {
+    type Stream = TcpStream;
+    type Listener = TcpListener;
+
+    async fn bind(&self, address: &str) -> io::Result<TcpListener> {
+        let resolve = address.to_owned();
+        let found = tokio::task::spawn_blocking(move || resolve.to_socket_addrs()).await??.next();
+        let found = found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
+        let socket = socket2::Socket::new(socket2::Domain::for_address(found), socket2::Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&found.into())?;
+        socket.listen(BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    }
+
+    async fn connect(&self, address: &str) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn random(&self) -> u64 {
+        use std::hash::{BuildHasher as _, RandomState};
+        // The standard library seeds its hasher from the kernel; a fresh state per call is all we need here.
+        RandomState::new().hash_one(Instant::now().into_std())
+    }
+}
+
+impl Listen for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        stream.set_nodelay(true)?;
+        Ok((stream, peer))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpListener::local_addr(self)
+    }
+}
+
+/// Connections the kernel completes before we accept them; a burst of senders must not be refused.
+const BACKLOG: i32 = 4096;
