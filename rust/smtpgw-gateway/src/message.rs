@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use smtpgw_mime::{Defect, Header};
+#[derive(Debug, Clone)]
+pub struct Defect;
+#[derive(Debug)]
+pub struct Header;
 
 /// One connection of one client.
 #[derive(Debug)]
@@ -37,7 +40,8 @@ pub struct TlsFacts {
     pub group: String,
     /// The name the client asked for.
     pub sni: Option<String>,
-    /// The client's certificate, DER, leaf only.
+    /// The client's certificate, DER, leaf only; not in records.
+    #[serde(skip)]
     pub client_certificate: Option<Bytes>,
 }
 

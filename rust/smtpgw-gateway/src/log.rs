@@ -1,0 +1,201 @@
+//! Records on their way out: one JSON object each, written by a thread of their own.
+//!
+//! A log that blocks must never hold up mail: connections put records into a bounded ring and go on; when it is
+//! full the record is lost, the loss is counted, and the count is the next record that gets through.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use serde::Serialize;
+
+use crate::settings::{Log, LogFormat, LogLevel};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// How severe it is.
+    pub level: LogLevel,
+    /// What it is: `ready`, `connection`, `transaction`, ….
+    pub event: &'static str,
+    /// The whole record as one JSON object on one line, without a line end.
+    pub json: String,
+}
+
+/// Something that takes records; runs on the log thread and may block it.
+pub trait RecordSink: Send {
+    /// Takes one record.
+    fn write(&mut self, record: &Record);
+}
+
+/// Hands records to the log thread. Cheap to clone; never blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    sender: Sender<Record>,
+    level: LogLevel,
+    lost: Arc<AtomicU64>,
+}
+
+impl Journal {
+    /// Starts the log thread; it ends when every journal is gone and the ring is empty.
+    pub(crate) fn start(
+        level: LogLevel,
+        mut sinks: Vec<Box<dyn RecordSink>>,
+    ) -> io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let (sender, receiver): (_, Receiver<Record>) = crossbeam_channel::bounded(RING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let losses = Arc::clone(&lost);
+        let thread = std::thread::Builder::new().name("smtpgw-log".into()).spawn(move || {
+            for record in receiver {
+                let missing = losses.swap(0, Ordering::Relaxed);
+                if missing > 0 {
+                    let notice = record_of(LogLevel::Warning, "records-lost", None, &Lost { count: missing });
+                    sinks.iter_mut().for_each(|sink| sink.write(&notice));
+                }
+                sinks.iter_mut().for_each(|sink| sink.write(&record));
+            }
+        })?;
+        Ok((Self { sender, level, lost }, thread))
+    }
+
+    /// Writes a record: `body`'s fields behind `time`, `level` and `event`.
+    pub(crate) fn write(&self, level: LogLevel, event: &'static str, now: SystemTime, body: &impl Serialize) {
+        if level < self.level {
+            return;
+        }
+        let record = record_of(level, event, Some(now), body);
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(record) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Lost {
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a, B> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    level: LogLevel,
+    event: &'static str,
+    #[serde(flatten)]
+    body: &'a B,
+}
+
+fn record_of(level: LogLevel, event: &'static str, now: Option<SystemTime>, body: &impl Serialize) -> Record {
+    let line = Line { time: now.map(timestamp), level, event, body };
+    // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
+    let json = serde_json::to_string(&line).unwrap_or_else(|_| format!("{{\"event\":\"{event}\"}}"));
+    Record { level, event, json }
+}
+
+/// The sink that the settings name: a file or standard error.
+///
+/// # Errors
+/// If the file cannot be opened for appending.
+pub fn log_sink(settings: &Log) -> io::Result<Box<dyn RecordSink>> {
+    let output = match &settings.file {
+        Some(path) => Output::File(OpenOptions::new().create(true).append(true).open(path)?),
+        None => Output::StandardError,
+    };
+    let for_people =
+        settings.format == LogFormat::Logfmt || (matches!(output, Output::StandardError) && io::stderr().is_terminal());
+    Ok(Box::new(LineSink { output, for_people }))
+}
+
+enum Output {
+    File(File),
+    StandardError,
+}
+
+struct LineSink {
+    output: Output,
+    for_people: bool,
+}
+
+impl RecordSink for LineSink {
+    fn write(&mut self, record: &Record) {
+        let mut line = if self.for_people { logfmt(&record.json) } else { record.json.clone() };
+        line.push('\n');
+        // One write a line, so that lines of several processes do not mix. A log that cannot be written has no
+        // better place to say so.
+        let _ = match &mut self.output {
+            Output::File(file) => file.write_all(line.as_bytes()),
+            Output::StandardError => io::stderr().lock().write_all(line.as_bytes()),
+        };
+    }
+}
+
+/// A JSON object as `key=value` pairs; values that need it are quoted as JSON does.
+fn logfmt(json: &str) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(json) else { return json.to_owned() };
+    let mut line = String::new();
+    for (key, value) in &fields {
+        let text = match value {
+            serde_json::Value::String(text) if is_plain(text) => text.clone(),
+            serde_json::Value::Null => continue,
+            other => other.to_string(),
+        };
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(key);
+        line.push('=');
+        line.push_str(&text);
+    }
+    line
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'=' | b'\\'))
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub(crate) fn timestamp(now: SystemTime) -> String {
+    humantime::format_rfc3339_millis(now).to_string()
+}
+
+/// Records that may wait for the log thread.
+const RING: usize = 8_192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logfmt_quotes_what_could_be_mistaken() {
+        let json = r#"{"event":"x","reason":"a \"b\"","n":1,"gone":null,"list":["a"]}"#;
+        assert_eq!(logfmt(json), r#"event=x reason="a \"b\"" n=1 list=["a"]"#);
+    }
+
+    #[test]
+    fn a_blocked_sink_loses_records_and_counts_them() {
+        struct Stuck(Receiver<()>, Sender<String>);
+        impl RecordSink for Stuck {
+            fn write(&mut self, record: &Record) {
+                let _ = self.0.recv();
+                let _ = self.1.send(record.json.clone());
+            }
+        }
+        let (release, gate) = crossbeam_channel::unbounded();
+        let (out, lines) = crossbeam_channel::unbounded();
+        let Ok((journal, thread)) = Journal::start(LogLevel::Info, vec![Box::new(Stuck(gate, out))]) else {
+            panic!("no thread")
+        };
+        for _ in 0..RING + 100 {
+            journal.write(LogLevel::Info, "x", SystemTime::UNIX_EPOCH, &Lost { count: 0 });
+        }
+        drop(journal);
+        drop(release);
+        assert!(thread.join().is_ok());
+        let all: Vec<String> = lines.iter().collect();
+        assert!(all.iter().any(|line| line.contains("records-lost")));
+        assert!(all.len() <= RING + 3);
+    }
+}
