@@ -1,0 +1,230 @@
+//! Collects a header line by line while it arrives, and tells where it ends.
+//!
+//! Octets go in by [`Collector::extend`], which may cut a line anywhere; [`Collector::end_line`] judges each line
+//! once it is complete. Kept: the octets up to `Limits::header_octets`, one span a field up to `Limits::fields`.
+//! What is beyond either limit is looked at only to find the end of the header.
+//!
+//! Delimiters (RFC 2046 §5.1.1) are not known here: the decoder looks at [`Collector::line`] first.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::{Field, Header};
+use crate::defect::DefectKind;
+use crate::limits::Limits;
+
+/// What a line was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// A field, the continuation of one, or something skipped.
+    Taken,
+    /// The empty line that ends the header.
+    End,
+    /// No field at all; it is still there as [`Collector::line`].
+    Junk,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    name: u32,
+    name_end: u32,
+    value: u32,
+    value_end: u32,
+}
+
+/// A header in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    octets: Vec<u8>,
+    spans: Vec<Span>,
+    /// Where the current line begins in `octets`.
+    line_start: usize,
+    /// Octets of the current line that were not kept, because of the limit.
+    line_cut: usize,
+    /// Lines are skipped from here on, because of the limit.
+    full: bool,
+    /// The field before the current line was not kept (limit) or there is none: continuations go with it.
+    dropped: bool,
+    /// What is odd, and where.
+    notes: Vec<(DefectKind, u64)>,
+    /// The header is that of a message: an mbox line may stand before it.
+    pub(crate) of_message: bool,
+    /// The header was too long.
+    pub(crate) hit_octets: bool,
+    /// The header had too many fields.
+    pub(crate) hit_fields: bool,
+}
+
+/// Octets of a line that are kept for judging it once the header is full: a delimiter needs no more.
+const JUDGED: usize = 4096;
+
+impl Collector {
+    /// Adds octets of the current line; a line end can only be the last of them.
+    pub(crate) fn extend(&mut self, octets: &[u8], limits: &Limits) {
+        let room = if self.full {
+            (self.line_start + JUDGED).saturating_sub(self.octets.len())
+        } else {
+            limits.header_octets.max(JUDGED).saturating_sub(self.octets.len())
+        };
+        let (kept, cut) = octets.split_at(octets.len().min(room));
+        self.octets.extend_from_slice(kept);
+        self.line_cut += cut.len();
+        if let (Some(b'\n'), false) = (cut.last(), cut.is_empty()) {
+            // The line end always counts, so that a cut line still ends.
+            self.octets.push(b'\n');
+        }
+    }
+
+    /// The current line so far, with its line end when it is complete.
+    pub(crate) fn line(&self) -> &[u8] {
+        self.octets.get(self.line_start..).unwrap_or_default()
+    }
+
+    /// Whether octets of the current line were not kept.
+    pub(crate) fn line_is_cut(&self) -> bool {
+        self.line_cut > 0
+    }
+
+    /// Whether nothing was kept yet.
+    fn is_at_start(&self) -> bool {
+        self.line_start == 0 && self.spans.is_empty() && !self.full
+    }
+
+    /// Judges the complete line and makes ready for the next. `at`: offset of the line; `skip_junk`: what is no
+    /// field is noted and dropped.
+    pub(crate) fn end_line(&mut self, at: u64, skip_junk: bool, limits: &Limits) -> Line {
+        let verdict = self.judge(at, skip_junk, limits);
+        match verdict {
+            Line::Taken => {}
+            Line::End | Line::Junk => return verdict,
+        }
+        if self.full || self.dropped {
+            self.octets.truncate(self.line_start);
+        }
+        if self.line_cut > 0 {
+            self.full = true;
+            self.hit_octets = true;
+        }
+        self.line_cut = 0;
+        self.line_start = self.octets.len();
+        verdict
+    }
+
+    fn judge(&mut self, at: u64, skip_junk: bool, limits: &Limits) -> Line {
+        let line = self.octets.get(self.line_start..).unwrap_or_default();
+        let (text, bare) = match line {
+            [text @ .., b'\r', b'\n'] => (text, false),
+            [text @ .., b'\n'] => (text, true),
+            text => (text, false),
+        };
+        if bare && self.line_cut == 0 {
+            note(&mut self.notes, DefectKind::BareLineFeed, at);
+        }
+        if memchr::memchr2(b'\r', 0, text).is_some() {
+            if text.contains(&b'\r') {
+                note(&mut self.notes, DefectKind::BareCarriageReturn, at);
+            }
+            if text.contains(&0) {
+                note(&mut self.notes, DefectKind::NulInHeader, at);
+            }
+        }
+        let text_end = self.line_start + text.len();
+        match text {
+            [] => return Line::End,
+            [b' ' | b'\t', ..] => {
+                if text.iter().all(|&b| b == b' ' || b == b'\t') {
+                    note(&mut self.notes, DefectKind::BlankContinuation, at);
+                }
+                match self.spans.last_mut() {
+                    Some(_) if self.dropped || self.full => {}
+                    Some(span) => span.value_end = position(text_end),
+                    None => {
+                        note(&mut self.notes, DefectKind::LeadingContinuation, at);
+                        self.dropped = true;
+                    }
+                }
+                return Line::Taken;
+            }
+            _ => {}
+        }
+        let name_len = text.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~')).unwrap_or(text.len());
+        let after = text.get(name_len..).unwrap_or_default();
+        let blanks = after.iter().position(|&b| b != b' ' && b != b'\t').unwrap_or(after.len());
+        if after.get(blanks) != Some(&b':') {
+            if self.of_message && self.is_at_start() && text.starts_with(b"From ") {
+                note(&mut self.notes, DefectKind::MboxFromLine, at);
+                self.dropped = true;
+                return Line::Taken;
+            }
+            note(&mut self.notes, DefectKind::JunkInHeader, at);
+            self.dropped |= skip_junk;
+            return if skip_junk { Line::Taken } else { Line::Junk };
+        }
+        if name_len == 0 {
+            note(&mut self.notes, DefectKind::EmptyFieldName, at);
+        } else if blanks > 0 {
+            note(&mut self.notes, DefectKind::BlankBeforeColon, at);
+        }
+        self.dropped = self.spans.len() >= limits.fields;
+        if self.dropped {
+            self.hit_fields = true;
+        } else if !self.full {
+            let name = self.line_start;
+            self.spans.push(Span {
+                name: position(name),
+                name_end: position(name + name_len),
+                value: position(name + name_len + blanks + 1),
+                value_end: position(text_end),
+            });
+        }
+        Line::Taken
+    }
+
+    /// Takes the current line out, to be read as something else.
+    pub(crate) fn take_line(&mut self) -> Vec<u8> {
+        self.octets.split_off(self.line_start.min(self.octets.len()))
+    }
+
+    /// The header and what is odd about it, leaving the collector as new but for its memory. `at`: offset of the
+    /// header.
+    pub(crate) fn take(&mut self, at: u64) -> (Header, Vec<(DefectKind, u64)>) {
+        let kept = self.octets.get(..self.line_start).unwrap_or_default();
+        if simdutf8::basic::from_utf8(kept).is_err() {
+            note(&mut self.notes, DefectKind::HeaderCharset, at);
+        }
+        let octets: Arc<[u8]> = Arc::from(kept);
+        let fields: Arc<[Field]> = self
+            .spans
+            .iter()
+            .map(|span| Field::new(Arc::clone(&octets), span.name..span.name_end, span.value..span.value_end))
+            .collect();
+        let notes = core::mem::take(&mut self.notes);
+        self.clear();
+        (Header::new(fields), notes)
+    }
+
+    /// Empty again.
+    pub(crate) fn clear(&mut self) {
+        self.octets.clear();
+        self.spans.clear();
+        self.notes.clear();
+        self.line_start = 0;
+        self.line_cut = 0;
+        self.full = false;
+        self.dropped = false;
+        self.hit_octets = false;
+        self.hit_fields = false;
+    }
+}
+
+/// Once a kind: a header of a million odd lines is one note.
+fn note(notes: &mut Vec<(DefectKind, u64)>, kind: DefectKind, at: u64) {
+    if notes.iter().all(|&(known, _)| known != kind) {
+        notes.push((kind, at));
+    }
+}
+
+/// Positions fit: `Limits::header_octets` is far below 4 GiB; beyond, a field is empty rather than wrong.
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
