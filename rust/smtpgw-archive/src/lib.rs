@@ -1,1 +1,56 @@
-//! Placeholder, replaced before anything depends on it.
+#![forbid(unsafe_code)]
+//! Bounded unpacking of containers: bytes in, members out. No async, no clock of its own, nothing of mail.
+//!
+//! ```text
+//!            detect(head, tail)                      Budget (one a message, shared by all its containers)
+//!                   │                                   │ counts octets, members and time while they come out
+//!  source ──► unpack(format, source, …) ──► zip::unpack ┴──► Members::begin · data… · end(outcome)
+//! ```
+//!
+//! - [`detect`] looks at content; what a message declares never decides.
+//! - [`unpack`] hands each member to a [`Members`] in pieces and never holds one whole. Its own result is about the
+//!   container; what is wrong with one member is in that member's [`Members::end`].
+//! - [`Budget`] carries the limits of one message. Nested containers are the caller's work, because the caller
+//!   keeps the members: it unpacks one that is a container itself after the outer one is done, telling its depth
+//!   by [`Budget::set_depth`].
+//! - [`Unscanned`] names why something was not looked at. There is no other error and no silent omission.
+//!
+//! Invariants, tested: no panic on any input; memory does not grow with the container; time is linear in the octets
+//! of the container and those that come out; no size that a container declares is believed.
+
+mod budget;
+mod error;
+mod format;
+mod limits;
+mod member;
+mod source;
+mod zip;
+
+use std::io::{Read, Seek};
+
+pub use budget::Budget;
+pub use error::Unscanned;
+pub use format::{Format, HEAD, TAIL, detect};
+pub use limits::Limits;
+pub use member::{Member, Members};
+
+use source::Source;
+
+/// Unpacks a container of the given format, from its first octet to its last.
+///
+/// # Errors
+/// Says what of the container as a whole was not looked at; members that came out before stay valid. A limit that
+/// concerns one member only is told in [`Members::end`] instead, and unpacking goes on.
+pub fn unpack<R: Read + Seek>(
+    format: Format,
+    source: R,
+    budget: &mut Budget,
+    members: &mut dyn Members,
+) -> Result<(), Unscanned> {
+    budget.open()?;
+    let outcome = Source::new(source).and_then(|source| match format {
+        Format::Zip => zip::unpack(source, budget, members),
+    });
+    budget.close();
+    outcome
+}

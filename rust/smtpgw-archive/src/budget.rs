@@ -1,0 +1,195 @@
+//! What one message has used of its limits so far.
+//!
+//! Counted while octets come out, never from what a container declares. Time is counted only between
+//! [`Budget::open`] and [`Budget::close`]: a message arrives as slowly as its sender likes, and the sender's time
+//! must not use up ours.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::limits::RATIO_FLOOR;
+use crate::{Limits, Unscanned};
+
+/// The limits of one message and what is used of them, shared by all its containers.
+pub struct Budget {
+    limits: Limits,
+    now: Box<dyn Fn() -> Duration + Send + Sync>,
+    depth: usize,
+    unpacked: u64,
+    members: usize,
+    spent: Duration,
+    /// When the container that is open now was opened, and how much had been unpacked by then.
+    opened: (Duration, u64),
+}
+
+impl Budget {
+    /// A fresh budget. `now` is a monotonic clock: the time since any fixed moment.
+    pub fn new(limits: Limits, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        let opened = (now(), 0);
+        Self { limits, now: Box::new(now), depth: 0, unpacked: 0, members: 0, spent: Duration::ZERO, opened }
+    }
+
+    /// The next container lies in so many others; 0 for one that is a part of the message itself.
+    pub fn set_depth(&mut self, containers: usize) {
+        self.depth = containers;
+    }
+
+    /// Octets that have come out so far.
+    pub fn unpacked(&self) -> u64 {
+        self.unpacked
+    }
+
+    /// Members seen so far.
+    pub fn members(&self) -> usize {
+        self.members
+    }
+
+    /// Time spent in containers that have been closed.
+    pub fn spent(&self) -> Duration {
+        self.spent
+    }
+
+    /// The limits it was made with.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A container begins.
+    pub(crate) fn open(&mut self) -> Result<(), Unscanned> {
+        if self.depth >= self.limits.depth {
+            return Err(Unscanned::Nested);
+        }
+        self.opened = ((self.now)(), self.unpacked);
+        self.tick()
+    }
+
+    /// The container ends.
+    pub(crate) fn close(&mut self) {
+        self.spent += (self.now)().saturating_sub(self.opened.0);
+    }
+
+    /// To be called at least once for each step of bounded work.
+    pub(crate) fn tick(&self) -> Result<(), Unscanned> {
+        let spent = self.spent + (self.now)().saturating_sub(self.opened.0);
+        if spent > self.limits.duration { Err(Unscanned::Timeout) } else { Ok(()) }
+    }
+
+    /// Whether so many more members would be too many. Asked before anything is done for each of them.
+    pub(crate) fn exceeds_members(&self, more: usize) -> bool {
+        more > self.limits.members.saturating_sub(self.members)
+    }
+
+    /// One more member.
+    pub(crate) fn begin_member(&mut self) -> Result<(), Unscanned> {
+        self.tick()?;
+        if self.exceeds_members(1) {
+            return Err(Unscanned::FilesLimit);
+        }
+        self.members += 1;
+        Ok(())
+    }
+
+    /// Whether no octet may come out any more.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.unpacked >= self.limits.total
+    }
+
+    /// `more` octets have come out of a member that had given `given` before, from `packed` octets of its own in
+    /// a container of `container` octets. Returns how many of them are within the limits; fewer than `more` means
+    /// that the member is over.
+    pub(crate) fn take(&mut self, more: usize, given: u64, packed: u64, container: u64) -> usize {
+        let room = [
+            self.limits.total.saturating_sub(self.unpacked),
+            self.limits.member.saturating_sub(given),
+            self.allowance(packed).saturating_sub(given),
+            // Members may overlap, so the container as a whole has a ratio, too.
+            self.allowance(container).saturating_sub(self.unpacked - self.opened.1),
+        ];
+        let room = room.into_iter().min().unwrap_or(0);
+        let taken = usize::try_from(room).unwrap_or(usize::MAX).min(more);
+        self.unpacked = self.unpacked.saturating_add(taken as u64);
+        taken
+    }
+
+    fn allowance(&self, packed: u64) -> u64 {
+        packed.saturating_mul(self.limits.ratio).max(RATIO_FLOOR)
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("limits", &self.limits)
+            .field("depth", &self.depth)
+            .field("unpacked", &self.unpacked)
+            .field("members", &self.members)
+            .field("spent", &self.spent)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // tests say so by failing
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    fn clock() -> (Arc<AtomicU64>, impl Fn() -> Duration + Send + Sync + 'static) {
+        let seconds = Arc::new(AtomicU64::new(0));
+        let read = Arc::clone(&seconds);
+        (seconds, move || Duration::from_secs(read.load(Ordering::Relaxed)))
+    }
+
+    #[test]
+    fn time_between_containers_is_free() {
+        let (clock, now) = clock();
+        let mut budget = Budget::new(Limits { duration: Duration::from_secs(5), ..Limits::default() }, now);
+        clock.store(100, Ordering::Relaxed);
+        budget.open().unwrap();
+        clock.store(104, Ordering::Relaxed);
+        assert_eq!(budget.tick(), Ok(()));
+        budget.close();
+        clock.store(1000, Ordering::Relaxed);
+        budget.open().unwrap();
+        clock.store(1001, Ordering::Relaxed);
+        assert_eq!(budget.tick(), Ok(()));
+        clock.store(1002, Ordering::Relaxed);
+        assert_eq!(budget.tick(), Err(Unscanned::Timeout));
+        budget.close();
+        assert_eq!(budget.open(), Err(Unscanned::Timeout));
+    }
+
+    #[test]
+    fn each_limit_cuts_exactly() {
+        let limits = Limits { total: 5 << 20, member: 4 << 20, ratio: 2, ..Limits::default() };
+        let mib = 1 << 20;
+        let mut budget = Budget::new(limits, || Duration::ZERO);
+        budget.open().unwrap();
+        // The floor: a member of one packed octet gives a mebioctet before its ratio counts.
+        assert_eq!(budget.take(3 * mib, 0, 1, u64::MAX), mib);
+        // The ratio: two mebioctets packed give four at most.
+        assert_eq!(budget.take(8 * mib, 3 << 20, 2 << 20, u64::MAX), mib);
+        // The member.
+        assert_eq!(budget.take(8 * mib, 3 << 20, u64::MAX, u64::MAX), mib);
+        // The container: three are out, its ratio allows three and a half.
+        assert_eq!(budget.take(mib, 0, u64::MAX, (7 << 20) / 4), mib / 2);
+        // The total.
+        assert_eq!(budget.take(8 * mib, 0, u64::MAX, u64::MAX), 3 * mib / 2);
+        assert!(budget.is_exhausted());
+        assert_eq!(budget.take(1, 0, u64::MAX, u64::MAX), 0);
+    }
+
+    #[test]
+    fn depth_and_members_are_counted() {
+        let mut budget = Budget::new(Limits { depth: 2, members: 3, ..Limits::default() }, || Duration::ZERO);
+        budget.set_depth(1);
+        assert_eq!(budget.open(), Ok(()));
+        budget.set_depth(2);
+        assert_eq!(budget.open(), Err(Unscanned::Nested));
+        assert!(!budget.exceeds_members(3) && budget.exceeds_members(4));
+        assert_eq!((0..4).filter(|_| budget.begin_member().is_ok()).count(), 3);
+    }
+}

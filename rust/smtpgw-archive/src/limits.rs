@@ -1,0 +1,43 @@
+//! Every limit of this crate, each with its reason.
+
+use std::time::Duration;
+
+/// What all containers of one message may cost together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets that come out of all containers. Bounds time and disk whatever the containers are.
+    pub total: u64,
+    /// Octets of one member. Larger than any inspector takes is larger than is worth unpacking.
+    pub member: u64,
+    /// Octets out for each packed octet. Deflate reaches 1,032; text and tables rarely pass 50.
+    pub ratio: u64,
+    /// Members. Each costs a header, a record and a call of every inspector, even if it is empty.
+    pub members: usize,
+    /// Containers in containers. A chain of them multiplies ratios that are each innocent.
+    pub depth: usize,
+    /// Time spent in unpacking, not counting the time between containers.
+    pub duration: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            total: 100 << 20,
+            member: 50 << 20,
+            ratio: 200,
+            members: 10_000,
+            depth: 8,
+            duration: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Octets a member or a container may give before its ratio counts. A blank picture or an empty table packs a
+/// thousand to one and harms nobody; what harms is large, and `total` and `members` bound many small ones.
+pub(crate) const RATIO_FLOOR: u64 = 1 << 20;
+
+/// Characters of a member's name that are shown. Longer ones lose their middle: both folder and suffix tell.
+pub(crate) const NAME: usize = 255;
+
+/// Records that look like the end of a zip's directory and are tried, last first. A comment may hold any number.
+pub(crate) const ZIP_ENDS: usize = 16;
