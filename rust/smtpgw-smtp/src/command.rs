@@ -1,0 +1,129 @@
+//! The commands of the client role, written from parsed pieces and from nothing else.
+//!
+//! RFC 5321 §4.1.1. No command holds text that a stranger wrote: paths are [`ReversePath`] and [`ForwardPath`],
+//! parameters are numbers and names, and the name behind EHLO is cleaned.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::extensions::Extensions;
+use crate::parameters::Body;
+use crate::path::{ForwardPath, ReversePath};
+use crate::verb::Verb;
+use crate::xclient::XclientLine;
+
+/// One command to a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// EHLO with our name.
+    Ehlo(Arc<str>),
+    /// HELO with our name, for servers that refuse EHLO.
+    Helo(Arc<str>),
+    /// STARTTLS
+    Starttls,
+    /// MAIL; parameters are written where the server announced their extension.
+    Mail {
+        /// The sender.
+        reverse_path: ReversePath,
+        /// `SIZE=`, octets.
+        size: Option<u64>,
+        /// `BODY=`
+        body: Option<Body>,
+    },
+    /// RCPT
+    Recipient(ForwardPath),
+    /// DATA
+    Data,
+    /// RSET
+    Reset,
+    /// NOOP
+    Noop,
+    /// QUIT
+    Quit,
+    /// XCLIENT; made by [`xclient_commands`](crate::xclient_commands).
+    Xclient(XclientLine),
+}
+
+impl Command {
+    /// The verb it begins with.
+    pub fn verb(&self) -> Verb {
+        match self {
+            Self::Ehlo(_) => Verb::Ehlo,
+            Self::Helo(_) => Verb::Helo,
+            Self::Starttls => Verb::Starttls,
+            Self::Mail { .. } => Verb::Mail,
+            Self::Recipient(_) => Verb::Recipient,
+            Self::Data => Verb::Data,
+            Self::Reset => Verb::Reset,
+            Self::Noop => Verb::Noop,
+            Self::Quit => Verb::Quit,
+            Self::Xclient(_) => Verb::Xclient,
+        }
+    }
+
+    /// Appends the line, with its CRLF.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>, extensions: &Extensions) {
+        out.extend_from_slice(self.verb().as_str().as_bytes());
+        match self {
+            Self::Ehlo(name) | Self::Helo(name) => {
+                out.push(b' ');
+                crate::replies::push_hostname(out, name);
+            }
+            Self::Mail { reverse_path, size, body } => {
+                out.extend_from_slice(b" FROM:<");
+                out.extend_from_slice(reverse_path.as_str().as_bytes());
+                out.push(b'>');
+                if let Some(size) = size.filter(|_| extensions.size.is_some()) {
+                    out.extend_from_slice(alloc::format!(" SIZE={size}").as_bytes());
+                }
+                if let Some(body) = body.filter(|_| extensions.eight_bit_mime) {
+                    out.extend_from_slice(b" BODY=");
+                    out.extend_from_slice(body.as_str().as_bytes());
+                }
+            }
+            Self::Recipient(forward_path) => {
+                out.extend_from_slice(b" TO:<");
+                out.extend_from_slice(forward_path.as_str().as_bytes());
+                out.push(b'>');
+            }
+            Self::Xclient(line) => out.extend_from_slice(line.as_str().as_bytes()),
+            Self::Starttls | Self::Data | Self::Reset | Self::Noop | Self::Quit => {}
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may fail by panicking.
+    use super::*;
+    use alloc::string::String;
+
+    #[test]
+    fn lines_are_written_from_pieces() {
+        let all = Extensions { size: Some(0), eight_bit_mime: true, ..Extensions::default() };
+        let none = Extensions::default();
+        let reverse_path = ReversePath::parse("<a@b>").unwrap();
+        let mail = Command::Mail { reverse_path, size: Some(12), body: Some(Body::EightBitMime) };
+        let null = Command::Mail { reverse_path: ReversePath::NULL, size: None, body: None };
+        for (command, extensions, expected) in [
+            (Command::Ehlo("mx.example".into()), &all, "EHLO mx.example\r\n"),
+            (Command::Helo("m\r\nQUIT x".into()), &all, "HELO m--QUIT-x\r\n"),
+            (Command::Starttls, &all, "STARTTLS\r\n"),
+            (mail.clone(), &all, "MAIL FROM:<a@b> SIZE=12 BODY=8BITMIME\r\n"),
+            (mail, &none, "MAIL FROM:<a@b>\r\n"),
+            (null, &all, "MAIL FROM:<>\r\n"),
+            (Command::Recipient(ForwardPath::parse("<@x:c@d>").unwrap()), &all, "RCPT TO:<c@d>\r\n"),
+            (Command::Recipient(ForwardPath::parse("<Postmaster>").unwrap()), &all, "RCPT TO:<Postmaster>\r\n"),
+            (Command::Data, &all, "DATA\r\n"),
+            (Command::Reset, &all, "RSET\r\n"),
+            (Command::Noop, &all, "NOOP\r\n"),
+            (Command::Quit, &all, "QUIT\r\n"),
+        ] {
+            let mut out = Vec::new();
+            command.write_to(&mut out, extensions);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Service extensions: what we announce ([`Offer`]) and what a backend announced ([`Extensions`]).
+//!
+//! RFC 5321 §2.2 and §4.1.1.1, RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3207
+//! (STARTTLS), RFC 6152 (8BITMIME). Of CHUNKING, SMTPUTF8 and DSN only the announcement is read so far.
+
+use alloc::vec::Vec;
+
+use crate::reply::Reply;
+use crate::xclient::XclientAttributes;
+
+/// What the next EHLO announces. [`Default`] is HELO-like: only SIZE without a figure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// `SIZE`: octets of content; 0 announces no figure (RFC 1870 §4), and only
+    /// [`Limits::message_size`](crate::Limits::message_size) holds.
+    pub size: u64,
+    /// `8BITMIME`
+    pub eight_bit_mime: bool,
+    /// `PIPELINING`
+    pub pipelining: bool,
+    /// `STARTTLS`; never announced inside TLS, whatever stands here.
+    pub starttls: bool,
+    /// `ENHANCEDSTATUSCODES`
+    pub enhanced_status_codes: bool,
+}
+
+impl Offer {
+    /// Appends the reply to EHLO.
+    pub(crate) fn write_ehlo_reply(&self, hostname: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"250-");
+        crate::replies::push_hostname(out, hostname);
+        out.extend_from_slice(b"\r\n");
+        let announced = [
+            (self.pipelining, "PIPELINING"),
+            (self.eight_bit_mime, "8BITMIME"),
+            (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
+            (self.starttls, "STARTTLS"),
+        ];
+        for (_, keyword) in announced.iter().filter(|(offered, _)| *offered) {
+            out.extend_from_slice(b"250-");
+            out.extend_from_slice(keyword.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        // SIZE is always there, so it is the last line.
+        if self.size == 0 {
+            out.extend_from_slice(b"250 SIZE\r\n");
+        } else {
+            out.extend_from_slice(alloc::format!("250 SIZE {}\r\n", self.size).as_bytes());
+        }
+    }
+}
+
+/// What the last reply to EHLO announced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Extensions {
+    /// `SIZE`: octets of content, 0 for no fixed limit; `None` if it was not announced.
+    pub size: Option<u64>,
+    /// `STARTTLS`
+    pub starttls: bool,
+    /// `PIPELINING`
+    pub pipelining: bool,
+    /// `8BITMIME`
+    pub eight_bit_mime: bool,
+    /// `CHUNKING`
+    pub chunking: bool,
+    /// `SMTPUTF8`
+    pub smtputf8: bool,
+    /// `DSN`
+    pub dsn: bool,
+    /// `ENHANCEDSTATUSCODES`
+    pub enhanced_status_codes: bool,
+    /// `XCLIENT`, with the attributes the server takes from us.
+    pub xclient: Option<XclientAttributes>,
+}
+
+impl Extensions {
+    /// Reads a positive reply to EHLO. The first line is the server's name; unknown keywords are skipped.
+    pub(crate) fn parse(reply: &Reply) -> Self {
+        let mut extensions = Self::default();
+        for line in reply.lines().skip(1) {
+            let mut words = line.split(|octet| matches!(octet, b' ' | b'\t')).filter(|word| !word.is_empty());
+            let Some(keyword) = words.next() else { continue };
+            let is = |name: &str| keyword.eq_ignore_ascii_case(name.as_bytes());
+            if is("SIZE") {
+                // No figure, or one that makes no sense: no fixed limit is known.
+                let figure = words.next().and_then(|word| core::str::from_utf8(word).ok()?.parse().ok());
+                extensions.size = Some(figure.unwrap_or(0));
+            } else if is("STARTTLS") {
+                extensions.starttls = true;
+            } else if is("PIPELINING") {
+                extensions.pipelining = true;
+            } else if is("8BITMIME") {
+                extensions.eight_bit_mime = true;
+            } else if is("CHUNKING") {
+                extensions.chunking = true;
+            } else if is("SMTPUTF8") {
+                extensions.smtputf8 = true;
+            } else if is("DSN") {
+                extensions.dsn = true;
+            } else if is("ENHANCEDSTATUSCODES") {
+                extensions.enhanced_status_codes = true;
+            } else if is("XCLIENT") {
+                extensions.xclient = Some(XclientAttributes::parse(words));
+            }
+        }
+        extensions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may fail by panicking.
+    use super::*;
+    use crate::reply::ReplyCode;
+    use crate::xclient::XclientName;
+
+    #[test]
+    fn announces_in_one_reply() {
+        let mut out = Vec::new();
+        let offer =
+            Offer { size: 1000, eight_bit_mime: true, pipelining: true, starttls: true, enhanced_status_codes: true };
+        offer.write_ehlo_reply("mx.example", &mut out);
+        assert_eq!(
+            out,
+            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 1000\r\n"
+        );
+        out.clear();
+        Offer::default().write_ehlo_reply("mx", &mut out);
+        assert_eq!(out, b"250-mx\r\n250 SIZE\r\n");
+    }
+
+    #[test]
+    fn reads_what_a_server_announces() {
+        let text = b"STARTTLS is my name\npipelining\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\n8BITMIME\nSMTPUTF8\nDSN\nCHUNKING\nENHANCEDSTATUSCODES\n";
+        let extensions = Extensions::parse(&Reply::from_clean_lines(ReplyCode::new(250).unwrap(), text.to_vec()));
+        let xclient = extensions.xclient.unwrap();
+        assert!(xclient.contains(XclientName::Addr) && !xclient.contains(XclientName::Login));
+        let expected = Extensions {
+            size: Some(10_240_000),
+            starttls: true,
+            pipelining: true,
+            eight_bit_mime: true,
+            chunking: true,
+            smtputf8: true,
+            dsn: true,
+            enhanced_status_codes: true,
+            xclient: Some(xclient),
+        };
+        assert_eq!(extensions, expected);
+    }
+
+    #[test]
+    fn the_name_in_the_first_line_announces_nothing() {
+        let reply = Reply::from_clean_lines(ReplyCode::new(250).unwrap(), b"PIPELINING".to_vec());
+        assert_eq!(Extensions::parse(&reply), Extensions::default());
+        let reply = Reply::from_clean_lines(ReplyCode::new(250).unwrap(), b"mx\nSIZE many\nSIZEX 5".to_vec());
+        assert_eq!(Extensions::parse(&reply).size, Some(0));
+    }
+}

@@ -1,0 +1,118 @@
+//! Command lines out of a stream of octets, in fixed memory: strict CRLF, bounded, and junk skipped.
+//!
+//! RFC 5321 §2.3.8 and §4.5.3.1.4. A line that is too long or holds a bare LF is refused as soon as that is seen,
+//! once, and skipped up to its CRLF, so that whatever else the line holds can never be taken for a command. Also
+//! skips the octets of a chunk (RFC 3030) that was refused. Leaves what a line says to `request`.
+
+use memchr::memchr;
+
+use crate::error::{CloseReason, CommandError};
+use crate::limits::Limits;
+use crate::request;
+
+/// Reads command lines.
+#[derive(Debug)]
+pub(crate) struct LineReader {
+    reading: Reading,
+    longest: usize,
+    longest_skipped: usize,
+}
+
+#[derive(Debug)]
+enum Reading {
+    /// A line, of which so many octets have been searched in vain.
+    Line { searched: usize },
+    /// The rest of a line that has been refused; so many octets of it have gone.
+    Rest { skipped: usize },
+    /// A chunk, of which so many octets are to come; the answer is due behind it.
+    Chunk { left: u64, answer: CommandError },
+}
+
+/// What one step found; the number is how many octets of the input it used up.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line<'b> {
+    /// Nothing yet.
+    Incomplete(usize),
+    /// A line, without its CRLF.
+    Complete(usize, &'b [u8]),
+    /// To be answered with this refusal.
+    Refused(usize, CommandError),
+    /// To be hung up on.
+    Close(CloseReason),
+}
+
+impl LineReader {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            reading: Reading::Line { searched: 0 },
+            longest: limits.effective_command_line(),
+            longest_skipped: limits.skipped_line,
+        }
+    }
+
+    /// Skips the next `left` octets, whatever they are, and then answers.
+    pub(crate) fn skip_chunk(&mut self, left: u64, answer: CommandError) {
+        self.reading = Reading::Chunk { left, answer };
+    }
+
+    /// Looks at `input`, everything unread.
+    pub(crate) fn read<'b>(&mut self, input: &'b [u8]) -> Line<'b> {
+        match self.reading {
+            Reading::Line { searched } => self.line(input, searched),
+            Reading::Rest { skipped } => self.rest(input, skipped),
+            Reading::Chunk { left, answer } => {
+                let used = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
+                let left = left - used as u64;
+                if left == 0 {
+                    self.reading = Reading::Line { searched: 0 };
+                    return Line::Refused(used, answer);
+                }
+                self.reading = Reading::Chunk { left, answer };
+                Line::Incomplete(used)
+            }
+        }
+    }
+
+    fn line<'b>(&mut self, input: &'b [u8], searched: usize) -> Line<'b> {
+        if request::is_foreign(input) {
+            return Line::Close(CloseReason::Protocol);
+        }
+        let window = input.get(..self.longest).unwrap_or(input);
+        let Some(found) = memchr(b'\n', window.get(searched..).unwrap_or_default()) else {
+            if window.len() < self.longest {
+                self.reading = Reading::Line { searched: window.len() };
+                return Line::Incomplete(0);
+            }
+            // A CR at the very end may be the first half of CRLF, so it stays unread.
+            let used = window.len() - usize::from(window.last() == Some(&b'\r'));
+            self.reading = Reading::Rest { skipped: used };
+            return Line::Refused(used, CommandError::LineTooLong);
+        };
+        let end = searched + found;
+        match window.get(..end) {
+            Some([line @ .., b'\r']) => {
+                self.reading = Reading::Line { searched: 0 };
+                Line::Complete(end + 1, line)
+            }
+            _ => {
+                self.reading = Reading::Rest { skipped: end + 1 };
+                Line::Refused(end + 1, CommandError::BareNewline)
+            }
+        }
+    }
+
+    fn rest<'b>(&mut self, input: &'b [u8], skipped: usize) -> Line<'b> {
+        let mut at = 0;
+        while let Some(found) = memchr(b'\n', input.get(at..).unwrap_or_default()) {
+            at += found + 1;
+            if at >= 2 && input.get(at - 2) == Some(&b'\r') {
+                self.reading = Reading::Line { searched: 0 };
+                return Line::Incomplete(at);
+            }
+        }
+        let used = input.len() - usize::from(input.last() == Some(&b'\r'));
+        let skipped = skipped.saturating_add(used);
+        self.reading = Reading::Rest { skipped };
+        if skipped > self.longest_skipped { Line::Close(CloseReason::EndlessLine) } else { Line::Incomplete(used) }
+    }
+}

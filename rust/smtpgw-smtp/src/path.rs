@@ -1,0 +1,452 @@
+//! Reverse-path, forward-path and mailbox: the strict grammar of RFC 5321 §4.1.2, and nothing beside it.
+//!
+//! A path is kept as it was written, so it is passed on unchanged; the one rewrite is that of a source route,
+//! which RFC 5321 §4.1.1.3 and appendix C tell servers to accept and to drop. Whatever does not fit the grammar
+//! is refused: `u@x@d`, doubled brackets, blanks, parameters inside the brackets. A route hidden in a local part
+//! (`u%x@d`, `x!u@d`, `"u@x"@d`) does fit it; [`Mailbox::routes_onward`] tells, and policy decides.
+//!
+//! Leniency, each for real mail and none of them ambiguous: local parts longer than 64 octets, and underscores in
+//! domains. Leaves to others: whether a domain exists, SMTPUTF8 (all octets here are ASCII).
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::limits;
+
+/// `local-part@domain`, one allocation.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Mailbox {
+    text: Box<str>,
+    /// Where the `@` between local part and domain stands.
+    at: usize,
+}
+
+impl Mailbox {
+    /// Reads a mailbox that fills `text` from end to end.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let (rest, at) = mailbox(text.as_bytes())?;
+        if rest.is_empty() { Ok(Self { text: text.into(), at }) } else { Err(PathError) }
+    }
+
+    /// The whole of it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What stands before the `@`, quoted if it was written so.
+    pub fn local_part(&self) -> &str {
+        self.text.get(..self.at).unwrap_or_default()
+    }
+
+    /// What stands behind the `@`: a domain, or an address in brackets.
+    pub fn domain(&self) -> &str {
+        self.text.get(self.at + 1..).unwrap_or_default()
+    }
+
+    /// Whether the local part could be read as an address at another host: it contains `%`, `!` or `@`. A backend
+    /// that rewrites such addresses and trusts us would relay them for anybody, so whoever admits recipients by
+    /// their domain alone must refuse them.
+    pub fn routes_onward(&self) -> bool {
+        self.local_part().bytes().any(|octet| matches!(octet, b'%' | b'!' | b'@'))
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.text)
+    }
+}
+
+/// Who a message comes from: a mailbox, or nobody (`<>`), as notices do.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct ReversePath(Option<Mailbox>);
+
+impl ReversePath {
+    /// The null reverse-path `<>`.
+    pub const NULL: Self = Self(None);
+
+    /// Reads a path in its angle brackets that fills `text` from end to end.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        match Self::parse_prefix(text)? {
+            (path, "") => Ok(path),
+            _ => Err(PathError),
+        }
+    }
+
+    /// Reads the path `text` begins with; gives what is behind its closing bracket.
+    pub(crate) fn parse_prefix(text: &str) -> Result<(Self, &str), PathError> {
+        if let Some(rest) = text.strip_prefix("<>") {
+            return Ok((Self::NULL, rest));
+        }
+        let (mailbox, rest) = bracketed(text)?;
+        Ok((Self(Some(mailbox)), rest))
+    }
+
+    /// The mailbox, if there is one.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.0.as_ref()
+    }
+
+    /// Without angle brackets; empty for `<>`.
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("", Mailbox::as_str)
+    }
+
+    /// The domain; `None` for `<>`.
+    pub fn domain(&self) -> Option<&str> {
+        self.0.as_ref().map(Mailbox::domain)
+    }
+
+    /// Whether it is `<>`.
+    pub fn is_null(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<Mailbox> for ReversePath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self(Some(mailbox))
+    }
+}
+
+/// Who a message goes to: a mailbox, or `Postmaster` without a domain (RFC 5321 §4.5.1).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ForwardPath(Recipient);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Recipient {
+    Mailbox(Mailbox),
+    /// As it was written: its case is the sender's.
+    Postmaster(Box<str>),
+}
+
+impl ForwardPath {
+    /// Reads a path in its angle brackets that fills `text` from end to end.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        match Self::parse_prefix(text)? {
+            (path, "") => Ok(path),
+            _ => Err(PathError),
+        }
+    }
+
+    /// Reads the path `text` begins with; gives what is behind its closing bracket.
+    pub(crate) fn parse_prefix(text: &str) -> Result<(Self, &str), PathError> {
+        if let Some((name, rest)) = text.strip_prefix('<').and_then(|text| text.split_once('>'))
+            && name.eq_ignore_ascii_case("postmaster")
+        {
+            return Ok((Self(Recipient::Postmaster(name.into())), rest));
+        }
+        let (mailbox, rest) = bracketed(text)?;
+        Ok((Self(Recipient::Mailbox(mailbox)), rest))
+    }
+
+    /// The mailbox; `None` for `Postmaster` without a domain.
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match &self.0 {
+            Recipient::Mailbox(mailbox) => Some(mailbox),
+            Recipient::Postmaster(_) => None,
+        }
+    }
+
+    /// Without angle brackets.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Recipient::Mailbox(mailbox) => mailbox.as_str(),
+            Recipient::Postmaster(name) => name,
+        }
+    }
+
+    /// The domain; `None` for `Postmaster` without one.
+    pub fn domain(&self) -> Option<&str> {
+        self.mailbox().map(Mailbox::domain)
+    }
+}
+
+impl From<Mailbox> for ForwardPath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self(Recipient::Mailbox(mailbox))
+    }
+}
+
+macro_rules! shown_in_brackets {
+    ($($path:ty),*) => {$(
+        impl fmt::Display for $path {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "<{}>", self.as_str())
+            }
+        }
+        impl fmt::Debug for $path {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+shown_in_brackets!(ReversePath, ForwardPath);
+
+/// The text is not a path by RFC 5321 §4.1.2, or longer than our limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathError;
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a path as RFC 5321 §4.1.2 defines it")
+    }
+}
+
+impl core::error::Error for PathError {}
+
+/// `"<" [ A-d-l ":" ] Mailbox ">"`; the source route is read strictly and dropped.
+fn bracketed(text: &str) -> Result<(Mailbox, &str), PathError> {
+    let inside = text.strip_prefix('<').ok_or(PathError)?;
+    let inside = if inside.starts_with('@') { behind_source_route(inside)? } else { inside };
+    let (rest, at) = mailbox(inside.as_bytes())?;
+    let length = inside.len() - rest.len();
+    let (mailbox, rest) = inside.split_at_checked(length).ok_or(PathError)?;
+    let rest = rest.strip_prefix('>').ok_or(PathError)?;
+    Ok((Mailbox { text: mailbox.into(), at }, rest))
+}
+
+/// `A-d-l = At-domain *( "," At-domain )`, then `":"`.
+fn behind_source_route(text: &str) -> Result<&str, PathError> {
+    let mut rest = text;
+    loop {
+        rest = rest.strip_prefix('@').ok_or(PathError)?;
+        let end = rest.find([',', ':']).ok_or(PathError)?;
+        let (host, tail) = rest.split_at_checked(end).ok_or(PathError)?;
+        if !is_domain(host.as_bytes()) {
+            return Err(PathError);
+        }
+        match tail.strip_prefix(':') {
+            Some(mailbox) => return Ok(mailbox),
+            None => rest = tail.strip_prefix(',').ok_or(PathError)?,
+        }
+    }
+}
+
+/// `Local-part "@" ( Domain / address-literal )` at the start of `text`: what is behind it, and where the `@` is.
+fn mailbox(text: &[u8]) -> Result<(&[u8], usize), PathError> {
+    let at = if text.first() == Some(&b'"') { quoted_string(text)? } else { dot_string(text)? };
+    if at == 0 || at > limits::LOCAL_PART || text.get(at) != Some(&b'@') {
+        return Err(PathError);
+    }
+    let host = text.get(at + 1..).ok_or(PathError)?;
+    let length = if host.first() == Some(&b'[') {
+        let end = memchr::memchr(b']', host).ok_or(PathError)? + 1;
+        if !host.get(..end).is_some_and(is_address_literal) {
+            return Err(PathError);
+        }
+        end
+    } else {
+        let end = host.iter().position(|octet| !is_domain_octet(*octet)).unwrap_or(host.len());
+        if !host.get(..end).is_some_and(is_domain) {
+            return Err(PathError);
+        }
+        end
+    };
+    Ok((host.get(length..).ok_or(PathError)?, at))
+}
+
+/// `Dot-string = Atom *("." Atom)`: its length.
+fn dot_string(text: &[u8]) -> Result<usize, PathError> {
+    let end = text.iter().position(|octet| !is_atext(*octet) && *octet != b'.').unwrap_or(text.len());
+    let local = text.get(..end).unwrap_or_default();
+    if local.split(|octet| *octet == b'.').all(|atom| !atom.is_empty()) { Ok(end) } else { Err(PathError) }
+}
+
+/// `Quoted-string = DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE`: its length.
+fn quoted_string(text: &[u8]) -> Result<usize, PathError> {
+    let mut octets = text.iter().enumerate().skip(1);
+    while let Some((at, octet)) = octets.next() {
+        match octet {
+            b'"' => return Ok(at + 1),
+            b'\\' => match octets.next() {
+                Some((_, b' '..=b'~')) => {}
+                _ => return Err(PathError),
+            },
+            b' '..=b'~' => {}
+            _ => return Err(PathError),
+        }
+    }
+    Err(PathError)
+}
+
+/// RFC 5322 §3.2.3.
+fn is_atext(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&octet)
+}
+
+/// Letters, digits, hyphen, dot; and the underscore, which RFC 5321 does not allow and real hosts have.
+fn is_domain_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_')
+}
+
+/// `Domain = sub-domain *("." sub-domain)`.
+fn is_domain(text: &[u8]) -> bool {
+    let label = |label: &[u8]| {
+        let edges = label.first().zip(label.last());
+        label.len() <= limits::LABEL
+            && edges.is_some_and(|(first, last)| *first != b'-' && *last != b'-')
+            && label.iter().all(|octet| is_domain_octet(*octet))
+    };
+    text.len() <= limits::DOMAIN && text.split(|octet| *octet == b'.').all(label)
+}
+
+/// `"[" ( IPv4 / "IPv6:" IPv6 ) "]"`, RFC 5321 §4.1.3. No other tag is registered.
+fn is_address_literal(text: &[u8]) -> bool {
+    let Some(address) = core::str::from_utf8(text).ok().and_then(|text| text.strip_prefix('[')?.strip_suffix(']'))
+    else {
+        return false;
+    };
+    match address.split_at_checked(5) {
+        Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6:") => address.parse::<Ipv6Addr>().is_ok(),
+        _ => address.parse::<Ipv4Addr>().is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may fail by panicking.
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn paths_that_rfc_5321_allows_are_passed_unchanged() {
+        for text in [
+            "<a@b>",
+            "<a.b@c.example>",
+            "<prvs=1a2b=user+tag=x@example.org>",
+            "<\"a b\"@c.example>",
+            "<\"\"@c.example>",
+            "<\"a\\\"b\\\\\"@c.example>",
+            "<u%x@d.example>",
+            "<x!u@d.example>",
+            "<\"u@x\"@d.example>",
+            "<a@[192.0.2.1]>",
+            "<a@[IPv6:2001:db8::1]>",
+            "<a@[ipv6:::ffff:192.0.2.1]>",
+            "<a@xn--bcher-kva.example>",
+            "<root@web_1>",
+            "<a@1.2.3.4>",
+        ] {
+            assert_eq!(ForwardPath::parse(text).unwrap().to_string(), text);
+            assert_eq!(ReversePath::parse(text).unwrap().to_string(), text);
+        }
+        let long = format!("<{}@example.org>", "v".repeat(200));
+        assert_eq!(ReversePath::parse(&long).unwrap().as_str().len(), 212);
+    }
+
+    #[test]
+    fn source_routes_are_read_strictly_and_dropped() {
+        for text in ["<@one:a@b>", "<@one,@two.example:a@b>"] {
+            assert_eq!(ForwardPath::parse(text).unwrap().as_str(), "a@b", "{text}");
+        }
+        for text in
+            ["<@one,two:a@b>", "<@one a@b>", "<@:a@b>", "<@one,:a@b>", "<@one:>", "<@one:@two:a@b>", "<one:a@b>"]
+        {
+            assert_eq!(ForwardPath::parse(text), Err(PathError), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "<",
+            ">",
+            "<a>",
+            "<@>",
+            "<a@>",
+            "<@b>",
+            "a@b",
+            "<a@b",
+            "a@b>",
+            "<<a@b>>",
+            "<a@b>>",
+            "<a@@b>",
+            "<u@x@d>",
+            "<a@b c>",
+            "<a b@c>",
+            "< a@b>",
+            "<a@b >",
+            "<a@b SIZE=1>",
+            "<a@b>SIZE=1",
+            "<a..b@c>",
+            "<.a@c>",
+            "<a.@c>",
+            "<a@.b>",
+            "<a@b.>",
+            "<a@b..c>",
+            "<a@-b>",
+            "<a@b->",
+            "<a@b.-c>",
+            "<\"a@b>",
+            "<\"a\\\"@b>",
+            "<\"a\"b@c>",
+            "<a\"b\"@c>",
+            "<\"a\"@\"b\">",
+            "<a@[192.0.2]>",
+            "<a@[192.0.2.1>",
+            "<a@192.0.2.1]>",
+            "<a@[IPv6:192.0.2.1]>",
+            "<a@[2001:db8::1]>",
+            "<a@[X-tag:foo]>",
+            "<a@[]>",
+            "<a(b)@c>",
+            "<a@b(c)>",
+            "<a,b@c>",
+            "<a:b@c>",
+            "<a;b@c>",
+            "<a\\b@c>",
+            "<a\u{e9}@b>",
+            "<a@b\u{e9}>",
+            "<\"a\u{e9}\"@b>",
+            "<a@b\0>",
+            "<a\t@b>",
+            "<\"a\tb\"@c>",
+            "<\"a\0\"@b>",
+        ] {
+            assert_eq!(ForwardPath::parse(text), Err(PathError), "{text:?}");
+            assert_eq!(ReversePath::parse(text), Err(PathError), "{text:?}");
+        }
+        assert_eq!(ForwardPath::parse("<>"), Err(PathError));
+        assert_eq!(ReversePath::parse("<postmaster>"), Err(PathError));
+        for (local, domain) in
+            [("l".repeat(257), "d".into()), ("l".into(), "d".repeat(64)), ("l".into(), "d.".repeat(128) + "d")]
+        {
+            assert_eq!(ForwardPath::parse(&format!("<{local}@{domain}>")), Err(PathError));
+        }
+    }
+
+    #[test]
+    fn postmaster_needs_no_domain() {
+        let path = ForwardPath::parse("<PostMaster>").unwrap();
+        assert_eq!((path.as_str(), path.domain(), path.mailbox()), ("PostMaster", None, None));
+        assert_eq!(ForwardPath::parse("<postmaster@b>").unwrap().domain(), Some("b"));
+    }
+
+    #[test]
+    fn the_null_path_is_empty() {
+        let path = ReversePath::parse("<>").unwrap();
+        assert_eq!((path.as_str(), path.domain(), path.is_null()), ("", None, true));
+        assert_eq!(path.to_string(), "<>");
+    }
+
+    #[test]
+    fn pieces_are_split_at_the_right_at_sign() {
+        let mailbox = Mailbox::parse("\"u@x\"@d.example").unwrap();
+        assert_eq!((mailbox.local_part(), mailbox.domain()), ("\"u@x\"", "d.example"));
+        assert!(mailbox.routes_onward());
+        assert!(Mailbox::parse("u%x@d").unwrap().routes_onward());
+        assert!(Mailbox::parse("x!u@d").unwrap().routes_onward());
+        assert!(!Mailbox::parse("list-bounces+user=example.org@d").unwrap().routes_onward());
+    }
+}

@@ -1,0 +1,111 @@
+//! The replies we write ourselves, as data: RFC 5321 §4.2 codes, enhanced codes of the IANA registry.
+//!
+//! Nothing here depends on what a peer sent, so nothing a peer sent can show up in it. What refuses a command or
+//! content stands beside its reason in [`error`](crate::error); this table holds the rest, and those of the
+//! gateway around the machine.
+
+use alloc::vec::Vec;
+
+use crate::reply::Reply;
+
+/// RSET, NOOP.
+pub const OK: Reply = Reply::fixed(250, "2.0.0 Ok");
+/// MAIL accepted (where no backend has answered).
+pub const SENDER_OK: Reply = Reply::fixed(250, "2.1.0 Sender ok");
+/// RCPT accepted (where no backend has answered).
+pub const RECIPIENT_OK: Reply = Reply::fixed(250, "2.1.5 Recipient ok");
+/// Content accepted (where no backend has answered).
+pub const MESSAGE_OK: Reply = Reply::fixed(250, "2.6.0 Message accepted");
+/// HELP. No list of commands: it would be out of date before it helped anybody.
+pub const HELP: Reply = Reply::fixed(214, "2.0.0 See RFC 5321");
+/// VRFY: neither confirmed nor denied, RFC 5321 §7.3.
+pub const VERIFY: Reply = Reply::fixed(252, "2.5.0 Send some mail, delivery will be tried");
+/// QUIT.
+pub const GOODBYE: Reply = Reply::fixed(221, "2.0.0 Goodbye");
+/// STARTTLS accepted.
+pub const STARTTLS: Reply = Reply::fixed(220, "2.0.0 Ready to start TLS");
+/// DATA accepted.
+pub const START_CONTENT: Reply = Reply::fixed(354, "End data with <CR><LF>.<CR><LF>");
+
+/// We are shutting down.
+pub const SHUTTING_DOWN: Reply = Reply::fixed(421, "4.3.2 Service shutting down, closing connection");
+/// The client was silent for too long, or dribbled.
+pub const TIMEOUT: Reply = Reply::fixed(421, "4.4.2 Timeout, closing connection");
+/// More connections than we or the client's address may have.
+pub const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(421, "4.7.0 Too many connections, try again later");
+/// The backend is known to be down.
+pub const BACKEND_DOWN: Reply = Reply::fixed(421, "4.3.2 Service not available, try again later");
+/// The backend could not be reached.
+pub const BACKEND_UNREACHABLE: Reply = Reply::fixed(451, "4.4.1 Mail system not reachable, try again later");
+/// The backend went away or broke the protocol in mid-transaction.
+pub const BACKEND_LOST: Reply = Reply::fixed(451, "4.4.2 Mail system connection lost, try again later");
+/// Something of ours failed.
+pub const LOCAL_ERROR: Reply = Reply::fixed(451, "4.3.0 Local error, try again later");
+/// No room for content.
+pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage, try again later");
+/// The recipient's domain is not one that this listener takes mail for.
+pub const RELAY_DENIED: Reply = Reply::fixed(550, "5.7.1 Relaying denied");
+/// The local part of a recipient holds a route to somewhere else.
+pub const ROUTE_DENIED: Reply = Reply::fixed(550, "5.7.1 Routed addresses are not accepted");
+/// The verdict is not there in time.
+pub const VERDICT_LATE: Reply = Reply::fixed(451, "4.7.1 Content inspection unfinished, try again later");
+/// The verdict is to defer.
+pub const DEFERRED: Reply = Reply::fixed(451, "4.7.1 Message deferred by policy, try again later");
+/// The verdict is to reject.
+pub const REJECTED: Reply = Reply::fixed(554, "5.7.1 Message refused by policy");
+
+/// The greeting: `220 hostname ESMTP` (RFC 5321 §4.2). Prepared once, written to every new connection.
+pub fn greeting(hostname: &str) -> Vec<u8> {
+    let mut out = b"220 ".to_vec();
+    push_hostname(&mut out, hostname);
+    out.extend_from_slice(b" ESMTP\r\n");
+    out
+}
+
+/// Appends `hostname`, cleaned: it comes from our own configuration, but it must not be able to end the line.
+pub(crate) fn push_hostname(out: &mut Vec<u8>, hostname: &str) {
+    out.extend(hostname.bytes().take(crate::limits::DOMAIN).map(|o| if o.is_ascii_graphic() { o } else { b'-' }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reply_has_an_enhanced_code_of_its_class() {
+        let table = [
+            OK,
+            SENDER_OK,
+            RECIPIENT_OK,
+            MESSAGE_OK,
+            HELP,
+            VERIFY,
+            GOODBYE,
+            STARTTLS,
+            SHUTTING_DOWN,
+            TIMEOUT,
+            TOO_MANY_CONNECTIONS,
+            BACKEND_DOWN,
+            BACKEND_UNREACHABLE,
+            BACKEND_LOST,
+            LOCAL_ERROR,
+            NO_SPACE,
+            RELAY_DENIED,
+            ROUTE_DENIED,
+            VERDICT_LATE,
+            DEFERRED,
+            REJECTED,
+        ];
+        for reply in table {
+            assert!(reply.enhanced().is_some(), "{reply}");
+        }
+        // RFC 2034 §4: a 3yz reply carries none.
+        assert!(START_CONTENT.enhanced().is_none());
+    }
+
+    #[test]
+    fn the_greeting_is_one_clean_line() {
+        assert_eq!(greeting("mx1.example.org"), b"220 mx1.example.org ESMTP\r\n");
+        assert_eq!(greeting("a\r\n250 b"), b"220 a--250-b ESMTP\r\n");
+    }
+}

@@ -1,0 +1,236 @@
+//! A command line as a client wrote it, taken apart: verb and argument, and the arguments of each verb.
+//!
+//! RFC 5321 §4.1.1. Stateless: whether a command has its place here is the machine's question. Also the protocol
+//! gate, which tells other protocols from SMTP by the first octets of a line.
+
+use crate::error::CommandError;
+use crate::extensions::Offer;
+use crate::limits;
+use crate::parameters::{MailParameters, RecipientParameters};
+use crate::path::{ForwardPath, ReversePath};
+use crate::verb::Verb;
+
+/// A line split at its first blank.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Request<'b> {
+    pub(crate) verb: Verb,
+    /// Without trailing blanks, which RFC 5321 §4.1.1 asks servers to tolerate.
+    pub(crate) argument: &'b str,
+}
+
+impl<'b> Request<'b> {
+    /// Splits a line that came without its CRLF.
+    pub(crate) fn parse(line: &'b [u8]) -> Result<Self, CommandError> {
+        if line.is_empty() {
+            return Err(CommandError::Empty);
+        }
+        if line.contains(&b'\r') {
+            return Err(CommandError::BareNewline);
+        }
+        let line = core::str::from_utf8(line).map_err(|_| CommandError::Octet)?;
+        if !line.bytes().all(|octet| octet == b' ' || octet.is_ascii_graphic()) {
+            return Err(CommandError::Octet);
+        }
+        let line = line.trim_end_matches(' ');
+        let (word, argument) = line.split_once(' ').unwrap_or((line, ""));
+        let verb = Verb::from_word(word).ok_or(CommandError::Unrecognised)?;
+        Ok(Self { verb, argument })
+    }
+
+    /// For commands that take no argument.
+    pub(crate) fn no_argument(&self) -> Result<(), CommandError> {
+        if self.argument.is_empty() { Ok(()) } else { Err(CommandError::Argument) }
+    }
+
+    /// For commands that must have one.
+    pub(crate) fn some_argument(&self) -> Result<(), CommandError> {
+        if self.argument.is_empty() { Err(CommandError::Argument) } else { Ok(()) }
+    }
+
+    /// The name behind EHLO and HELO. One printable word: RFC 5321 §4.1.4 forbids to refuse mail because the name
+    /// does not verify, and many names in the field are no domains.
+    pub(crate) fn hello_name(&self) -> Result<&'b str, CommandError> {
+        let fits =
+            !self.argument.is_empty() && self.argument.len() <= limits::HELLO_NAME && !self.argument.contains(' ');
+        if fits { Ok(self.argument) } else { Err(CommandError::HelloName) }
+    }
+
+    /// The argument of MAIL.
+    pub(crate) fn mail(&self, offer: &Offer) -> Result<(ReversePath, MailParameters), CommandError> {
+        let text = behind_keyword(self.argument, "FROM:").ok_or(CommandError::ReversePath)?;
+        let (path, rest) = ReversePath::parse_prefix(text).map_err(|_| CommandError::ReversePath)?;
+        Ok((path, MailParameters::parse(rest, offer)?))
+    }
+
+    /// The argument of RCPT.
+    pub(crate) fn recipient(&self, offer: &Offer) -> Result<(ForwardPath, RecipientParameters), CommandError> {
+        let text = behind_keyword(self.argument, "TO:").ok_or(CommandError::ForwardPath)?;
+        let (path, rest) = ForwardPath::parse_prefix(text).map_err(|_| CommandError::ForwardPath)?;
+        Ok((path, RecipientParameters::parse(rest, offer)?))
+    }
+
+    /// The size of the chunk behind BDAT (RFC 3030 §2); `None` if where it ends cannot be told.
+    pub(crate) fn chunk_size(&self) -> Option<u64> {
+        let (size, last) = self.argument.split_once(' ').unwrap_or((self.argument, "LAST"));
+        let digits = !size.is_empty() && size.len() <= 20 && size.bytes().all(|octet| octet.is_ascii_digit());
+        if digits && last.eq_ignore_ascii_case("LAST") { size.parse().ok() } else { None }
+    }
+}
+
+/// `FROM:` and `TO:` in any case. Blanks behind the colon are against RFC 5321 §3.3 and common; they are
+/// harmless, since what is passed on is written anew.
+fn behind_keyword<'b>(argument: &'b str, keyword: &str) -> Option<&'b str> {
+    let (word, rest) = argument.split_at_checked(keyword.len())?;
+    word.eq_ignore_ascii_case(keyword).then(|| rest.trim_start_matches(' '))
+}
+
+/// Whether the start of a line, complete or not, shows that this is not SMTP: a first octet that is no letter, a
+/// first word that is a method of HTTP, or one that ends in a colon as the name of a header field does.
+pub(crate) fn is_foreign(input: &[u8]) -> bool {
+    match input {
+        // An empty line is a mistake, not another protocol.
+        [] | [b'\r'] | [b'\r', b'\n', ..] => return false,
+        [first, ..] if first.is_ascii_alphabetic() => {}
+        _ => return true,
+    }
+    let looked_at = input.get(..limits::GATE).unwrap_or(input);
+    let is_word = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    let Some(end) = looked_at.iter().position(|octet| !is_word(octet)) else { return false };
+    let word = looked_at.get(..end).unwrap_or_default();
+    looked_at.get(end) == Some(&b':') || HTTP_METHODS.iter().any(|method| word.eq_ignore_ascii_case(method))
+}
+
+/// RFC 9110 §9.1 and RFC 5789, and the first word of HTTP/2.
+const HTTP_METHODS: [&[u8]; 10] =
+    [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // A test may fail by panicking.
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn lines_are_split_at_the_first_blank() {
+        assert_eq!(Request::parse(b"noop"), Ok(Request { verb: Verb::Noop, argument: "" }));
+        assert_eq!(Request::parse(b"Noop  a b  "), Ok(Request { verb: Verb::Noop, argument: " a b" }));
+        for (line, error) in [
+            (&b""[..], CommandError::Empty),
+            (b"  ", CommandError::Unrecognised),
+            (b"NOOPS", CommandError::Unrecognised),
+            (b"NOOP\tx", CommandError::Octet),
+            (b"NOOP \0", CommandError::Octet),
+            (b"NOOP \x1b[2J", CommandError::Octet),
+            (b"NOOP \x7f", CommandError::Octet),
+            (b"NOOP \xc3\xa9", CommandError::Octet),
+            (b"NOOP \xff", CommandError::Octet),
+            (b"NOOP \rQUIT", CommandError::BareNewline),
+        ] {
+            assert_eq!(Request::parse(line), Err(error), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_verb_is_found_in_any_case() {
+        for verb in Verb::ALL {
+            assert_eq!(Request::parse(verb.as_str().to_ascii_lowercase().as_bytes()).unwrap().verb, verb);
+        }
+        assert!(Request::parse(b".").is_err());
+    }
+
+    #[test]
+    fn names_behind_hello_are_one_word() {
+        let name = |text: &str| Request::parse(text.as_bytes()).unwrap().hello_name().map(str::to_string);
+        assert_eq!(name("EHLO [192.0.2.1] "), Ok("[192.0.2.1]".into()));
+        assert_eq!(name("EHLO my_pc"), Ok("my_pc".into()));
+        for text in ["EHLO", "EHLO ", "EHLO a b", &format!("EHLO {}", "a".repeat(256))] {
+            assert_eq!(name(text), Err(CommandError::HelloName), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_stand_behind_their_keyword() {
+        let offer = Offer::default();
+        for text in ["MAIL FROM:<a@b> SIZE=5", "mail from: <a@b> size=5 ", "MAIL From:<a@b>  SIZE=5"] {
+            let (path, parameters) = Request::parse(text.as_bytes()).unwrap().mail(&offer).unwrap();
+            assert_eq!((path.as_str(), parameters.size), ("a@b", Some(5)), "{text}");
+        }
+        for text in [
+            "MAIL",
+            "MAIL FROM",
+            "MAIL FROM <a@b>",
+            "MAIL FROM :<a@b>",
+            "MAIL TO:<a@b>",
+            "MAIL  FROM:<a@b>",
+            "MAIL FROM:a@b",
+        ] {
+            assert_eq!(Request::parse(text.as_bytes()).unwrap().mail(&offer), Err(CommandError::ReversePath), "{text}");
+        }
+        let request = Request::parse(b"RCPT TO:<a@b>SIZE=1").unwrap();
+        assert_eq!(request.recipient(&offer), Err(CommandError::ParameterSyntax));
+        assert_eq!(Request::parse(b"RCPT TO:<>").unwrap().recipient(&offer), Err(CommandError::ForwardPath));
+    }
+
+    #[test]
+    fn chunk_sizes_are_digits_and_nothing_else() {
+        let size = |text: &str| Request::parse(text.as_bytes()).unwrap().chunk_size();
+        assert_eq!(size("BDAT 0"), Some(0));
+        assert_eq!(size("BDAT 86 last"), Some(86));
+        for text in [
+            "BDAT",
+            "BDAT -1",
+            "BDAT +1",
+            "BDAT 1 2",
+            "BDAT  1",
+            "BDAT 1 LAST LAST",
+            "BDAT 0x1",
+            "BDAT 18446744073709551616",
+            "BDAT LAST",
+        ] {
+            assert_eq!(size(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_gate_knows_other_protocols_by_their_first_octets() {
+        for input in [
+            &b"GET "[..],
+            b"get /",
+            b"POST / HTTP/1.1\r\n",
+            b"PRI * HTTP/2.0\r\n",
+            b"Host: x",
+            b"Content-Type:",
+            b"X_Y:",
+            b"\x16\x03\x01",
+            b"\0",
+            b" EHLO",
+            b"\t",
+            b"\n",
+            b"\r\r",
+            b".",
+            b"1",
+            b"-",
+            b"\xff",
+            b"MAIL:",
+            b"OPTIONS\r\n",
+        ] {
+            assert!(is_foreign(input), "{input:?}");
+        }
+        for input in [
+            &b""[..],
+            b"G",
+            b"GET",
+            b"EHLO x",
+            b"HELP\r\n",
+            b"\r",
+            b"\r\n",
+            b"Host",
+            b"MAIL FROM:<a@b>",
+            b"GETS ",
+            b"x",
+        ] {
+            assert!(!is_foreign(input), "{input:?}");
+        }
+    }
+}

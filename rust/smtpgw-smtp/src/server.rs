@@ -1,0 +1,563 @@
+//! The server role: what a client sends comes in, events and replies come out.
+//!
+//! RFC 5321 §3 and §4, RFC 2920 (PIPELINING), RFC 3207 (STARTTLS). The machine owns no input: the caller shows it
+//! everything unread by [`Server::receive`] and drops what was consumed. **Contract:** the next call begins with
+//! the first octet that was not consumed; only what stands behind it may have grown. That is why the machine may
+//! remember how far it has searched, and a line that comes octet by octet costs linear time. A buffer of
+//! [`Limits::command_line`] octets is enough: so much is never refused without being consumed.
+//!
+//! Commands that need somebody else's decision (MAIL, RCPT, DATA, the end of data) leave the machine in a *pending*
+//! state in which it reads nothing, so replies cannot come out of order. [`Server::reply`] answers.
+//!
+//! State × verb, for well-formed commands. `=` stays; `503` etc. is the machine's own reply and stays, too:
+//!
+//! | verb \ state | Start | Ready | Mail, no recipient | Mail, recipients |
+//! |---|---|---|---|---|
+//! | EHLO, HELO | → Ready | = | → Ready | → Ready |
+//! | STARTTLS (offered) | 503 | → Handshake | 503 | 503 |
+//! | STARTTLS inside TLS; not offered | 503; 503, 502 | 503; 502 | 503; 502 | 503; 502 |
+//! | MAIL | 503 | → MailPending | 503 | 503 |
+//! | RCPT | 503 | 503 | → RecipientPending | → RecipientPending (452 at the limit) |
+//! | DATA | 503 | 503 | 503, 554 once an RCPT was refused | → DataPending |
+//! | BDAT | its chunk is swallowed, then 502 in every state | | | |
+//! | RSET | = 250 | = 250 | → Ready | → Ready |
+//! | NOOP, HELP, VRFY | = 250, 214, 252 | = | = | = |
+//! | QUIT | → Closed | → Closed | → Closed | → Closed |
+//! | EXPN, AUTH, ETRN, XCLIENT, XFORWARD | = 502 | = 502 | = 502 | = 502 |
+//! | another protocol | → Closed | → Closed | → Closed | → Closed |
+//!
+//! | pending state | positive reply | negative reply | `start_content` |
+//! |---|---|---|---|
+//! | MailPending | → Mail | → Ready | – |
+//! | RecipientPending | → Mail, one recipient more | → Mail | – |
+//! | DataPending | – | → Ready | → Content |
+//! | EndPending | → Ready | → Ready | – |
+//!
+//! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
+//! Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
+//!
+//! Leaves to others: sockets, deadlines, what to answer to pending commands. CHUNKING will add a state beside
+//! Content; AUTH and XCLIENT rows of their own; nothing else changes.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::content_reader::{ContentReader, Step};
+use crate::error::{CloseReason, CommandError, ContentError};
+use crate::extensions::Offer;
+use crate::limits::{self, Limits};
+use crate::line_reader::{Line, LineReader};
+use crate::parameters::{MailParameters, RecipientParameters};
+use crate::path::{ForwardPath, ReversePath};
+use crate::replies;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::verb::Verb;
+
+/// What does not change while a connection lasts.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Our name, in the replies to EHLO and HELO.
+    pub hostname: Arc<str>,
+    /// What the client may cost.
+    pub limits: Limits,
+}
+
+/// The server role of one connection.
+#[derive(Debug)]
+pub struct Server {
+    options: ServerOptions,
+    state: State,
+    lines: LineReader,
+    /// What the next EHLO announces.
+    offer: Offer,
+    /// What the last EHLO announced, and what parameters are held against.
+    announced: Offer,
+    tls: bool,
+    errors: u32,
+    junk: u32,
+    transactions: u32,
+    output: Vec<u8>,
+}
+
+/// What one step found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Received<'b> {
+    /// Octets of the input that are used up. More than 0 without an event means: call again with the rest.
+    pub consumed: usize,
+    /// What happened. `None` with 0 consumed means: read more, or see [`Server::wants_input`].
+    pub event: Option<ServerEvent<'b>>,
+}
+
+/// What a client did.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerEvent<'b> {
+    /// EHLO or HELO, already answered. A transaction that was open is gone.
+    Hello {
+        /// Which of the two.
+        kind: HelloKind,
+        /// One printable word; no more is known about it.
+        name: &'b str,
+    },
+    /// MAIL; pending.
+    Mail {
+        /// The sender.
+        reverse_path: ReversePath,
+        /// What came with it.
+        parameters: MailParameters,
+    },
+    /// RCPT; pending.
+    Recipient {
+        /// The recipient.
+        forward_path: ForwardPath,
+        /// What came with it.
+        parameters: RecipientParameters,
+    },
+    /// DATA with at least one accepted recipient; pending: [`Server::start_content`] or a negative reply.
+    Data,
+    /// The next octets of content, transparency undone.
+    Content(&'b [u8]),
+    /// The end of the content; pending.
+    EndOfData,
+    /// The content was refused and has been swallowed up to its true end; already answered, the transaction is gone.
+    /// Content that was given out before must not be delivered.
+    ContentRefused(ContentError),
+    /// RSET, already answered. A transaction that was open is gone.
+    Reset,
+    /// STARTTLS: write the output, then do the handshake, then [`Server::starttls_done`]. The read buffer must be
+    /// empty: `receive` reports octets behind the command as [`CloseReason::PlaintextBehindStarttls`].
+    Starttls,
+    /// QUIT, already answered: write the output and close.
+    Quit,
+    /// The client is hung up on: write the output and close.
+    Close(CloseReason),
+    /// A command that the machine has answered by itself; the error if it was refused.
+    Answered(Result<(), CommandError>),
+}
+
+/// How a client introduced itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HelloKind {
+    /// EHLO: extended SMTP.
+    Ehlo,
+    /// HELO: plain SMTP.
+    Helo,
+}
+
+/// The state of the machine by name, for records and tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StateName {
+    /// Before EHLO or HELO.
+    Start,
+    /// No transaction.
+    Ready,
+    /// MAIL is to be answered.
+    MailPending,
+    /// A transaction is open, for recipients and DATA.
+    Mail,
+    /// RCPT is to be answered.
+    RecipientPending,
+    /// DATA is to be answered.
+    DataPending,
+    /// Content is being read.
+    Content,
+    /// The end of data is to be answered.
+    EndPending,
+    /// STARTTLS was answered 220; the handshake is due.
+    Handshake,
+    /// Nothing is read any more.
+    Closed,
+}
+
+#[derive(Debug)]
+enum State {
+    Start,
+    Ready {
+        /// The last MAIL was refused: what was pipelined behind it is refused without counting as mistakes.
+        mail_refused: bool,
+    },
+    MailPending,
+    Mail(Recipients),
+    RecipientPending(Recipients),
+    DataPending,
+    Content(ContentReader),
+    EndPending,
+    Handshake,
+    Closed {
+        /// Why, as long as it has not been reported.
+        unreported: Option<CloseReason>,
+    },
+}
+
+/// The recipients of a transaction so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recipients {
+    accepted: usize,
+    any_refused: bool,
+}
+
+impl Server {
+    /// A connection that has just been accepted. The greeting is not the machine's: see
+    /// [`replies::greeting`], which is prepared once for all connections.
+    pub fn new(options: ServerOptions, offer: Offer) -> Self {
+        Self {
+            lines: LineReader::new(&options.limits),
+            options,
+            state: State::Start,
+            offer,
+            announced: Offer::default(),
+            tls: false,
+            errors: 0,
+            junk: 0,
+            transactions: 0,
+            output: Vec::new(),
+        }
+    }
+
+    /// One step: looks at `input`, which is everything unread, and says how many octets are used up and what
+    /// happened. At most one event a call.
+    pub fn receive<'b>(&mut self, input: &'b [u8]) -> Received<'b> {
+        let wants_input = self.wants_input();
+        match &mut self.state {
+            State::Closed { unreported } => Received { consumed: 0, event: unreported.take().map(ServerEvent::Close) },
+            State::Handshake if !input.is_empty() => self.hang_up(0, CloseReason::PlaintextBehindStarttls),
+            _ if !wants_input => Received { consumed: 0, event: None },
+            State::Content(reader) => match reader.read(input) {
+                Step::Content(consumed, []) => Received { consumed, event: None },
+                Step::Content(consumed, content) => Received { consumed, event: Some(ServerEvent::Content(content)) },
+                Step::End(consumed) => {
+                    self.state = State::EndPending;
+                    Received { consumed, event: Some(ServerEvent::EndOfData) }
+                }
+                Step::Refused(consumed, error) => self.refuse_content(consumed, error),
+                Step::Endless => self.hang_up(0, CloseReason::EndlessContent),
+            },
+            _ => match self.lines.read(input) {
+                Line::Incomplete(consumed) => Received { consumed, event: None },
+                Line::Complete(consumed, line) => self.command(consumed, line, input.len() > consumed),
+                Line::Refused(consumed, error) => self.refuse(consumed, error),
+                Line::Close(reason) => self.hang_up(0, reason),
+            },
+        }
+    }
+
+    /// Reply octets to be written. The caller takes and clears them. Beyond 64 KiB the machine reads no further
+    /// command until that has been done.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.output
+    }
+
+    /// Answers the pending command: MAIL, RCPT, DATA (with a refusal) or the end of data. A positive or negative
+    /// reply decides the next state; 421 closes. Does nothing when nothing is pending.
+    pub fn reply(&mut self, reply: &Reply) {
+        let positive = reply.is_positive_completion();
+        let next = match self.state {
+            State::MailPending if positive => State::Mail(Recipients::default()),
+            State::MailPending => State::Ready { mail_refused: true },
+            State::RecipientPending(recipients) if positive => {
+                State::Mail(Recipients { accepted: recipients.accepted.saturating_add(1), ..recipients })
+            }
+            State::RecipientPending(recipients) => State::Mail(Recipients { any_refused: true, ..recipients }),
+            // 354 is start_content()'s. A 2yz to DATA would tell the client that its message has been taken.
+            State::DataPending if positive || reply.is_intermediate() => return,
+            State::DataPending => State::Ready { mail_refused: false },
+            State::EndPending => {
+                if positive {
+                    self.errors = 0;
+                    self.junk = 0;
+                }
+                State::Ready { mail_refused: false }
+            }
+            _ => return,
+        };
+        reply.write_to(&mut self.output);
+        self.state = next;
+        if reply.is_closing() {
+            self.state = State::Closed { unreported: Some(CloseReason::Announced) };
+        } else if reply.is_permanent() && self.count_error() {
+            CloseReason::TooManyErrors.reply().write_to(&mut self.output);
+            self.state = State::Closed { unreported: Some(CloseReason::TooManyErrors) };
+        }
+    }
+
+    /// Answers a pending DATA with 354. Does nothing in any other state.
+    pub fn start_content(&mut self) {
+        if let State::DataPending = self.state {
+            replies::START_CONTENT.write_to(&mut self.output);
+            self.state = State::Content(ContentReader::new(&self.options.limits, self.size_limit()));
+        }
+    }
+
+    /// The handshake is done: everything said before is forgotten (RFC 3207 §4.2), STARTTLS is not offered again
+    /// and refused with 503.
+    pub fn starttls_done(&mut self, offer: Offer) {
+        self.tls = true;
+        self.state = State::Start;
+        self.lines = LineReader::new(&self.options.limits);
+        self.announced = Offer::default();
+        self.set_offer(offer);
+    }
+
+    /// Sets what the next EHLO announces.
+    pub fn set_offer(&mut self, offer: Offer) {
+        self.offer = Offer { starttls: offer.starttls && !self.tls, ..offer };
+    }
+
+    /// Whether `receive` would look at input. False while a command is pending, before the handshake, when
+    /// closed, and while more than 64 KiB of output wait.
+    pub fn wants_input(&self) -> bool {
+        let reads = matches!(self.state, State::Start | State::Ready { .. } | State::Mail(_) | State::Content(_));
+        reads && self.output.len() < limits::OUTPUT
+    }
+
+    /// Whether a transaction is open: from MAIL, pending or accepted, to the answer to the end of data.
+    pub fn in_transaction(&self) -> bool {
+        !matches!(self.state, State::Start | State::Ready { .. } | State::Handshake | State::Closed { .. })
+    }
+
+    /// Mistakes and refusals since the last accepted message.
+    pub fn errors(&self) -> u32 {
+        self.errors
+    }
+
+    /// The state by name.
+    pub fn state(&self) -> StateName {
+        match self.state {
+            State::Start => StateName::Start,
+            State::Ready { .. } => StateName::Ready,
+            State::MailPending => StateName::MailPending,
+            State::Mail(_) => StateName::Mail,
+            State::RecipientPending(_) => StateName::RecipientPending,
+            State::DataPending => StateName::DataPending,
+            State::Content(_) => StateName::Content,
+            State::EndPending => StateName::EndPending,
+            State::Handshake => StateName::Handshake,
+            State::Closed { .. } => StateName::Closed,
+        }
+    }
+
+    /// Ends the session from outside (shutdown, timeout): `reply`, usually 421, is appended to what is to be
+    /// written, and nothing is read any more. Nothing is written in mid-handshake, where it would be plaintext
+    /// that the client takes for TLS.
+    pub fn close_with(&mut self, reply: &Reply) {
+        match self.state {
+            State::Closed { .. } => return,
+            State::Handshake => {}
+            _ => reply.write_to(&mut self.output),
+        }
+        self.state = State::Closed { unreported: Some(CloseReason::Announced) };
+    }
+
+    /// Octets of content that the next message may have.
+    fn size_limit(&self) -> u64 {
+        let announced = if self.announced.size == 0 { u64::MAX } else { self.announced.size };
+        announced.min(self.options.limits.message_size)
+    }
+
+    fn command<'b>(&mut self, consumed: usize, line: &'b [u8], more_follows: bool) -> Received<'b> {
+        match Request::parse(line).and_then(|request| self.perform(&request, more_follows)) {
+            Ok(Performed::Event(event)) => Received { consumed, event: Some(event) },
+            Ok(Performed::Close(reason)) => self.hang_up(consumed, reason),
+            Ok(Performed::ChunkFollows) => Received { consumed, event: None },
+            Err(error) => self.refuse(consumed, error),
+        }
+    }
+
+    /// Does what a well-formed line asks for. Whether it has its place here comes before its arguments.
+    fn perform<'b>(&mut self, request: &Request<'b>, more_follows: bool) -> Result<Performed<'b>, CommandError> {
+        let event = match request.verb {
+            Verb::Ehlo | Verb::Helo => self.hello(request)?,
+            Verb::Starttls => {
+                self.permit_starttls()?;
+                request.no_argument()?;
+                if more_follows {
+                    return Ok(Performed::Close(CloseReason::PlaintextBehindStarttls));
+                }
+                replies::STARTTLS.write_to(&mut self.output);
+                self.state = State::Handshake;
+                ServerEvent::Starttls
+            }
+            Verb::Mail => {
+                self.permit_mail()?;
+                if self.transactions >= self.options.limits.transactions {
+                    return Ok(Performed::Close(CloseReason::TooManyTransactions));
+                }
+                let (reverse_path, parameters) = request.mail(&self.announced)?;
+                if parameters.size.is_some_and(|size| size > self.size_limit()) {
+                    return Err(CommandError::Size);
+                }
+                self.transactions += 1;
+                self.state = State::MailPending;
+                ServerEvent::Mail { reverse_path, parameters }
+            }
+            Verb::Recipient => {
+                let State::Mail(recipients) = self.state else { return Err(self.out_of_sequence()) };
+                if recipients.accepted >= self.options.limits.recipients {
+                    return Err(CommandError::TooManyRecipients);
+                }
+                let parsed = request.recipient(&self.announced);
+                if parsed.is_err() {
+                    self.state = State::Mail(Recipients { any_refused: true, ..recipients });
+                }
+                let (forward_path, parameters) = parsed?;
+                self.state = State::RecipientPending(recipients);
+                ServerEvent::Recipient { forward_path, parameters }
+            }
+            Verb::Data => {
+                match self.state {
+                    State::Mail(Recipients { accepted: 1.., .. }) => {}
+                    State::Mail(Recipients { any_refused: true, .. }) => return Err(CommandError::NoRecipients),
+                    State::Mail(_) => return Err(CommandError::RecipientFirst),
+                    _ => return Err(self.out_of_sequence()),
+                }
+                request.no_argument()?;
+                self.state = State::DataPending;
+                ServerEvent::Data
+            }
+            Verb::Chunk => {
+                // Not offered, but the chunk follows all the same: read as commands it would be an injection.
+                let Some(size) = request.chunk_size().filter(|size| *size <= self.options.limits.message_size) else {
+                    return Ok(Performed::Close(CloseReason::Chunk));
+                };
+                self.lines.skip_chunk(size, CommandError::NotImplemented);
+                return Ok(Performed::ChunkFollows);
+            }
+            Verb::Reset => {
+                request.no_argument()?;
+                self.end_transaction();
+                return Ok(self.idle(&replies::OK, ServerEvent::Reset));
+            }
+            Verb::Noop => return Ok(self.idle(&replies::OK, ServerEvent::Answered(Ok(())))),
+            Verb::Help => return Ok(self.idle(&replies::HELP, ServerEvent::Answered(Ok(())))),
+            Verb::Verify => {
+                request.some_argument()?;
+                return Ok(self.idle(&replies::VERIFY, ServerEvent::Answered(Ok(()))));
+            }
+            Verb::Quit => {
+                request.no_argument()?;
+                replies::GOODBYE.write_to(&mut self.output);
+                self.state = State::Closed { unreported: None };
+                ServerEvent::Quit
+            }
+            Verb::Expand | Verb::Auth | Verb::Etrn | Verb::Xclient | Verb::Xforward | Verb::EndOfData => {
+                return Err(CommandError::NotImplemented);
+            }
+        };
+        Ok(Performed::Event(event))
+    }
+
+    /// EHLO and HELO; RFC 5321 §4.1.4: either of them at any time clears the transaction.
+    fn hello<'b>(&mut self, request: &Request<'b>) -> Result<ServerEvent<'b>, CommandError> {
+        let name = request.hello_name()?;
+        let again = !matches!(self.state, State::Start);
+        let kind = if request.verb == Verb::Ehlo { HelloKind::Ehlo } else { HelloKind::Helo };
+        self.announced = self.offer;
+        match kind {
+            HelloKind::Ehlo => self.offer.write_ehlo_reply(&self.options.hostname, &mut self.output),
+            HelloKind::Helo => {
+                self.output.extend_from_slice(b"250 ");
+                replies::push_hostname(&mut self.output, &self.options.hostname);
+                self.output.extend_from_slice(b"\r\n");
+            }
+        }
+        self.state = State::Ready { mail_refused: false };
+        if again {
+            self.junk = self.junk.saturating_add(1);
+        }
+        Ok(ServerEvent::Hello { kind, name })
+    }
+
+    fn permit_starttls(&self) -> Result<(), CommandError> {
+        match self.state {
+            _ if self.tls => Err(CommandError::TlsAlready),
+            _ if !self.offer.starttls => Err(CommandError::NotImplemented),
+            State::Start => Err(CommandError::HelloFirst),
+            State::Mail(_) => Err(CommandError::InTransaction),
+            _ => Ok(()),
+        }
+    }
+
+    fn permit_mail(&self) -> Result<(), CommandError> {
+        match self.state {
+            State::Start => Err(CommandError::HelloFirst),
+            State::Mail(_) => Err(CommandError::NestedMail),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with RCPT and DATA outside a transaction.
+    fn out_of_sequence(&self) -> CommandError {
+        if matches!(self.state, State::Start) { CommandError::HelloFirst } else { CommandError::MailFirst }
+    }
+
+    /// A command that is answered but brings no mail forward.
+    fn idle<'b>(&mut self, reply: &Reply, event: ServerEvent<'b>) -> Performed<'b> {
+        self.junk = self.junk.saturating_add(1);
+        if self.junk >= self.options.limits.junk {
+            return Performed::Close(CloseReason::TooManyCommands);
+        }
+        reply.write_to(&mut self.output);
+        Performed::Event(event)
+    }
+
+    fn end_transaction(&mut self) {
+        if self.in_transaction() {
+            self.state = State::Ready { mail_refused: false };
+        }
+    }
+
+    fn refuse<'b>(&mut self, consumed: usize, error: CommandError) -> Received<'b> {
+        error.reply().write_to(&mut self.output);
+        // A client that pipelined behind a refused MAIL, or sends all its recipients, has made no mistake.
+        let behind_refused_mail = matches!(self.state, State::Ready { mail_refused: true });
+        let innocent = match error {
+            CommandError::TooManyRecipients => true,
+            CommandError::MailFirst => behind_refused_mail,
+            _ => false,
+        };
+        if innocent {
+            self.junk = self.junk.saturating_add(1);
+            if self.junk >= self.options.limits.junk {
+                return self.hang_up(consumed, CloseReason::TooManyCommands);
+            }
+        } else if self.count_error() {
+            return self.hang_up(consumed, CloseReason::TooManyErrors);
+        }
+        Received { consumed, event: Some(ServerEvent::Answered(Err(error))) }
+    }
+
+    fn refuse_content<'b>(&mut self, consumed: usize, error: ContentError) -> Received<'b> {
+        error.reply().write_to(&mut self.output);
+        self.state = State::Ready { mail_refused: false };
+        if self.count_error() {
+            // Reported by the next call: the transaction's end is to be known first.
+            CloseReason::TooManyErrors.reply().write_to(&mut self.output);
+            self.state = State::Closed { unreported: Some(CloseReason::TooManyErrors) };
+        }
+        Received { consumed, event: Some(ServerEvent::ContentRefused(error)) }
+    }
+
+    /// Counts a mistake; whether it was one too many.
+    fn count_error(&mut self) -> bool {
+        self.errors = self.errors.saturating_add(1);
+        self.errors >= self.options.limits.errors
+    }
+
+    /// Hangs up, with a last reply unless the peer is about to speak TLS.
+    fn hang_up<'b>(&mut self, consumed: usize, reason: CloseReason) -> Received<'b> {
+        if !matches!(self.state, State::Handshake) {
+            reason.reply().write_to(&mut self.output);
+        }
+        self.state = State::Closed { unreported: None };
+        Received { consumed, event: Some(ServerEvent::Close(reason)) }
+    }
+}
+
+/// What came of a well-formed command.
+enum Performed<'b> {
+    Event(ServerEvent<'b>),
+    Close(CloseReason),
+    /// The answer stands behind a chunk that must be skipped first.
+    ChunkFollows,
+}
