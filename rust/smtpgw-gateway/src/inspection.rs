@@ -10,6 +10,7 @@
 //! dropped early gives up what nobody has begun and leaves the rest to a supervisor task, so that a vanished
 //! client does not hide a hung worker.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub(crate) struct Panel {
 }
 
 /// What one inspector said in one hook call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opinion {
     /// Index into the roster.
     pub(crate) inspector: usize,
@@ -180,7 +181,7 @@ impl Inspection {
         }
     }
 
-    /// Asks about the whole message and waits for everything. All opinions, in the order of the roster.
+    /// Asks about the whole message and waits for everything.
     pub(crate) async fn finish(mut self, message: &Arc<Message>, deadline: Instant) -> Vec<Opinion> {
         if self.poll().is_some() {
             // Some parts are still with the workers: the question about the whole comes after them.
@@ -190,9 +191,7 @@ impl Inspection {
         self.enqueue(&Subject::Message(Arc::clone(message)));
         self.submit(deadline).await;
         self.settle(deadline).await;
-        let mut opinions = std::mem::take(&mut self.opinions);
-        opinions.sort_by_key(|opinion| opinion.inspector);
-        opinions
+        std::mem::take(&mut self.opinions)
     }
 
     fn enqueue(&mut self, subject: &Subject) {
@@ -278,6 +277,17 @@ impl Panel {
             }
         }
         next
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Connect => "connect",
+            Self::Recipient => "recipient",
+            Self::Part(path) => path,
+            Self::Message => "message",
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use serde::Serialize;
@@ -34,22 +34,22 @@ pub trait RecordSink: Send {
 /// Hands records to the log thread. Cheap to clone; never blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Journal {
-    sender: Sender<Record>,
+    sender: Sender<Option<Record>>,
     level: LogLevel,
     lost: Arc<AtomicU64>,
 }
 
 impl Journal {
-    /// Starts the log thread; it ends when every journal is gone and the ring is empty.
+    /// Starts the log thread; it ends when the journal is closed and the ring is empty.
     pub(crate) fn start(
         level: LogLevel,
         mut sinks: Vec<Box<dyn RecordSink>>,
     ) -> io::Result<(Self, std::thread::JoinHandle<()>)> {
-        let (sender, receiver): (_, Receiver<Record>) = crossbeam_channel::bounded(RING);
+        let (sender, receiver): (_, Receiver<Option<Record>>) = crossbeam_channel::bounded(RING);
         let lost = Arc::new(AtomicU64::new(0));
         let losses = Arc::clone(&lost);
         let thread = std::thread::Builder::new().name("smtpgw-log".into()).spawn(move || {
-            for record in receiver {
+            while let Ok(Some(record)) = receiver.recv() {
                 let missing = losses.swap(0, Ordering::Relaxed);
                 if missing > 0 {
                     let notice = record_of(LogLevel::Warning, "records-lost", None, &Lost { count: missing });
@@ -61,13 +61,19 @@ impl Journal {
         Ok((Self { sender, level, lost }, thread))
     }
 
+    /// Lets the log thread end once it has written what is in the ring. A sink that is stuck is not waited for
+    /// longer than a moment.
+    pub(crate) fn close(&self) {
+        let _ = self.sender.send_timeout(None, CLOSE);
+    }
+
     /// Writes a record: `body`'s fields behind `time`, `level` and `event`.
     pub(crate) fn write(&self, level: LogLevel, event: &'static str, now: SystemTime, body: &impl Serialize) {
         if level < self.level {
             return;
         }
         let record = record_of(level, event, Some(now), body);
-        if let Err(TrySendError::Full(_)) = self.sender.try_send(record) {
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(Some(record)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -160,6 +166,9 @@ fn is_plain(text: &str) -> bool {
 pub(crate) fn timestamp(now: SystemTime) -> String {
     humantime::format_rfc3339_millis(now).to_string()
 }
+
+/// How long closing waits for a place in the ring.
+const CLOSE: Duration = Duration::from_secs(1);
 
 /// Records that may wait for the log thread.
 const RING: usize = 8_192;

@@ -9,13 +9,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-#[derive(Debug, Clone)]
-pub struct Defect;
-#[derive(Debug)]
-pub struct Header;
+use smtpgw_mime::{Defect, Header};
 
-/// One connection of one client.
-#[derive(Debug)]
+/// One connection of one client. Never changed in place: a new fact makes a new one.
+#[derive(Clone, Debug)]
 pub struct Session {
     /// Unique within this process, in every record of the connection.
     pub id: String,
@@ -23,6 +20,8 @@ pub struct Session {
     pub client: SocketAddr,
     /// Our own address that it connected to.
     pub listener: SocketAddr,
+    /// Whether it said EHLO rather than HELO.
+    pub esmtp: bool,
     /// What EHLO or HELO said; empty before.
     pub helo: String,
     /// The facts of TLS, once it stands.

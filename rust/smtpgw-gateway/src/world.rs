@@ -18,7 +18,7 @@ pub use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 /// A place where the gateway can run.
 pub trait World: Clone + Send + Sync + 'static {
     /// A byte stream to a peer; TCP_NODELAY is set (rule N1).
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static;
     /// A bound listener.
     type Listener: Listen<Stream = Self::Stream>;
 

@@ -1,0 +1,205 @@
+//! The server we protect: dialled late, spoken to in commands rebuilt from parsed pieces, never trusted.
+//!
+//! A [`Site`] is what we know of a backend between connections (settings, what it last offered, whether it is
+//! down); a [`Leg`] is one connection to it, made at the first MAIL of a client (rule B2) and kept for that client
+//! alone. Replies to MAIL, RCPT and the end of data are handed up as they came (rule R1). Every error here is our
+//! own trouble to the client: 4yz, and the leg is not used again.
+
+mod maildir;
+mod smtp;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use rustls::ClientConfig;
+use smtpgw_smtp::{ForwardPath, MailParameters, Offer, Reply, ReversePath, replies};
+
+use self::maildir::Maildir;
+use self::smtp::Smtp;
+use crate::error::{BackendError, StartError};
+use crate::message::Session;
+use crate::outgoing::Outgoing;
+use crate::settings::{Backend, BackendTls, Settings};
+use crate::world::{Instant, World};
+
+/// What is known of a backend between connections.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) settings: Backend,
+    /// Our own name, for EHLO.
+    hostname: String,
+    kind: Kind,
+    tls: Option<Arc<ClientConfig>>,
+    /// What it offered when it was last asked; a careful guess before.
+    offer: ArcSwap<Offer>,
+    /// Until when it counts as down after a failed dial.
+    down_until: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Smtp,
+    Maildir(PathBuf),
+}
+
+/// One connection to a backend.
+pub(crate) enum Leg<S> {
+    Smtp(Box<Smtp<S>>),
+    Maildir(Maildir),
+}
+
+impl Site {
+    pub(crate) fn new(settings: &Settings, backend: &Backend) -> Result<Arc<Self>, StartError> {
+        let kind = match backend.address.strip_prefix("maildir:") {
+            Some(path) => {
+                let folder = PathBuf::from(path);
+                Maildir::prepare(&folder).map_err(|source| StartError::Path { path: folder.clone(), source })?;
+                Kind::Maildir(folder)
+            }
+            None => Kind::Smtp,
+        };
+        let tls = match backend.tls {
+            BackendTls::None => None,
+            BackendTls::Opportunistic | BackendTls::Required => Some(crate::tls::opportunistic_client_config()?),
+        };
+        let size = settings.limits.message_size;
+        let offer = match kind {
+            Kind::Maildir(_) => everything(size),
+            Kind::Smtp => careful(size),
+        };
+        Ok(Arc::new(Self {
+            settings: backend.clone(),
+            hostname: settings.hostname.clone(),
+            kind,
+            tls,
+            offer: ArcSwap::from_pointee(offer),
+            down_until: Mutex::new(None),
+        }))
+    }
+
+    /// What we and it can do together, STARTTLS aside.
+    pub(crate) fn offer(&self) -> Offer {
+        Offer::clone(&self.offer.load())
+    }
+
+    /// Whether the last dial failed a moment ago. A flag, never a question to the network.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down_until.lock().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Connects on behalf of a client.
+    pub(crate) async fn dial<W: World>(
+        self: &Arc<Self>,
+        world: &W,
+        session: &Session,
+        message_size: u64,
+    ) -> Result<Leg<W::Stream>, BackendError> {
+        let Kind::Smtp = self.kind else { return Ok(Leg::Maildir(Maildir::new(self.folder()))) };
+        let dialled = Smtp::dial(world, self, Some(session)).await;
+        match &dialled {
+            Ok(leg) => {
+                self.offer.store(Arc::new(leg.offer(message_size)));
+                *self.down_until.lock() = None;
+            }
+            // It is there, but not as it should be: no reason to turn clients away before MAIL.
+            Err(BackendError::Identity(_)) => {}
+            Err(_) => *self.down_until.lock() = Some(Instant::now() + DOWN),
+        }
+        dialled.map(|leg| Leg::Smtp(Box::new(leg)))
+    }
+
+    /// Asks what it offers, for the first EHLO of a client; a failure says nothing yet.
+    pub(crate) async fn probe<W: World>(self: &Arc<Self>, world: &W, message_size: u64) {
+        if let Kind::Smtp = self.kind
+            && let Ok(leg) = Smtp::dial(world, self, None).await
+        {
+            self.offer.store(Arc::new(leg.offer(message_size)));
+            leg.quit().await;
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match &self.kind {
+            Kind::Maildir(folder) => folder,
+            Kind::Smtp => Path::new(""),
+        }
+    }
+}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Leg<S> {
+    /// MAIL; the backend's reply.
+    pub(crate) async fn mail(
+        &mut self,
+        reverse_path: &ReversePath,
+        parameters: &MailParameters,
+    ) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.mail(reverse_path, parameters).await,
+            Self::Maildir(maildir) => {
+                maildir.mail(reverse_path);
+                Ok(replies::SENDER_OK)
+            }
+        }
+    }
+
+    /// RCPT; the backend's reply.
+    pub(crate) async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.recipient(forward_path).await,
+            Self::Maildir(maildir) => {
+                maildir.recipient(forward_path);
+                Ok(replies::RECIPIENT_OK)
+            }
+        }
+    }
+
+    /// DATA, content, end; the backend's reply to the end, or to DATA if that was refused. `unique` names the
+    /// message where it is stored here.
+    pub(crate) async fn deliver(&mut self, unique: String, message: Outgoing) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.deliver(message).await,
+            Self::Maildir(maildir) => {
+                maildir.deliver(unique, message).await.map(|_| replies::MESSAGE_OK).map_err(BackendError::Spool)
+            }
+        }
+    }
+
+    /// RSET: the transaction is forgotten.
+    pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.reset().await,
+            Self::Maildir(_) => Ok(()),
+        }
+    }
+
+    /// NOOP if nothing was said for a while, so that a client that takes its time does not cost the transaction.
+    pub(crate) async fn keep_alive(&mut self) -> Result<(), BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.keep_alive().await,
+            Self::Maildir(_) => Ok(()),
+        }
+    }
+
+    /// QUIT, without waiting for the answer.
+    pub(crate) async fn quit(self) {
+        if let Self::Smtp(smtp) = self {
+            smtp.quit().await;
+        }
+    }
+}
+
+/// What an SMTP server can be expected to offer before it was asked.
+fn careful(size: u64) -> Offer {
+    Offer { eight_bit_mime: false, ..everything(size) }
+}
+
+/// What we can do ourselves.
+fn everything(size: u64) -> Offer {
+    Offer { size, pipelining: true, eight_bit_mime: true, enhanced_status_codes: true, starttls: false }
+}
+
+/// How long a failed dial turns clients away at MAIL without another try.
+const DOWN: Duration = Duration::from_secs(5);

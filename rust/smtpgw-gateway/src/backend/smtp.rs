@@ -1,0 +1,256 @@
+//! One SMTP connection to the backend.
+//!
+//! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207), XCLIENT where configured and EHLO anew, all
+//! within `connect_s`. A backend that is configured to learn the client's address and does not offer the way gets
+//! no mail (rule O1): it would take our own address for the client's and might relay for anybody. Every later wait
+//! has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf as _;
+use rustls_pki_types::ServerName;
+use smtpgw_smtp::{
+    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Misuse, Offer, Reply, ReversePath, XclientName,
+    XclientValue, xclient_address, xclient_commands,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::Site;
+use crate::error::BackendError;
+use crate::message::Session;
+use crate::outgoing::Outgoing;
+use crate::settings::{BackendTls, Identity};
+use crate::wire::Wire;
+use crate::world::{Instant, World, timeout};
+
+/// A connection past EHLO.
+pub(crate) struct Smtp<S> {
+    wire: Wire<S>,
+    client: Client,
+    site: Arc<Site>,
+    /// When the backend last answered.
+    heard: Instant,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
+    /// Connects and introduces the client; without one, only to see what is offered.
+    pub(crate) async fn dial<W: World<Stream = S>>(
+        world: &W,
+        site: &Arc<Site>,
+        session: Option<&Session>,
+    ) -> Result<Self, BackendError> {
+        let introduction = async {
+            let stream = world.connect(&site.settings.address).await.map_err(BackendError::Connect)?;
+            let client = Client::new(Limits::default());
+            let mut leg = Self { wire: Wire::new(stream), client, site: Arc::clone(site), heard: Instant::now() };
+            leg.introduce(session).await?;
+            Ok(leg)
+        };
+        within(site.settings.connect_s, "connect_s", introduction).await
+    }
+
+    /// What a client of ours can be offered on the strength of this backend.
+    pub(crate) fn offer(&self, size: u64) -> Offer {
+        let extensions = self.client.extensions();
+        let size = match extensions.size {
+            Some(theirs) if theirs > 0 => theirs.min(size),
+            _ => size,
+        };
+        Offer { eight_bit_mime: extensions.eight_bit_mime, ..super::everything(size) }
+    }
+
+    pub(crate) async fn mail(
+        &mut self,
+        reverse_path: &ReversePath,
+        parameters: &MailParameters,
+    ) -> Result<Reply, BackendError> {
+        // The client role writes a parameter only where the backend announced its extension.
+        let MailParameters { size, body, .. } = *parameters;
+        self.ask(&Command::Mail { reverse_path: reverse_path.clone(), size, body }).await
+    }
+
+    pub(crate) async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<Reply, BackendError> {
+        self.ask(&Command::Recipient(forward_path.clone())).await
+    }
+
+    pub(crate) async fn deliver(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
+        let go = self.ask(&Command::Data).await?;
+        if !go.is_intermediate() {
+            return Ok(go);
+        }
+        let patience = self.site.settings.data_s;
+        while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
+            self.client.content(&piece).map_err(misused)?;
+            if self.client.output().len() >= SEGMENT {
+                self.write(patience).await?;
+            }
+        }
+        self.client.end_content().map_err(misused)?;
+        self.write(patience).await?;
+        within(patience, "data_s", self.hear()).await
+    }
+
+    pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
+        let reply = self.ask(&Command::Reset).await?;
+        if reply.is_positive_completion() {
+            Ok(())
+        } else {
+            Err(BackendError::Protocol(format!("RSET was answered {}", reply.code())))
+        }
+    }
+
+    pub(crate) async fn keep_alive(&mut self) -> Result<(), BackendError> {
+        if self.heard.elapsed() >= KEEP_ALIVE {
+            self.ask(&Command::Noop).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn quit(mut self) {
+        if self.client.send(&Command::Quit).is_ok() {
+            let mut output = std::mem::take(self.client.output());
+            // It may be gone already; there is nothing left to lose.
+            let _ = timeout(FAREWELL, async {
+                self.wire.write(&mut output).await?;
+                self.wire.shutdown().await
+            })
+            .await;
+        }
+    }
+
+    async fn introduce(&mut self, session: Option<&Session>) -> Result<(), BackendError> {
+        let greeting = self.hear().await?;
+        if greeting.code().value() != 220 {
+            return Err(BackendError::Greeting(greeting.code().to_string()));
+        }
+        let hostname = self.site.hostname.clone();
+        self.hello(&hostname).await?;
+        if self.wants_tls()? {
+            self.start_tls().await?;
+            self.hello(&hostname).await?;
+        }
+        if let (Identity::Xclient, Some(session)) = (self.site.settings.identity, session) {
+            self.identify(session).await?;
+        }
+        Ok(())
+    }
+
+    fn wants_tls(&self) -> Result<bool, BackendError> {
+        match (self.site.settings.tls, self.client.extensions().starttls) {
+            (BackendTls::None, _) | (BackendTls::Opportunistic, false) => Ok(false),
+            (BackendTls::Opportunistic | BackendTls::Required, true) => Ok(true),
+            (BackendTls::Required, false) => Err(BackendError::Tls("required, and not offered".into())),
+        }
+    }
+
+    async fn start_tls(&mut self) -> Result<(), BackendError> {
+        let reply = self.exchange(&Command::Starttls).await?;
+        if reply.code().value() != 220 {
+            return Err(BackendError::Tls(format!("STARTTLS was answered {}", reply.code())));
+        }
+        let config = self.site.tls.clone().ok_or_else(|| BackendError::Tls("not configured".into()))?;
+        let name = server_name(&self.site.settings.address);
+        self.wire.connect_tls(config, name).await.map_err(|error| BackendError::Tls(error.to_string()))?;
+        self.client.starttls_done();
+        Ok(())
+    }
+
+    /// Tells who the client is. Afterwards the backend is as after its greeting, and hears the client's own name.
+    async fn identify(&mut self, session: &Session) -> Result<(), BackendError> {
+        let offered = self.client.extensions().xclient.unwrap_or_default();
+        if !offered.contains(XclientName::Addr) {
+            return Err(BackendError::Identity("XCLIENT with ADDR is not offered".into()));
+        }
+        let address = xclient_address(session.client.ip().to_canonical());
+        let port = session.client.port().to_string();
+        let attributes = [
+            (XclientName::Name, XclientValue::Unavailable),
+            (XclientName::Addr, XclientValue::Known(&address)),
+            (XclientName::Port, XclientValue::Known(&port)),
+            (XclientName::Proto, XclientValue::Known(if session.esmtp { "ESMTP" } else { "SMTP" })),
+            (XclientName::Helo, XclientValue::Known(&session.helo)),
+        ];
+        for command in xclient_commands(offered, &attributes) {
+            let reply = self.exchange(&command).await?;
+            if reply.code().value() != 220 {
+                return Err(BackendError::Identity(format!("XCLIENT was answered {}", reply.code())));
+            }
+        }
+        self.hello(&session.helo).await
+    }
+
+    async fn hello(&mut self, name: &str) -> Result<(), BackendError> {
+        let reply = self.exchange(&Command::Ehlo(name.into())).await?;
+        if reply.is_positive_completion() {
+            return Ok(());
+        }
+        let reply = self.exchange(&Command::Helo(name.into())).await?;
+        if reply.is_positive_completion() { Ok(()) } else { Err(BackendError::Hello(reply.code().to_string())) }
+    }
+
+    /// A command and its reply, within `reply_s`.
+    async fn ask(&mut self, command: &Command) -> Result<Reply, BackendError> {
+        let patience = self.site.settings.reply_s;
+        within(patience, "reply_s", self.exchange(command)).await
+    }
+
+    async fn exchange(&mut self, command: &Command) -> Result<Reply, BackendError> {
+        self.client.send(command).map_err(misused)?;
+        self.wire.write(self.client.output()).await?;
+        self.hear().await
+    }
+
+    async fn write(&mut self, patience: Duration) -> Result<(), BackendError> {
+        let Self { wire, client, .. } = self;
+        within(patience, "data_s", async { Ok(wire.write(client.output()).await?) }).await
+    }
+
+    /// The next reply (or the greeting).
+    async fn hear(&mut self) -> Result<Reply, BackendError> {
+        loop {
+            let step = self.client.receive(&self.wire.input);
+            let (consumed, event) = step.map_err(|error| BackendError::Protocol(error.to_string()))?;
+            self.wire.input.advance(consumed);
+            match event {
+                Some(ClientEvent::Greeting(reply) | ClientEvent::Reply { reply, .. }) => {
+                    self.heard = Instant::now();
+                    return Ok(reply);
+                }
+                Some(_) => {}
+                None if self.wire.read().await? == 0 => return Err(BackendError::Closed),
+                None => {}
+            }
+        }
+    }
+}
+
+/// We used our own client role wrongly: a bug of ours, which costs this leg.
+fn misused(misuse: Misuse) -> BackendError {
+    BackendError::Protocol(misuse.to_string())
+}
+
+async fn within<T>(
+    patience: Duration,
+    name: &'static str,
+    work: impl Future<Output = Result<T, BackendError>>,
+) -> Result<T, BackendError> {
+    timeout(patience, work).await.unwrap_or(Err(BackendError::Timeout(name)))
+}
+
+/// The name for SNI: the host of `host:port`.
+fn server_name(address: &str) -> ServerName<'static> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::IpAddress(IpAddr::from([0; 4]).into()))
+}
+
+/// Octets gathered before they are written: few system calls, little memory.
+const SEGMENT: usize = 64 << 10;
+
+/// Silence after which the backend hears a NOOP. Postfix waits 300 s by default and 10 s under stress.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How long a QUIT may take to be written.
+const FAREWELL: Duration = Duration::from_secs(1);

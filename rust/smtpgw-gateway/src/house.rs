@@ -1,0 +1,57 @@
+//! What lives as long as the process does, whatever is reloaded: the world, the current [`Setup`], who is in, the
+//! log.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::admission::Admission;
+use crate::log::Journal;
+use crate::settings::LogLevel;
+use crate::setup::Setup;
+use crate::world::World;
+
+/// The process-wide state that listeners and connections share.
+pub(crate) struct House<W> {
+    pub(crate) world: W,
+    pub(crate) setup: ArcSwap<Setup>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) journal: Journal,
+    /// True once the gateway takes no more work.
+    pub(crate) draining: watch::Sender<bool>,
+}
+
+impl<W: World> House<W> {
+    pub(crate) fn new(world: W, setup: Setup, journal: Journal) -> Arc<Self> {
+        Arc::new(Self {
+            world,
+            setup: ArcSwap::from_pointee(setup),
+            admission: Arc::default(),
+            journal,
+            draining: watch::Sender::new(false),
+        })
+    }
+
+    pub(crate) fn log(&self, level: LogLevel, event: &'static str, body: &impl Serialize) {
+        self.journal.write(level, event, self.world.now(), body);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// A name nobody else has and nobody can guess: time in hexadecimal milliseconds, then 64 random bits.
+    pub(crate) fn unique(&self) -> String {
+        let now = self.world.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        format!("{:011x}-{:016x}", now.as_millis(), self.world.random())
+    }
+}
+
+impl<W> fmt::Debug for House<W> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("House").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! Accepting: one task a listener, one task a connection, and the greeting at once (rule B0).
+//!
+//! Between `accept` and the write of the greeting there is a counter and the start of a task: no name service, no
+//! backend, no disk, no Python. When descriptors run out accepting pauses; it never spins.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use smtpgw_smtp::replies;
+use tokio::io::AsyncWriteExt as _;
+use tokio::task::JoinSet;
+
+use crate::admission::Refusal;
+use crate::connection;
+use crate::house::House;
+use crate::record::Notice;
+use crate::settings::LogLevel;
+use crate::world::{Instant, Listen as _, World, sleep, timeout};
+
+/// Serves one listener until the gateway drains, then waits for its connections.
+pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener, front: usize) {
+    let mut connections = JoinSet::new();
+    let mut draining = house.draining.subscribe();
+    let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = draining.wait_for(|draining| *draining) => break,
+            Some(ended) = connections.join_next(), if !connections.is_empty() => {
+                note_panic(&house, ended);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, client)) => admit(&house, &mut connections, stream, client, address, front),
+            Err(error) => pause(&house, &error).await,
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        note_panic(&house, ended);
+    }
+}
+
+fn admit<W: World>(
+    house: &Arc<House<W>>,
+    connections: &mut JoinSet<()>,
+    stream: W::Stream,
+    client: SocketAddr,
+    address: SocketAddr,
+    front: usize,
+) {
+    let accepted = Instant::now();
+    let setup = house.setup.load_full();
+    let limits = &setup.desk.settings.limits;
+    match house.admission.admit(client.ip(), limits.connections, limits.connections_per_client) {
+        Ok(ticket) => {
+            let house = Arc::clone(house);
+            connections.spawn(async move {
+                connection::serve(house, setup, front, stream, client, address, accepted).await;
+                drop(ticket);
+            });
+        }
+        Err(refusal) => {
+            // A refused client costs its 421 and no more; these tasks are bounded by their own short limit.
+            drop(connections.spawn(turn_away(Arc::clone(house), stream, client, refusal)));
+        }
+    }
+}
+
+async fn turn_away<W: World>(house: Arc<House<W>>, mut stream: W::Stream, client: SocketAddr, refusal: Refusal) {
+    let mut output = Vec::new();
+    replies::TOO_MANY_CONNECTIONS.write_to(&mut output);
+    let _ = timeout(TURN_AWAY, async {
+        stream.write_all(&output).await?;
+        stream.shutdown().await
+    })
+    .await;
+    house.log(LogLevel::Warning, "refused", &RefusedRecord { client, limit: refusal.name() });
+}
+
+#[derive(serde::Serialize)]
+struct RefusedRecord {
+    client: SocketAddr,
+    limit: &'static str,
+}
+
+/// A failed accept: mostly the client's own reset, which costs nothing; out of descriptors, accepting must wait.
+async fn pause<W: World>(house: &House<W>, error: &io::Error) {
+    let harmless = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidInput];
+    if harmless.contains(&error.kind()) {
+        return;
+    }
+    house.log(LogLevel::Error, "accept-failed", &Notice { message: error.to_string() });
+    sleep(ACCEPT_PAUSE).await;
+}
+
+fn note_panic<W: World>(house: &House<W>, ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        house.log(LogLevel::Error, "panic", &Notice { message: error.to_string() });
+    }
+}
+
+/// How long accepting rests after the system had no descriptor or memory for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a refused client may take to read its 421.
+const TURN_AWAY: Duration = Duration::from_secs(2);

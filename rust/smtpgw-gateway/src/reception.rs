@@ -1,0 +1,240 @@
+//! One message coming in: spooled, decoded and inspected while it arrives, judged at its end.
+//!
+//! The same engine serves a message on the wire and a file on the disk (`smtpgw scan`). A [`Reception`] takes
+//! content in pieces and ends as a [`Judged`] message, or as an error if it could not be kept (the disk is full):
+//! then the client is told to come back, and nothing was delivered.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::decode::Decoding;
+use crate::inspection::{Inspection, Opinion, Panel};
+use crate::message::{Content, Envelope, Message, Part, Session};
+use crate::record::{self, JudgedRecord, PartRecord, UnscannedRecord, VerdictRecord};
+use crate::settings::{Settings, Unscanned};
+use crate::spool::{Budget, Spool};
+use crate::verdict::{Decision, fold};
+use crate::world::Instant;
+
+/// What receptions need from the gateway.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) panel: Option<Arc<Panel>>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) folder: Arc<PathBuf>,
+}
+
+/// A message coming in.
+pub(crate) struct Reception {
+    desk: Desk,
+    message: Arc<Message>,
+    raw: Spool,
+    decoding: Decoding,
+    inspection: Option<Inspection>,
+    gaps: Vec<UnscannedRecord>,
+    /// Why it cannot be kept any more; content is dropped from then on.
+    lost: Option<io::Error>,
+}
+
+/// A message with its decision.
+pub(crate) struct Judged {
+    pub(crate) message: Arc<Message>,
+    pub(crate) content: Content,
+    pub(crate) decision: Decision,
+    pub(crate) opinions: Vec<Opinion>,
+    pub(crate) gaps: Vec<UnscannedRecord>,
+}
+
+impl Reception {
+    pub(crate) fn new(desk: &Desk, session: Arc<Session>, envelope: Envelope) -> Self {
+        let message = Arc::new(Message { session, envelope, progress: Default::default() });
+        let spool = || Spool::new(Arc::clone(&desk.folder), desk.settings.spool.memory, Arc::clone(&desk.budget));
+        Self {
+            raw: spool(),
+            decoding: Decoding::new(Arc::clone(&message), spool(), &desk.settings),
+            inspection: desk.panel.clone().map(Inspection::new),
+            desk: desk.clone(),
+            message,
+            gaps: Vec::new(),
+            lost: None,
+        }
+    }
+
+    /// Takes further content. Never blocks; [`Reception::settle`] follows before the next read.
+    pub(crate) fn push(&mut self, content: &[u8]) {
+        if self.lost.is_none() {
+            self.raw.append(content);
+            self.decoding.push(content);
+        }
+    }
+
+    /// Brings what was pushed to rest and sends finished parts off to the inspectors. Waits for the disk and for a
+    /// place in the inspectors' queue: this is the back-pressure on the client.
+    pub(crate) async fn settle(&mut self) {
+        if self.lost.is_none() {
+            let until = Instant::now() + self.desk.settings.verdict.budget_s;
+            if let Err(error) = self.try_settle(until).await {
+                self.lost = Some(error);
+            }
+        }
+    }
+
+    /// Looks after calls that are over their time; when to do so again.
+    pub(crate) fn look_after(&mut self) -> Option<Instant> {
+        self.inspection.as_mut().and_then(Inspection::poll)
+    }
+
+    /// Content is complete: waits for the inspectors, at most until `deadline` (rule D0), and decides.
+    /// `early` are the opinions on the connection and the recipients; they count as well.
+    pub(crate) async fn finish(mut self, early: Vec<Opinion>, deadline: Instant) -> Result<Judged, io::Error> {
+        if let Some(error) = self.lost {
+            return Err(error);
+        }
+        self.decoding.finish();
+        let parts = self.parts().await?;
+        self.raw.cut();
+        let content = self.raw.settle().await?.pop().unwrap_or(Content::Memory(Default::default()));
+        self.message.progress.write().raw = Some(content.clone());
+        let mut opinions = early;
+        if let Some(mut inspection) = self.inspection.take() {
+            parts.iter().for_each(|part| inspection.part(part, &self.message));
+            opinions.extend(inspection.finish(&self.message, deadline).await);
+            opinions.sort_by_key(|opinion| opinion.inspector);
+        }
+        let roster = self.desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
+        for opinion in opinions.iter().filter(|opinion| opinion.result.is_err()) {
+            let what = format!("{} on {}", roster[opinion.inspector].name, opinion.about);
+            self.gaps.push(UnscannedRecord { reason: Unscanned::InspectorDown, what });
+        }
+        let reasons: BTreeSet<Unscanned> = self.gaps.iter().map(|gap| gap.reason).collect();
+        let decision = fold(&opinions, roster, &reasons, &self.desk.settings);
+        Ok(Judged { message: self.message, content, decision, opinions, gaps: self.gaps })
+    }
+
+    async fn try_settle(&mut self, until: Instant) -> io::Result<()> {
+        // Raw content stays one stretch: nothing is handed out before the end.
+        self.raw.settle().await?;
+        let parts = self.parts().await?;
+        if let Some(inspection) = &mut self.inspection {
+            parts.iter().for_each(|part| inspection.part(part, &self.message));
+            inspection.submit(until).await;
+        }
+        Ok(())
+    }
+
+    async fn parts(&mut self) -> io::Result<Vec<Arc<Part>>> {
+        let parts = self.decoding.settle().await?;
+        self.gaps.extend(self.decoding.take_gaps());
+        self.message.progress.write().parts.extend(parts.iter().cloned());
+        Ok(parts)
+    }
+}
+
+impl Judged {
+    /// For the record.
+    pub(crate) fn record(&self, desk: &Desk) -> JudgedRecord {
+        let progress = self.message.progress.read();
+        let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| field.decoded());
+        let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
+        JudgedRecord {
+            size: self.content.len(),
+            subject: field("Subject"),
+            message_id: field("Message-ID"),
+            verdict: Some(VerdictRecord::of(&self.decision)),
+            parts: progress.parts.iter().map(|part| PartRecord::of(part)).collect(),
+            defects: progress.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
+            unscanned: self.gaps.clone(),
+            inspectors: record::inspectors(&self.opinions, roster),
+        }
+    }
+
+    /// Whether the `X-Spam-` fields are written: if anybody gives points.
+    fn is_scored(&self, desk: &Desk) -> bool {
+        let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
+        !self.decision.symbols.is_empty() || roster.iter().any(|info| info.scores)
+    }
+
+    /// Header fields that policy puts on top, complete with CRLF, and the names whose other copies are forged.
+    pub(crate) fn added_header(&self, desk: &Desk) -> (Vec<u8>, Option<&'static [&'static str]>) {
+        let mut head = HeaderWriter::default();
+        for (name, value) in &self.decision.header {
+            head.field(name, value);
+        }
+        for reason in &self.decision.tags {
+            head.field("X-Smtpgw-Unscanned", reason.name());
+        }
+        if !self.is_scored(desk) {
+            return (head.0, None);
+        }
+        let Decision { points, symbols, .. } = &self.decision;
+        let spam = self.decision.is_spam(&desk.settings);
+        if spam {
+            head.field("X-Spam-Flag", "YES");
+        }
+        let names: Vec<&str> = symbols.iter().map(|(symbol, _)| symbol.as_str()).collect();
+        let tests = if names.is_empty() { "none".to_owned() } else { names.join(",") };
+        let required = desk.settings.verdict.tag_score;
+        let word = if spam { "Yes" } else { "No" };
+        head.field("X-Spam-Status", &format!("{word}, score={points:.1} required={required:.1} tests={tests}"));
+        head.field("X-Spam-Score", &format!("{points:.1}"));
+        (head.0, Some(&SPAM_FIELDS))
+    }
+}
+
+/// Writes header fields that nothing in a value can break out of.
+#[derive(Default)]
+struct HeaderWriter(Vec<u8>);
+
+impl HeaderWriter {
+    fn field(&mut self, name: &str, value: &str) {
+        // RFC 5322 §2.2: a name is printable ASCII without colon. A name that is none would be a line of its own.
+        if name.is_empty() || !name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':') {
+            return;
+        }
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.push(b':');
+        let mut column = name.len() + 1;
+        for word in value.split(|letter: char| letter.is_whitespace() || letter.is_control()).filter(|w| !w.is_empty())
+        {
+            // RFC 5322 §2.1.1: lines should stay within 78; folding is allowed at any blank.
+            if column + 1 + word.len() > 78 && column > name.len() + 1 {
+                self.0.extend_from_slice(b"\r\n");
+                column = 0;
+            }
+            self.0.push(b' ');
+            let kept: String =
+                word.chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).take(WORD).collect();
+            self.0.extend_from_slice(kept.as_bytes());
+            column += 1 + kept.len();
+        }
+        self.0.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Fields that are ours when we write any of them; foreign copies are forged.
+const SPAM_FIELDS: [&str; 6] =
+    ["X-Spam-Flag", "X-Spam-Status", "X-Spam-Score", "X-Spam-Level", "X-Spam-Checker-Version", "X-Spam-Report"];
+
+/// Octets of one word of a field we write: RFC 5322 §2.1.1 allows a line 998.
+const WORD: usize = 900;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_cannot_be_broken_out_of() {
+        let mut head = HeaderWriter::default();
+        head.field("X-A", "one\r\nX-Evil: yes\0 two");
+        head.field("Bad name", "x");
+        head.field("X-B", &"word ".repeat(40));
+        head.field("X-C", &"w".repeat(2_000));
+        let text = String::from_utf8_lossy(&head.0).into_owned();
+        assert!(text.starts_with("X-A: one X-Evil: yes two\r\nX-B: word"));
+        assert!(text.split("\r\n").all(|line| line.len() <= 998));
+        assert!(text.split("\r\n").all(|line| line.is_empty() || line.starts_with(' ') || line.starts_with("X-")));
+    }
+}

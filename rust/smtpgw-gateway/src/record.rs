@@ -1,0 +1,298 @@
+//! The records: one per connection, one per transaction, and a few of the gateway itself.
+//!
+//! Plain structures that say everything an administrator asks later: who, how encrypted, every part with its
+//! hash, which inspectors ran and for how long, what was not scanned and why, the decision with its reason, the
+//! backend's reply, where the time went. Addresses of people are in them; the log is as private as the mail.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::inspect::{InspectorInfo, Mode};
+use crate::inspection::{About, Failure, Opinion};
+use crate::message::{Part, TlsFacts};
+use crate::settings::{ListenerTls, Unscanned};
+use crate::verdict::{Action, Decision, Verdict};
+
+/// Every listener is bound.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ready {
+    pub(crate) hostname: String,
+    /// Bound addresses, in the order of the configuration.
+    pub(crate) listeners: Vec<SocketAddr>,
+    pub(crate) tls: Vec<ListenerTls>,
+    pub(crate) inspectors: Vec<String>,
+}
+
+/// One line of plain text about the gateway itself.
+#[derive(Debug, Serialize)]
+pub(crate) struct Notice {
+    pub(crate) message: String,
+}
+
+/// A connection has ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConnectionRecord {
+    pub(crate) session: String,
+    pub(crate) client: SocketAddr,
+    pub(crate) listener: SocketAddr,
+    pub(crate) helo: String,
+    pub(crate) tls: Option<TlsFacts>,
+    /// How it ended: `quit`, `client-closed`, `timeout`, ….
+    pub(crate) end: &'static str,
+    /// The reason behind `end`, if there is more to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    pub(crate) transactions: u32,
+    /// Transactions that the backend acknowledged.
+    pub(crate) relayed: u32,
+    /// Commands that were answered 5yz.
+    pub(crate) errors: u32,
+    #[serde(serialize_with = "seconds")]
+    pub(crate) greeting_s: Duration,
+    #[serde(serialize_with = "optional_seconds", skip_serializing_if = "Option::is_none")]
+    pub(crate) handshake_s: Option<Duration>,
+    #[serde(serialize_with = "seconds")]
+    pub(crate) duration_s: Duration,
+}
+
+/// A transaction has ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct TransactionRecord<'a> {
+    pub(crate) session: &'a str,
+    /// Which transaction of the session, from 1.
+    pub(crate) transaction: u32,
+    pub(crate) client: SocketAddr,
+    pub(crate) helo: &'a str,
+    pub(crate) tls: bool,
+    pub(crate) reverse_path: &'a str,
+    pub(crate) forward_paths: &'a [String],
+    /// `relayed`, `refused-by-backend`, `rejected`, `deferred`, `quarantined`, `discarded`, `content-refused`,
+    /// `abandoned`.
+    pub(crate) outcome: &'static str,
+    /// What the client was told at the end of data.
+    pub(crate) reply: Option<String>,
+    /// What the backend said, if it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backend_reply: Option<String>,
+    /// What went wrong on our side or the backend's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    #[serde(flatten)]
+    pub(crate) judged: JudgedRecord,
+    pub(crate) timing: Timing,
+}
+
+/// What inspection found; the same for a message on the wire and for a scanned file.
+#[derive(Debug, Default, Serialize)]
+pub struct JudgedRecord {
+    /// Octets of content.
+    pub size: u64,
+    /// `Subject`, decoded; it is what people search for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// `Message-ID` as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// The decision, if it came to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<VerdictRecord>,
+    /// Every leaf, in the order in which they ended.
+    pub parts: Vec<PartRecord>,
+    /// Names of the defects of the message.
+    pub defects: Vec<String>,
+    /// What could not be scanned.
+    pub unscanned: Vec<UnscannedRecord>,
+    /// What each inspector did.
+    pub inspectors: Vec<InspectorRecord>,
+}
+
+/// The decision.
+#[derive(Debug, Serialize)]
+pub struct VerdictRecord {
+    /// What was decided.
+    pub action: Action,
+    /// Who decided: an inspector's name, `score`, `unscanned`.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Sum of the points.
+    pub score: f64,
+    /// What gave points.
+    pub symbols: Vec<String>,
+}
+
+/// One leaf.
+#[derive(Debug, Serialize)]
+pub struct PartRecord {
+    /// `1.2`, `1.2/member.exe`.
+    pub path: String,
+    /// Declared type.
+    pub media_type: String,
+    /// Shown name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    /// Decoded octets.
+    pub size: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// Names of its defects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub defects: Vec<String>,
+}
+
+/// Something that could not be scanned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnscannedRecord {
+    /// Why.
+    pub reason: Unscanned,
+    /// Which part, or which inspector.
+    pub what: String,
+}
+
+/// One inspector's work on one message.
+#[derive(Debug, Serialize)]
+pub struct InspectorRecord {
+    /// Its name.
+    pub name: String,
+    /// Whether it counted.
+    pub mode: Mode,
+    /// Hook calls.
+    pub calls: u32,
+    /// Time inside its hooks.
+    #[serde(serialize_with = "seconds")]
+    pub elapsed_s: Duration,
+    /// What it had to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<OpinionRecord>,
+    /// Where it failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureRecord>,
+}
+
+/// One verdict.
+#[derive(Debug, Serialize)]
+pub struct OpinionRecord {
+    /// Part path, `message`, `connect` or `recipient`.
+    pub about: String,
+    /// What it asked for.
+    pub action: Action,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Points.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub points: f64,
+    /// What gave them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub symbol: String,
+}
+
+/// One failed call.
+#[derive(Debug, Serialize)]
+pub struct FailureRecord {
+    /// Part path, `message`, `connect` or `recipient`.
+    pub about: String,
+    /// What happened.
+    pub failure: String,
+}
+
+/// Where the time of a transaction went, seconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Timing {
+    /// From MAIL to the first octet of content.
+    #[serde(serialize_with = "seconds")]
+    pub(crate) envelope_s: Duration,
+    /// From there to the end of data.
+    #[serde(serialize_with = "seconds")]
+    pub(crate) content_s: Duration,
+    /// From there to the decision.
+    #[serde(serialize_with = "seconds")]
+    pub(crate) verdict_s: Duration,
+    /// From there to the backend's reply.
+    #[serde(serialize_with = "seconds")]
+    pub(crate) relay_s: Duration,
+}
+
+impl PartRecord {
+    pub(crate) fn of(part: &Part) -> Self {
+        Self {
+            path: part.path.clone(),
+            media_type: part.media_type.clone(),
+            filename: part.filename.clone(),
+            size: part.data.len(),
+            sha256: hex(&part.sha256),
+            defects: part.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
+        }
+    }
+}
+
+impl VerdictRecord {
+    pub(crate) fn of(decision: &Decision) -> Self {
+        Self {
+            action: decision.action,
+            by: decision.by.clone(),
+            reason: decision.reason.clone(),
+            score: decision.points,
+            symbols: decision.symbols.iter().map(|(symbol, points)| format!("{symbol}={points}")).collect(),
+        }
+    }
+}
+
+/// What each inspector that was asked anything did, in the order of the roster.
+pub(crate) fn inspectors(opinions: &[Opinion], roster: &[InspectorInfo]) -> Vec<InspectorRecord> {
+    let mut records: Vec<Option<InspectorRecord>> = roster.iter().map(|_| None).collect();
+    for opinion in opinions {
+        let info = &roster[opinion.inspector];
+        let record = records[opinion.inspector].get_or_insert_with(|| InspectorRecord {
+            name: info.name.clone(),
+            mode: info.mode,
+            calls: 0,
+            elapsed_s: Duration::ZERO,
+            verdicts: Vec::new(),
+            failures: Vec::new(),
+        });
+        record.calls += 1;
+        record.elapsed_s += opinion.elapsed;
+        match &opinion.result {
+            Ok(verdicts) => record.verdicts.extend(verdicts.iter().map(|verdict| said(&opinion.about, verdict))),
+            Err(failure) => record.failures.push(failed(&opinion.about, failure)),
+        }
+    }
+    records.into_iter().flatten().collect()
+}
+
+fn said(about: &About, verdict: &Verdict) -> OpinionRecord {
+    OpinionRecord {
+        about: about.to_string(),
+        action: verdict.action,
+        reason: verdict.reason.clone(),
+        points: verdict.points,
+        symbol: verdict.symbol.clone(),
+    }
+}
+
+fn failed(about: &About, failure: &Failure) -> FailureRecord {
+    FailureRecord { about: about.to_string(), failure: failure.text().to_owned() }
+}
+
+pub(crate) fn hex(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    octets.iter().flat_map(|octet| [digit(octet >> 4), digit(*octet)]).collect()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
+fn is_zero(points: &f64) -> bool {
+    *points == 0.0
+}
+
+/// Microseconds are enough for people and for plots.
+fn seconds<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((value.as_secs_f64() * 1e6).round() / 1e6)
+}
+
+fn optional_seconds<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    seconds(&value.unwrap_or_default(), serializer)
+}

@@ -1,0 +1,152 @@
+//! The gateway's work in some world: open the listeners, serve, reload, drain.
+//!
+//! [`Gateway`](crate::Gateway) is this in the real world with a runtime of its own; a simulation opens it in a
+//! network of its making. Start-up does everything that can fail (certificates, folders, addresses) before the
+//! first connection is taken.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use crate::error::StartError;
+use crate::house::House;
+use crate::inspect::Inspect;
+use crate::listener;
+use crate::log::{Journal, RecordSink};
+use crate::record::{Notice, Ready};
+use crate::settings::{LogLevel, Settings};
+use crate::setup::Setup;
+use crate::world::{Listen as _, World, timeout};
+
+/// An open gateway in a world. Dropping it ends every connection at once; clients without a 2yz come back.
+#[derive(Debug)]
+pub struct Service<W: World> {
+    house: Arc<House<W>>,
+    addresses: Vec<SocketAddr>,
+    serving: Mutex<JoinSet<()>>,
+    log: Option<JoinHandle<()>>,
+}
+
+impl<W: World> Service<W> {
+    /// Binds every listener and begins to serve. Records go to `sinks`, on a thread of their own.
+    ///
+    /// # Errors
+    /// [`StartError`], before anything was served.
+    pub async fn open(
+        world: W,
+        settings: Settings,
+        inspect: Option<Arc<dyn Inspect>>,
+        sinks: Vec<Box<dyn RecordSink>>,
+    ) -> Result<Self, StartError> {
+        let level = settings.log.level;
+        let setup = Setup::new(settings, inspect, None)?;
+        let mut bound = Vec::new();
+        for listener in &setup.desk.settings.listener {
+            let failed = |source| StartError::Bind { address: listener.address.clone(), source };
+            let socket = world.bind(&listener.address).await.map_err(failed)?;
+            let address = socket.local_addr().map_err(failed)?;
+            bound.push((socket, address));
+        }
+        let (journal, log) = Journal::start(level, sinks)?;
+        let addresses: Vec<SocketAddr> = bound.iter().map(|(_, address)| *address).collect();
+        let house = House::new(world, setup, journal);
+        let mut serving = JoinSet::new();
+        for (front, (socket, _)) in bound.into_iter().enumerate() {
+            serving.spawn(listener::serve(Arc::clone(&house), socket, front));
+        }
+        let service = Self { house, addresses, serving: Mutex::new(serving), log: Some(log) };
+        service.probe_backends();
+        service.say_ready();
+        Ok(service)
+    }
+
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Connections at the moment.
+    pub fn connections(&self) -> usize {
+        self.house.admission.connections()
+    }
+
+    /// Octets of content in memory at the moment, as `limits.memory` counts them.
+    pub fn memory(&self) -> u64 {
+        self.house.setup.load().desk.budget.used()
+    }
+
+    /// Takes new settings and inspectors for connections from now on. Listeners stay as they are bound.
+    ///
+    /// # Errors
+    /// [`StartError`]; the gateway then goes on as before.
+    pub fn reload(&self, settings: Settings, inspect: Option<Arc<dyn Inspect>>) -> Result<(), StartError> {
+        let before = self.house.setup.load_full();
+        let addresses = |settings: &Settings| -> Vec<String> {
+            settings.listener.iter().map(|listener| listener.address.clone()).collect()
+        };
+        if addresses(&settings) != addresses(&before.desk.settings) {
+            return Err(StartError::settings("listener", "addresses cannot change while it runs; restart"));
+        }
+        let setup = Setup::new(settings, inspect, Some(Arc::clone(&before.desk.budget)))?;
+        self.house.setup.store(Arc::new(setup));
+        self.probe_backends();
+        self.house.log(LogLevel::Info, "reloaded", &Notice { message: "new connections use the new settings".into() });
+        Ok(())
+    }
+
+    /// Accepts nothing more, ends idle connections with 421, and waits until the messages under way have had their
+    /// replies, at most `limits.drain_s`.
+    pub async fn drain(&self) {
+        let patience = self.house.setup.load().desk.settings.limits.drain_s;
+        let message = format!("{} connections, at most {} s", self.connections(), patience.as_secs());
+        self.house.log(LogLevel::Info, "draining", &Notice { message });
+        self.house.draining.send_replace(true);
+        let mut serving = self.serving.lock().await;
+        let ended = timeout(patience, async { while serving.join_next().await.is_some() {} }).await;
+        let message = if ended.is_ok() { "every connection has ended" } else { "time is up" };
+        self.house.log(LogLevel::Info, "drained", &Notice { message: message.into() });
+    }
+
+    /// So that the first EHLO can already announce what the backends offer.
+    fn probe_backends(&self) {
+        let setup = self.house.setup.load_full();
+        let size = setup.desk.settings.limits.message_size;
+        for front in &setup.fronts {
+            let (backend, world) = (Arc::clone(&front.backend), self.house.world.clone());
+            tokio::spawn(async move { backend.probe(&world, size).await });
+        }
+    }
+
+    fn say_ready(&self) {
+        let setup = self.house.setup.load();
+        let settings = &setup.desk.settings;
+        let roster = setup.desk.panel.iter().flat_map(|panel| panel.roster());
+        let ready = Ready {
+            hostname: settings.hostname.clone(),
+            listeners: self.addresses.clone(),
+            tls: settings.listener.iter().map(|listener| listener.tls).collect(),
+            inspectors: roster.map(|info| info.name.clone()).collect(),
+        };
+        self.house.log(LogLevel::Info, "ready", &ready);
+    }
+}
+
+impl<W: World> Drop for Service<W> {
+    fn drop(&mut self) {
+        self.serving.get_mut().abort_all();
+        self.house.journal.close();
+        if let Some(log) = self.log.take() {
+            // It ends when the ring is empty. A sink that is stuck is left behind: it must not hang us.
+            let patience = std::iter::repeat_n(LOG_STEP, LOG_STEPS);
+            patience.take_while(|_| !log.is_finished()).for_each(std::thread::sleep);
+        }
+    }
+}
+
+/// Stopping waits for the log thread in steps, a second in all.
+const LOG_STEP: Duration = Duration::from_millis(5);
+const LOG_STEPS: usize = 200;

@@ -1,0 +1,127 @@
+//! What the settings come to once certificates are read and backends are known: one immutable value.
+//!
+//! A reload builds a new one beside the old; connections keep the one they began with. Rule O1 is enforced here, a
+//! second time after the configuration's own check, since a gateway can be started from Rust as well.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustls::ServerConfig;
+use smtpgw_smtp::ForwardPath;
+
+use crate::backend;
+use crate::error::StartError;
+use crate::inspect::Inspect;
+use crate::inspection::Panel;
+use crate::reception::Desk;
+use crate::settings::{Identity, Listener, ListenerTls, Settings};
+use crate::spool::Budget;
+use crate::tls;
+
+/// Everything connections need to know.
+pub(crate) struct Setup {
+    pub(crate) desk: Desk,
+    /// In the order of the configuration.
+    pub(crate) fronts: Vec<Arc<Front>>,
+}
+
+/// One listener's side of it.
+pub(crate) struct Front {
+    /// Rule B0: prepared when settings load.
+    pub(crate) greeting: Bytes,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) backend: Arc<backend::Site>,
+    pub(crate) recipients: Recipients,
+}
+
+/// Whom a listener takes mail for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Recipients {
+    /// The backend decides by the client's address.
+    BackendDecides,
+    /// Anybody; spelled out in the configuration.
+    Anybody,
+    /// These domains, in lower case.
+    Domains(HashSet<String>),
+}
+
+impl Setup {
+    /// `budget` is kept across a reload: the messages under way hold on to it.
+    pub(crate) fn new(
+        settings: Settings,
+        inspect: Option<Arc<dyn Inspect>>,
+        budget: Option<Arc<Budget>>,
+    ) -> Result<Self, StartError> {
+        let settings = Arc::new(settings);
+        let budget = budget.unwrap_or_else(|| Budget::new(settings.limits.memory));
+        let mut backends: BTreeMap<&str, Arc<backend::Site>> = BTreeMap::new();
+        for (name, backend) in &settings.backend {
+            backends.insert(name, backend::Site::new(&settings, backend)?);
+        }
+        let mut fronts = Vec::with_capacity(settings.listener.len());
+        for (at, listener) in settings.listener.iter().enumerate() {
+            let key = |name: &str| format!("listener[{at}].{name}");
+            let Some(backend) = backends.get(listener.backend.as_str()) else {
+                return Err(StartError::settings(
+                    key("backend"),
+                    format!("there is no [backend.{}]", listener.backend),
+                ));
+            };
+            fronts.push(Arc::new(Front::new(&settings, listener, Arc::clone(backend), &key)?));
+        }
+        let folder = Arc::new(settings.spool.path.clone());
+        check_folder(&folder)?;
+        let panel = inspect.filter(|inspect| !inspect.roster().is_empty()).map(Panel::new);
+        Ok(Self { desk: Desk { settings, panel, budget, folder }, fronts })
+    }
+}
+
+impl Front {
+    fn new(
+        settings: &Settings,
+        listener: &Listener,
+        backend: Arc<backend::Site>,
+        key: &dyn Fn(&str) -> String,
+    ) -> Result<Self, StartError> {
+        let recipients = Recipients::of(&listener.recipient_domains);
+        if recipients == Recipients::BackendDecides && backend.settings.identity == Identity::None {
+            let reason = "without recipient_domains the backend must learn the client's address (identity), or this \
+                          is an open relay";
+            return Err(StartError::settings(key("recipient_domains"), reason));
+        }
+        let tls = match listener.tls {
+            ListenerTls::Starttls => Some(tls::server_config(&settings.hostname, &listener.certificates)?),
+            ListenerTls::None => None,
+        };
+        Ok(Self { greeting: smtpgw_smtp::replies::greeting(&settings.hostname).into(), tls, backend, recipients })
+    }
+}
+
+impl Recipients {
+    fn of(domains: &[String]) -> Self {
+        if domains.is_empty() {
+            Self::BackendDecides
+        } else if domains.iter().any(|domain| domain == "*") {
+            Self::Anybody
+        } else {
+            Self::Domains(domains.iter().map(|domain| domain.to_ascii_lowercase()).collect())
+        }
+    }
+
+    /// Whether mail for `path` is ours to take. `Postmaster` without a domain always is (RFC 5321 §4.5.1).
+    pub(crate) fn include(&self, path: &ForwardPath) -> bool {
+        match self {
+            Self::BackendDecides | Self::Anybody => true,
+            Self::Domains(domains) => match path.domain() {
+                Some(domain) => domains.contains(&domain.to_ascii_lowercase()),
+                None => true,
+            },
+        }
+    }
+}
+
+fn check_folder(folder: &PathBuf) -> Result<(), StartError> {
+    tempfile::tempfile_in(folder).map(drop).map_err(|source| StartError::Path { path: folder.clone(), source })
+}

@@ -1,0 +1,149 @@
+//! A byte stream to a peer, in clear or under TLS, with the octets read and not yet used.
+//!
+//! Rule B3 lives here: what is buffered is used before more is read, and TLS cannot start while anything is
+//! buffered. An idle connection holds no buffer: a read goes through the stack of whoever polls it, and only what
+//! arrived is kept.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use rustls::{ClientConfig, ServerConfig};
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::message::TlsFacts;
+use crate::tls;
+
+/// A stream and its unread octets.
+pub(crate) struct Wire<S> {
+    stream: Stream<S>,
+    /// Read and not yet used.
+    pub(crate) input: BytesMut,
+}
+
+enum Stream<S> {
+    Clear(S),
+    /// Boxed: a TLS session is a kilobyte and more, and most idle connections have none.
+    Tls(Box<TlsStream<S>>),
+    /// A handshake took it and failed.
+    Gone,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream: Stream::Clear(stream), input: BytesMut::new() }
+    }
+
+    /// Reads once, at most [`READ`] octets, behind those in `input`. 0 at the end of the stream.
+    pub(crate) async fn read(&mut self) -> io::Result<usize> {
+        let Self { stream, input } = self;
+        if input.is_empty() && input.capacity() > KEEP {
+            *input = BytesMut::new();
+        }
+        poll_fn(|context| {
+            let mut scratch = [MaybeUninit::uninit(); READ];
+            let mut arrived = ReadBuf::uninit(&mut scratch);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut arrived))?;
+            input.extend_from_slice(arrived.filled());
+            Poll::Ready(Ok(arrived.filled().len()))
+        })
+        .await
+    }
+
+    /// Writes all of `output` and empties it.
+    pub(crate) async fn write(&mut self, output: &mut Vec<u8>) -> io::Result<()> {
+        if !output.is_empty() {
+            self.stream.write_all(output).await?;
+            self.stream.flush().await?;
+            output.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends the stream: close_notify under TLS, then FIN.
+    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await
+    }
+
+    /// Answers a TLS handshake; the caller bounds the wait. Octets sent in clear behind STARTTLS are a forgery
+    /// (RFC 3207 §6) and never become data: with any buffered this fails. After an error the stream is gone.
+    pub(crate) async fn accept_tls(&mut self, config: Arc<ServerConfig>) -> io::Result<TlsFacts> {
+        let stream = TlsAcceptor::from(config).accept(self.take_clear()?).await?;
+        let facts = {
+            let (_, connection) = stream.get_ref();
+            tls::facts(connection, connection.server_name())
+        };
+        self.stream = Stream::Tls(Box::new(stream.into()));
+        Ok(facts)
+    }
+
+    /// Starts a TLS handshake, under the same conditions: octets behind the peer's 220 are a response injection.
+    pub(crate) async fn connect_tls(&mut self, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<()> {
+        let stream = TlsConnector::from(config).connect(name, self.take_clear()?).await?;
+        self.stream = Stream::Tls(Box::new(stream.into()));
+        Ok(())
+    }
+
+    /// Whether TLS stands.
+    pub(crate) const fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
+    fn take_clear(&mut self) -> io::Result<S> {
+        if !self.input.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "plaintext where TLS must begin"));
+        }
+        match std::mem::replace(&mut self.stream, Stream::Gone) {
+            Stream::Clear(stream) => Ok(stream),
+            Stream::Tls(_) | Stream::Gone => Err(io::Error::new(io::ErrorKind::InvalidData, "TLS inside TLS")),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_read(context, into),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, into),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_write(context, octets),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, octets),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Clear(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+/// Octets read at a time.
+const READ: usize = 32 << 10;
+
+/// A larger empty buffer is given back before waiting.
+const KEEP: usize = 1 << 10;

@@ -1,0 +1,174 @@
+//! A world made of turmoil's network and clock, in which one I/O operation of the gateway can be made to fail.
+//!
+//! Every read and write the gateway polls for is counted; at the operation that the [`Fault`] names, the stream it
+//! happens on breaks, and stays broken: the peer sees its end, the gateway sees an error or an end of stream.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use smtpgw_gateway::world::{Listen, World};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use turmoil::net::{TcpListener, TcpStream};
+
+/// What breaks, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which operation, counted from 0 over all streams of the run.
+    pub at: u64,
+    pub how: How,
+}
+
+/// How a stream breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// An error on this and every later operation.
+    Reset,
+    /// The end of the stream: reads give nothing, writes fail.
+    End,
+    /// One octet is written, then it breaks; reads break at once.
+    PartialWrite,
+}
+
+impl How {
+    pub const ALL: [Self; 3] = [Self::Reset, Self::End, Self::PartialWrite];
+}
+
+#[derive(Clone, Debug)]
+pub struct SimWorld {
+    pub seed: u64,
+    pub fault: Option<Fault>,
+    pub operations: Arc<AtomicU64>,
+    rolls: Arc<AtomicU64>,
+}
+
+impl SimWorld {
+    pub fn new(seed: u64, fault: Option<Fault>) -> Self {
+        Self { seed, fault, operations: Arc::default(), rolls: Arc::default() }
+    }
+
+    fn stream(&self, stream: TcpStream) -> SimStream {
+        SimStream { inner: Some(stream), broken: None, world: self.clone() }
+    }
+}
+
+impl World for SimWorld {
+    type Stream = SimStream;
+    type Listener = SimListener;
+
+    async fn bind(&self, address: &str) -> io::Result<SimListener> {
+        Ok(SimListener { inner: TcpListener::bind(address.to_owned()).await?, world: self.clone() })
+    }
+
+    async fn connect(&self, address: &str) -> io::Result<SimStream> {
+        Ok(self.stream(TcpStream::connect(address.to_owned()).await?))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + turmoil::sim_elapsed().unwrap_or_default()
+    }
+
+    fn random(&self) -> u64 {
+        // SplitMix64: enough to make names differ, and the same in every run of a seed.
+        let roll = self.rolls.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut mixed = self.seed.wrapping_add(roll.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+pub struct SimListener {
+    inner: TcpListener,
+    world: SimWorld,
+}
+
+impl Listen for SimListener {
+    type Stream = SimStream;
+
+    async fn accept(&self) -> io::Result<(SimStream, SocketAddr)> {
+        let (stream, peer) = self.inner.accept().await?;
+        Ok((self.world.stream(stream), peer))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+}
+
+/// A stream that breaks when its world says so.
+#[derive(Debug)]
+pub struct SimStream {
+    /// Dropped when it breaks, so that the peer sees it.
+    inner: Option<TcpStream>,
+    broken: Option<How>,
+    world: SimWorld,
+}
+
+impl SimStream {
+    /// Counts an operation. `Some` if this is the one that breaks.
+    fn count(&mut self) -> Option<How> {
+        let at = self.world.operations.fetch_add(1, Ordering::Relaxed);
+        self.world.fault.filter(|fault| fault.at == at && self.broken.is_none()).map(|fault| fault.how)
+    }
+
+    fn break_off(&mut self, how: How) {
+        self.broken = Some(how);
+        self.inner = None;
+    }
+
+    fn failed(&self) -> io::Error {
+        match self.broken {
+            Some(How::Reset) => io::ErrorKind::ConnectionReset.into(),
+            _ => io::ErrorKind::BrokenPipe.into(),
+        }
+    }
+}
+
+impl AsyncRead for SimStream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if let Some(how) = this.count() {
+            this.break_off(how);
+        }
+        match &mut this.inner {
+            Some(stream) => Pin::new(stream).poll_read(context, into),
+            None if this.broken == Some(How::End) => Poll::Ready(Ok(())),
+            None => Poll::Ready(Err(this.failed())),
+        }
+    }
+}
+
+impl AsyncWrite for SimStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if let Some(how) = this.count() {
+            if let (How::PartialWrite, Some(stream)) = (how, &mut this.inner) {
+                let _ = Pin::new(stream).poll_write(context, &octets[..1]);
+            }
+            this.break_off(how);
+        }
+        match &mut this.inner {
+            Some(stream) => Pin::new(stream).poll_write(context, octets),
+            None => Poll::Ready(Err(this.failed())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().inner {
+            Some(stream) => Pin::new(stream).poll_flush(context),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().inner {
+            Some(stream) => Pin::new(stream).poll_shutdown(context),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
