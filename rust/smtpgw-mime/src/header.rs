@@ -5,14 +5,19 @@
 
 mod collect;
 mod encoded_word;
+mod extended;
 mod field;
+mod parameter;
 mod unfold;
 
 use alloc::sync::Arc;
 
 pub(crate) use collect::{Collector, Line};
 pub use encoded_word::decode_words;
+pub(crate) use encoded_word::hex;
+pub(crate) use extended::{Form, Value, values};
 pub use field::Field;
+pub(crate) use parameter::{Budget, Odd, Parameter, parse_list, parse_media_type, parse_token};
 
 use crate::limits::Limits;
 

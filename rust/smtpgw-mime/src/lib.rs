@@ -18,12 +18,15 @@
 //! - [`charset`] makes text of decoded octets; [`edit`] removes header fields from a raw message.
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod charset;
 mod decoder;
 mod defect;
 mod dialect;
 pub mod edit;
+mod entity;
 mod event;
 pub mod header;
 mod limits;

@@ -1,0 +1,360 @@
+//! base64 (RFC 2045 §6.8), at memory speed on what programs write and patiently on everything else.
+//!
+//! - *Runs*: lines of one length, a multiple of four, are copied into a block without their line ends (by
+//!   fixed-width copies for the length that nearly everybody uses), and the block is decoded at once. A block that
+//!   is not pure alphabet is decoded again by the other path, so nothing is ever skipped unseen.
+//! - *Patient*: one character at a time. Characters outside the alphabet are skipped, padding ends a group wherever
+//!   it stands and what follows it is for the dialect to say, a group that is cut short still gives its octets.
+//!
+//! Between calls at most three characters of a group and one buffer of decoded octets are held.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use base64_simd::{AsOut, STANDARD};
+
+use super::{Offset, Output};
+use crate::defect::DefectKind;
+use crate::dialect::AfterPadding;
+
+/// Characters decoded at once: both buffers stay in the first-level cache.
+const BLOCK: usize = 16 * 1024;
+/// Octets that a block becomes.
+const DECODED: usize = BLOCK / 4 * 3;
+/// Lines up to this length count as lines; what is longer is decoded where it stands.
+const LINE: usize = 1024;
+/// Characters that the patient path takes between two looks at the buffer.
+const STRIDE: usize = 4096;
+
+/// The decoder of one body.
+#[derive(Debug)]
+pub(crate) struct Base64 {
+    after_padding: AfterPadding,
+    /// The characters of an unfinished group, six bits each.
+    bits: u32,
+    /// How many there are: 0 to 3.
+    count: u8,
+    padding: Padding,
+    block: Box<[u8]>,
+    decoded: Box<[u8]>,
+    /// Octets in `decoded` that have not come out.
+    filled: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Padding {
+    /// None since the last character.
+    None,
+    /// One `=` came, a second one is due.
+    Half,
+    /// The group is complete.
+    Whole,
+    /// After padding and more data, which the dialect ignores.
+    Stopped,
+}
+
+impl Default for Base64 {
+    fn default() -> Self {
+        Self {
+            after_padding: AfterPadding::default(),
+            bits: 0,
+            count: 0,
+            padding: Padding::None,
+            block: vec![0; BLOCK].into_boxed_slice(),
+            decoded: vec![0; 2 * DECODED].into_boxed_slice(),
+            filled: 0,
+        }
+    }
+}
+
+/// What became of an attempt at a run.
+enum Run {
+    /// There is none here.
+    None,
+    /// That many octets of input are decoded.
+    Clean(usize),
+    /// That many octets hold something that is not alphabet; nothing is decoded.
+    Dirty(usize),
+}
+
+impl Base64 {
+    /// Makes ready for another body.
+    pub(crate) fn restart(&mut self, after_padding: AfterPadding) {
+        self.after_padding = after_padding;
+        self.bits = 0;
+        self.count = 0;
+        self.padding = Padding::None;
+        self.filled = 0;
+    }
+
+    pub(crate) fn feed(&mut self, raw: &[u8], at: Offset, out: &mut dyn Output) {
+        let mut rest = raw;
+        while !rest.is_empty() {
+            let run = if self.count == 0 && self.padding == Padding::None { self.run(rest, out) } else { Run::None };
+            let len = match run {
+                Run::Clean(len) => {
+                    rest = rest.get(len..).unwrap_or_default();
+                    continue;
+                }
+                Run::Dirty(len) => len,
+                Run::None => memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1),
+            };
+            let (now, after) = rest.split_at(len);
+            let mut place = at.plus(raw.len() - rest.len());
+            for stride in now.chunks(STRIDE) {
+                self.patiently(stride, place, out);
+                place = place.plus(stride.len());
+            }
+            rest = after;
+        }
+    }
+
+    pub(crate) fn finish(&mut self, at: Offset, out: &mut dyn Output) {
+        match (self.count, self.padding) {
+            (0, Padding::Half) => out.defect(DefectKind::Base64Padding, at),
+            (0, _) => {}
+            _ => {
+                out.defect(DefectKind::Base64Truncated, at);
+                self.end_group();
+            }
+        }
+        self.flush(out);
+    }
+
+    fn flush(&mut self, out: &mut dyn Output) {
+        if let Some(decoded) = self.decoded.get(..self.filled)
+            && !decoded.is_empty()
+        {
+            out.data(decoded);
+        }
+        self.filled = 0;
+    }
+
+    /// Decodes the lines of one length at the beginning of `raw`, as many as are there and fit into a block.
+    fn run(&mut self, raw: &[u8], out: &mut dyn Output) -> Run {
+        let (characters, consumed) = match (raw.get(76), raw.get(77)) {
+            (Some(b'\r'), Some(b'\n')) => gather_fixed::<76, 78>(raw, &mut self.block, b"\r\n"),
+            (Some(b'\n'), _) => gather_fixed::<76, 77>(raw, &mut self.block, b"\n"),
+            _ => {
+                let head = raw.get(..LINE).unwrap_or(raw);
+                let Some(end) = memchr::memchr(b'\n', head) else { return self.run_in_place(raw, out) };
+                let line_end: &[u8] = if end > 0 && raw.get(end - 1) == Some(&b'\r') { b"\r\n" } else { b"\n" };
+                let width = end + 1 - line_end.len();
+                if width == 0 || width % 4 != 0 {
+                    return Run::None;
+                }
+                gather(raw, &mut self.block, width, line_end)
+            }
+        };
+        if characters == 0 {
+            return Run::None;
+        }
+        self.make_room(out);
+        let (Some(block), Some(room)) = (self.block.get(..characters), self.decoded.get_mut(self.filled..)) else {
+            return Run::None;
+        };
+        match STANDARD.decode(block, room.as_out()) {
+            Ok(decoded) => {
+                self.filled += decoded.len();
+                Run::Clean(consumed)
+            }
+            Err(_) => Run::Dirty(consumed),
+        }
+    }
+
+    /// Decodes the beginning of a line that is too long to be gathered, where it stands.
+    fn run_in_place(&mut self, raw: &[u8], out: &mut dyn Output) -> Run {
+        let head = raw.get(..BLOCK).unwrap_or(raw);
+        let len = memchr::memchr3(b'\r', b'\n', b'=', head).unwrap_or(head.len()) / 4 * 4;
+        if len == 0 {
+            return Run::None;
+        }
+        self.make_room(out);
+        let (Some(head), Some(room)) = (head.get(..len), self.decoded.get_mut(self.filled..)) else {
+            return Run::None;
+        };
+        match STANDARD.decode(head, room.as_out()) {
+            Ok(decoded) => {
+                self.filled += decoded.len();
+                Run::Clean(len)
+            }
+            Err(_) => Run::Dirty(len),
+        }
+    }
+
+    /// Room for a decoded block.
+    fn make_room(&mut self, out: &mut dyn Output) {
+        if self.decoded.len() - self.filled < DECODED {
+            self.flush(out);
+        }
+    }
+
+    /// At most [`STRIDE`] characters, one at a time.
+    fn patiently(&mut self, raw: &[u8], at: Offset, out: &mut dyn Output) {
+        self.make_room(out);
+        for (index, &octet) in raw.iter().enumerate() {
+            let value = VALUES[octet as usize];
+            if value < 64 {
+                if self.padding != Padding::None && !self.go_on_after_padding(at.plus(index), out) {
+                    continue;
+                }
+                self.bits = self.bits << 6 | u32::from(value);
+                self.count += 1;
+                if self.count == 4 {
+                    let [_, group @ ..] = self.bits.to_be_bytes();
+                    self.put(&group);
+                    self.bits = 0;
+                    self.count = 0;
+                }
+            } else if value == PAD {
+                self.pad(at.plus(index), out);
+            } else if value == JUNK {
+                out.defect(DefectKind::Base64Junk, at.plus(index));
+            }
+        }
+    }
+
+    /// A character of the alphabet after padding: whether it counts.
+    fn go_on_after_padding(&mut self, at: Offset, out: &mut dyn Output) -> bool {
+        match self.padding {
+            Padding::None => return true,
+            Padding::Stopped => return false,
+            Padding::Half => out.defect(DefectKind::Base64Padding, at),
+            Padding::Whole => {}
+        }
+        out.defect(DefectKind::Base64AfterPadding, at);
+        match self.after_padding {
+            AfterPadding::Continue => {
+                self.padding = Padding::None;
+                true
+            }
+            AfterPadding::Stop => {
+                self.padding = Padding::Stopped;
+                false
+            }
+        }
+    }
+
+    fn pad(&mut self, at: Offset, out: &mut dyn Output) {
+        match (self.count, self.padding) {
+            (2, _) => {
+                self.end_group();
+                self.padding = Padding::Half;
+            }
+            (3, _) => {
+                self.end_group();
+                self.padding = Padding::Whole;
+            }
+            (0, Padding::Half) => self.padding = Padding::Whole,
+            (0, Padding::Stopped) => {}
+            _ => {
+                // Too much, or where no group can end: the six bits of a single character are no octet.
+                out.defect(DefectKind::Base64Padding, at);
+                self.bits = 0;
+                self.count = 0;
+            }
+        }
+    }
+
+    /// The octets of a group of two or three characters.
+    fn end_group(&mut self) {
+        match self.count {
+            2 => self.put(&[(self.bits >> 4 & 0xff) as u8]),
+            3 => self.put(&[(self.bits >> 10 & 0xff) as u8, (self.bits >> 2 & 0xff) as u8]),
+            _ => {}
+        }
+        self.bits = 0;
+        self.count = 0;
+    }
+
+    /// There is always room: see [`Self::make_room`].
+    fn put(&mut self, octets: &[u8]) {
+        if let Some(room) = self.decoded.get_mut(self.filled..self.filled + octets.len()) {
+            room.copy_from_slice(octets);
+            self.filled += octets.len();
+        }
+    }
+}
+
+/// Copies the lines at the beginning of `raw` that are `WIDTH` long into `block`, without their line ends; says how
+/// many characters that made of how many octets. Lines that end in padding are left out.
+fn gather_fixed<const WIDTH: usize, const STEP: usize>(
+    raw: &[u8],
+    block: &mut [u8],
+    line_end: &[u8],
+) -> (usize, usize) {
+    let mut lines = 0;
+    for (line, copy) in raw.as_chunks::<STEP>().0.iter().zip(block.as_chunks_mut::<WIDTH>().0) {
+        let Some((characters, end)) = line.split_first_chunk::<WIDTH>() else { break };
+        if end != line_end {
+            break;
+        }
+        *copy = *characters;
+        lines += 1;
+    }
+    leave_out_padding(block, lines, WIDTH, STEP)
+}
+
+/// The same for any length of lines.
+fn gather(raw: &[u8], block: &mut [u8], width: usize, line_end: &[u8]) -> (usize, usize) {
+    let step = width + line_end.len();
+    let mut lines = 0;
+    for (line, copy) in raw.chunks_exact(step).zip(block.chunks_exact_mut(width)) {
+        let (characters, end) = line.split_at(width);
+        if end != line_end {
+            break;
+        }
+        copy.copy_from_slice(characters);
+        lines += 1;
+    }
+    leave_out_padding(block, lines, width, step)
+}
+
+fn leave_out_padding(block: &[u8], lines: usize, width: usize, step: usize) -> (usize, usize) {
+    let padded = lines > 0 && block.get(lines * width - 1) == Some(&b'=');
+    let lines = if padded { lines - 1 } else { lines };
+    (lines * width, lines * step)
+}
+
+/// `=`
+const PAD: u8 = 64;
+/// CR and LF, which are skipped.
+const LINE_END: u8 = 65;
+/// Everything else outside the alphabet.
+const JUNK: u8 = 66;
+
+const VALUES: [u8; 256] = {
+    let mut values = [JUNK; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0;
+    while value < alphabet.len() {
+        values[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    values[b'=' as usize] = PAD;
+    values[b'\r' as usize] = LINE_END;
+    values[b'\n' as usize] = LINE_END;
+    values
+};
+
+/// Decodes base64 that is all there, as far as it goes; for header fields.
+pub(crate) fn decode_all_base64(text: &[u8], out: &mut Vec<u8>) {
+    let (mut bits, mut count) = (0u32, 0u32);
+    for &octet in text {
+        let value = VALUES[octet as usize];
+        if value >= 64 {
+            continue;
+        }
+        bits = (bits << 6 | u32::from(value)) & 0x00ff_ffff;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count & 0xff) as u8);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "base64_tests.rs"]
+mod tests;
