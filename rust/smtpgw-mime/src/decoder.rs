@@ -1,29 +1,67 @@
-//! The decoder.
+//! The decoder of one message: the public face of the machine.
 
+use crate::context::Context;
 use crate::dialect::Dialect;
-use crate::event::Sink;
+use crate::event::{Event, Sink};
 use crate::limits::Limits;
+use crate::machine::Machine;
 
 /// Reads one message in pieces of any size.
+///
+/// ```
+/// use smtpgw_mime::{Decoder, Dialect, Event, Limits, Sink};
+///
+/// struct Text(Vec<u8>);
+///
+/// impl Sink for Text {
+///     fn event(&mut self, event: Event<'_>) {
+///         if let Event::Data(octets) = event {
+///             self.0.extend_from_slice(octets);
+///         }
+///     }
+/// }
+///
+/// let mut text = Text(Vec::new());
+/// let mut decoder = Decoder::new(Limits::DEFAULT, Dialect::default());
+/// decoder.push(b"Content-Transfer-Encoding: base64\r\n\r\naGVs", &mut text);
+/// decoder.push(b"bG8=\r\n", &mut text);
+/// decoder.finish(&mut text);
+/// assert_eq!(text.0, b"hello");
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
-    limits: Limits,
-    dialect: Dialect,
+    context: Context,
+    machine: Machine,
+    finished: bool,
 }
 
 impl Decoder {
     /// A decoder at the beginning of a message.
     pub fn new(limits: Limits, dialect: Dialect) -> Self {
-        Self { limits, dialect }
+        Self { context: Context::new(limits, dialect), machine: Machine::for_message(), finished: false }
     }
 
     /// Reads the next octets of the message as received: unstuffed, lines ended by CRLF (LF is understood too).
     pub fn push<S: Sink + ?Sized>(&mut self, raw: &[u8], sink: &mut S) {
-        let _ = (raw, sink, &self.limits, &self.dialect);
+        if !self.finished {
+            self.machine.push(raw, &mut self.context, &mut Erased(sink));
+        }
     }
 
     /// The message is complete: closes every open part. Further calls do nothing.
     pub fn finish<S: Sink + ?Sized>(&mut self, sink: &mut S) {
-        let _ = sink;
+        if !self.finished {
+            self.finished = true;
+            self.machine.finish(&mut self.context, &mut Erased(sink));
+        }
+    }
+}
+
+/// Any sink as one type, so that the machine is compiled once.
+struct Erased<'a, S: ?Sized>(&'a mut S);
+
+impl<S: Sink + ?Sized> Sink for Erased<'_, S> {
+    fn event(&mut self, event: Event<'_>) {
+        self.0.event(event);
     }
 }

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 use crate::defect::DefectKind;
 use crate::dialect::{Dialect, Pick};
 use crate::event::{PartHead, PartKind};
-use crate::header::{Budget, Field, Form, Header, Odd, Parameter, Value, parse_list, parse_media_type, parse_token, values};
+use crate::header::{
+    Budget, Field, Form, Header, Odd, Parameter, Value, parse_list, parse_media_type, parse_token, values,
+};
 use crate::limits::{LimitKind, Limits};
 use crate::path::PartPath;
 

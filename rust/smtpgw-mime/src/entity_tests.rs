@@ -7,14 +7,10 @@ use super::*;
 fn read(header: &str, dialect: Dialect) -> (Described, Vec<DefectKind>, Vec<LimitKind>) {
     let (mut odd, mut hit) = (Vec::new(), Vec::new());
     let header = Header::parse(header.as_bytes());
-    let described = describe(
-        header,
-        "text/plain",
-        &dialect,
-        &Limits::DEFAULT,
-        &mut |kind| odd.push(kind),
-        &mut |kind| hit.push(kind),
-    );
+    let described =
+        describe(header, "text/plain", &dialect, &Limits::DEFAULT, &mut |kind| odd.push(kind), &mut |kind| {
+            hit.push(kind)
+        });
     odd.sort();
     odd.dedup();
     (described, odd, hit)

@@ -12,7 +12,7 @@ mod unfold;
 
 use alloc::sync::Arc;
 
-pub(crate) use collect::{Collector, Line};
+pub(crate) use collect::{Collector, JUDGED, Line};
 pub use encoded_word::decode_words;
 pub(crate) use encoded_word::hex;
 pub(crate) use extended::{Form, Value, values};

@@ -22,6 +22,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod charset;
+mod context;
 mod decoder;
 mod defect;
 mod dialect;
@@ -30,6 +31,8 @@ mod entity;
 mod event;
 pub mod header;
 mod limits;
+mod machine;
+mod multipart;
 mod path;
 mod transfer;
 

@@ -23,8 +23,11 @@ pub struct Limits {
     /// Octets of a boundary that are compared. RFC 2046 §5.1.1 allows 70, more is a defect; beyond the limit the
     /// boundary is cut and a delimiter only has to begin with it.
     pub boundary: usize,
-    /// Octets that decoding may bring forth in one message, those of encoded messages inside counted at every
-    /// level. Decoding alone never expands, nested encoded messages do; what follows is not delivered.
+    /// Encoded messages (base64 on message/rfc822) within one another. Each costs the work for all octets in it once
+    /// more; honest mail has one. Beyond the limit such a message is delivered as one leaf, decoded.
+    pub encoded_depth: usize,
+    /// Octets of decoded leaves that are delivered in one message. Decoding never expands, so this only bites where
+    /// it is set below the size of messages; what follows is not delivered.
     pub decoded_total: u64,
     /// Defects reported in one message: a record has to stay readable. Further ones are not reported.
     pub defects: usize,
@@ -40,6 +43,7 @@ impl Limits {
         parameters: 200,
         rfc2231_pieces: 100,
         boundary: 2_048,
+        encoded_depth: 10,
         decoded_total: 4 * 25 * 1024 * 1024,
         defects: 1_000,
     };
@@ -69,6 +73,8 @@ pub enum LimitKind {
     Rfc2231Pieces,
     /// [`Limits::boundary`]
     Boundary,
+    /// [`Limits::encoded_depth`]
+    EncodedDepth,
     /// [`Limits::decoded_total`]
     DecodedTotal,
     /// [`Limits::defects`]
@@ -86,6 +92,7 @@ impl LimitKind {
             Self::Parameters => "parameters",
             Self::Rfc2231Pieces => "rfc2231_pieces",
             Self::Boundary => "boundary",
+            Self::EncodedDepth => "encoded_depth",
             Self::DecodedTotal => "decoded_total",
             Self::Defects => "defects",
         }

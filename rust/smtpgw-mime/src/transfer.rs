@@ -97,17 +97,22 @@ impl Transfer {
     }
 
     /// The body ends at `at`; what is held comes out.
-    pub(crate) fn finish(self, at: Offset, out: &mut dyn Output, spares: &mut Spares) {
+    pub(crate) fn finish(&mut self, at: Offset, out: &mut dyn Output) {
         match self {
             Self::Identity => {}
-            Self::Base64(mut decoder) => {
-                decoder.finish(at, out);
-                spares.base64 = Some(decoder);
-            }
-            Self::QuotedPrintable(mut decoder) => {
-                decoder.finish(at, out);
-                spares.quoted_printable = Some(decoder);
-            }
+            Self::Base64(decoder) => decoder.finish(at, out),
+            Self::QuotedPrintable(decoder) => decoder.finish(at, out),
+        }
+    }
+}
+
+impl Spares {
+    /// Keeps a finished decoder.
+    pub(crate) fn keep(&mut self, transfer: Transfer) {
+        match transfer {
+            Transfer::Identity => {}
+            Transfer::Base64(decoder) => self.base64 = Some(decoder),
+            Transfer::QuotedPrintable(decoder) => self.quoted_printable = Some(decoder),
         }
     }
 }
@@ -148,7 +153,7 @@ pub(crate) mod testing {
             transfer.feed(piece, at, &mut decoded);
             at = at.plus(piece.len());
         }
-        transfer.finish(at, &mut decoded, &mut spares);
+        transfer.finish(at, &mut decoded);
         decoded
     }
 

@@ -55,8 +55,9 @@ pub(crate) struct Collector {
     pub(crate) hit_fields: bool,
 }
 
-/// Octets of a line that are kept for judging it once the header is full: a delimiter needs no more.
-const JUDGED: usize = 4096;
+/// Octets of a line that tell what it is: the name of a field and its colon are among them, and a delimiter needs no
+/// more. So many are kept of each line when the header is full.
+pub(crate) const JUDGED: usize = 4096;
 
 impl Collector {
     /// Adds octets of the current line; a line end can only be the last of them.
@@ -80,9 +81,24 @@ impl Collector {
         self.octets.get(self.line_start..).unwrap_or_default()
     }
 
-    /// Whether octets of the current line were not kept.
-    pub(crate) fn line_is_cut(&self) -> bool {
-        self.line_cut > 0
+    /// Octets of the current line so far, those that were not kept included.
+    pub(crate) fn line_len(&self) -> usize {
+        self.line().len() + self.line_cut
+    }
+
+    /// Whether the current line, of which [`JUDGED`] octets are there, is no field whatever follows.
+    pub(crate) fn is_junk(&self) -> bool {
+        let line = self.line();
+        !line.starts_with(b" ") && !line.starts_with(b"\t") && !self.is_mbox_line(line) && field_name(line).is_none()
+    }
+
+    /// Notes that it is one.
+    pub(crate) fn note_junk(&mut self, at: u64) {
+        note(&mut self.notes, DefectKind::JunkInHeader, at);
+    }
+
+    fn is_mbox_line(&self, line: &[u8]) -> bool {
+        self.of_message && self.is_at_start() && line.starts_with(b"From ")
     }
 
     /// Whether nothing was kept yet.
@@ -96,7 +112,11 @@ impl Collector {
         let verdict = self.judge(at, skip_junk, limits);
         match verdict {
             Line::Taken => {}
-            Line::End | Line::Junk => return verdict,
+            Line::End => return verdict,
+            Line::Junk => {
+                self.hit_octets |= self.line_cut > 0;
+                return verdict;
+            }
         }
         if self.full || self.dropped {
             self.octets.truncate(self.line_start);
@@ -147,11 +167,8 @@ impl Collector {
             }
             _ => {}
         }
-        let name_len = text.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~')).unwrap_or(text.len());
-        let after = text.get(name_len..).unwrap_or_default();
-        let blanks = after.iter().position(|&b| b != b' ' && b != b'\t').unwrap_or(after.len());
-        if after.get(blanks) != Some(&b':') {
-            if self.of_message && self.is_at_start() && text.starts_with(b"From ") {
+        let Some((name_len, blanks)) = field_name(text) else {
+            if self.is_mbox_line(text) {
                 note(&mut self.notes, DefectKind::MboxFromLine, at);
                 self.dropped = true;
                 return Line::Taken;
@@ -159,7 +176,7 @@ impl Collector {
             note(&mut self.notes, DefectKind::JunkInHeader, at);
             self.dropped |= skip_junk;
             return if skip_junk { Line::Taken } else { Line::Junk };
-        }
+        };
         if name_len == 0 {
             note(&mut self.notes, DefectKind::EmptyFieldName, at);
         } else if blanks > 0 {
@@ -215,6 +232,15 @@ impl Collector {
         self.hit_octets = false;
         self.hit_fields = false;
     }
+}
+
+/// Octets of the name in front of a colon, and of the blanks between them (RFC 5322 §2.2, §4.5).
+fn field_name(line: &[u8]) -> Option<(usize, usize)> {
+    let line = line.get(..JUDGED).unwrap_or(line);
+    let name = line.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~'))?;
+    let after = line.get(name..)?;
+    let blanks = after.iter().position(|&b| b != b' ' && b != b'\t')?;
+    (after.get(blanks) == Some(&b':')).then_some((name, blanks))
 }
 
 /// Once a kind: a header of a million odd lines is one note.

@@ -25,12 +25,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            parameters: limits.parameters,
-            pieces: limits.rfc2231_pieces,
-            hit_parameters: false,
-            hit_pieces: false,
-        }
+        Self { parameters: limits.parameters, pieces: limits.rfc2231_pieces, hit_parameters: false, hit_pieces: false }
     }
 }
 

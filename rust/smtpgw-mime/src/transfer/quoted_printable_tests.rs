@@ -27,7 +27,11 @@ fn decodes() {
         ("a\r\nb\r\n", "a\r\nb\r\n", &[]),
         ("a\nb\n", "a\nb\n", &[]),
         // RFC 2045 §6.7, rule 5.
-        ("Now's the time =\r\nfor all folk to come=\r\n to the aid", "Now's the time for all folk to come to the aid", &[]),
+        (
+            "Now's the time =\r\nfor all folk to come=\r\n to the aid",
+            "Now's the time for all folk to come to the aid",
+            &[],
+        ),
         ("a=\nb", "ab", &[]),
         ("a=", "a", &[]),
         ("a=\r", "a", &[]),
@@ -68,11 +72,9 @@ fn octets_that_are_no_text_pass() {
 
 #[test]
 fn long_runs_of_blanks_are_given_out() {
-    for (blanks, kept, defect) in [
-        (BLANKS - 1, 0, None),
-        (BLANKS, BLANKS, Some(BLANKS)),
-        (2 * BLANKS + 5, 2 * BLANKS, Some(BLANKS)),
-    ] {
+    for (blanks, kept, defect) in
+        [(BLANKS - 1, 0, None), (BLANKS, BLANKS, Some(BLANKS)), (2 * BLANKS + 5, 2 * BLANKS, Some(BLANKS))]
+    {
         let raw = [&b"x"[..], &vec![b' '; blanks], b"\r\n"].concat();
         let decoded = quoted_printable(&raw);
         assert_eq!(decoded.octets, [&b"x"[..], &vec![b' '; kept], b"\r\n"].concat(), "{blanks}");

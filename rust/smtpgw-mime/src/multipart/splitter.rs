@@ -1,0 +1,387 @@
+//! Cuts the octets of a body into content and delimiters while they arrive.
+//!
+//! A delimiter stands at the beginning of a line, and the line end before it belongs to it (RFC 2046 §5.1.1). So a
+//! line end is held back until the next line is known not to be a delimiter, and a line that may be one until it is
+//! decided. All other content passes in place, as far as the input goes: only `LF - -` is searched for.
+//!
+//! | edge            | meaning                                             | held                       |
+//! |-----------------|-----------------------------------------------------|----------------------------|
+//! | LineStart(end)  | at the beginning of a line                          | the line end before it     |
+//! | Inside          | within a line of content, or of no interest         | nothing                    |
+//! | CarriageReturn  | within a line, after a CR                           | the CR                     |
+//! | Line            | within a line that may be a delimiter               | line end and line, bounded |
+//! | Trailer         | behind a delimiter that was decided on without its line end | nothing            |
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use memchr::memmem::Finder;
+
+use super::{Delimiters, Found, Judgement};
+
+/// Cuts one body.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    edge: Edge,
+    /// In `Edge::Line`: the line end before the line, and the line.
+    held: Vec<u8>,
+    near_miss: Option<(Found, usize)>,
+    finder: Finder<'static>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edge {
+    LineStart(LineEnd),
+    Inside,
+    CarriageReturn,
+    /// `before`: octets of the line end in front; `judged`: octets of the line when it was judged last.
+    Line {
+        before: usize,
+        judged: usize,
+    },
+    Trailer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineEnd {
+    None,
+    Lf,
+    CrLf,
+}
+
+impl LineEnd {
+    fn octets(self) -> &'static [u8] {
+        match self {
+            Self::None => b"",
+            Self::Lf => b"\n",
+            Self::CrLf => b"\r\n",
+        }
+    }
+}
+
+/// What a step brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Nothing yet.
+    None,
+    /// Content: this stretch of the input.
+    Input(Range<usize>),
+    /// Content that was held: a line end, or a CR.
+    LineEnd(&'static [u8]),
+    /// Content that was held, and how many of the octets consumed so far lie from its beginning on; give the buffer
+    /// back with [`Splitter::give_back`].
+    Held(Vec<u8>, usize),
+    /// A delimiter.
+    Delimiter {
+        /// Which.
+        found: Found,
+        /// Octets of its line that were consumed, in this step and before.
+        len: usize,
+        /// Its line, or the line before it, ends with LF alone.
+        bare: bool,
+    },
+}
+
+impl Default for Splitter {
+    fn default() -> Self {
+        let edge = Edge::LineStart(LineEnd::None);
+        Self { edge, held: Vec::new(), near_miss: None, finder: Finder::new(b"\n--") }
+    }
+}
+
+impl Splitter {
+    /// A new body begins here, at the beginning of a line.
+    pub(crate) fn restart(&mut self) {
+        self.edge = Edge::LineStart(LineEnd::None);
+        self.held.clear();
+    }
+
+    /// Reads from `raw`, which is not empty: how many octets were consumed, and what came of them.
+    pub(crate) fn step(&mut self, raw: &[u8], delimiters: Delimiters<'_>) -> (usize, Piece) {
+        match self.edge {
+            Edge::Inside => self.inside(raw),
+            Edge::LineStart(before) if raw.first() != Some(&b'-') => self.enter(before),
+            Edge::LineStart(before) => self.line_start(raw, before, delimiters),
+            Edge::Line { before, judged } => self.line(raw, before, judged, delimiters),
+            Edge::CarriageReturn if raw.first() == Some(&b'\n') => {
+                self.edge = Edge::LineStart(LineEnd::CrLf);
+                (1, Piece::None)
+            }
+            Edge::CarriageReturn => {
+                self.edge = Edge::Inside;
+                (0, Piece::LineEnd(b"\r"))
+            }
+            Edge::Trailer => match memchr::memchr(b'\n', raw) {
+                Some(at) => {
+                    self.edge = Edge::LineStart(LineEnd::None);
+                    (at + 1, Piece::None)
+                }
+                None => (raw.len(), Piece::None),
+            },
+        }
+    }
+
+    /// A delimiter was found elsewhere, in a header: `line` is what was read of its line.
+    pub(crate) fn go_on_after(&mut self, line: &[u8]) {
+        self.edge = after_delimiter(line);
+        self.held.clear();
+    }
+
+    /// Whether the rest of a delimiter's line has to be read before anything else.
+    pub(crate) fn is_in_trailer(&self) -> bool {
+        self.edge == Edge::Trailer
+    }
+
+    /// The body ends: what is held. Then it is as new.
+    pub(crate) fn finish(&mut self, delimiters: Delimiters<'_>) -> Piece {
+        let piece = match self.edge {
+            Edge::LineStart(before) => Piece::LineEnd(before.octets()),
+            Edge::CarriageReturn => Piece::LineEnd(b"\r"),
+            Edge::Inside | Edge::Trailer => Piece::None,
+            Edge::Line { before, .. } => {
+                let line = self.held.get(before..).unwrap_or_default();
+                match delimiters.judge(line, true) {
+                    Judgement::Delimiter(found) => {
+                        Piece::Delimiter { found, len: line.len(), bare: self.held.starts_with(b"\n") }
+                    }
+                    judgement => {
+                        self.note(judgement, line.len());
+                        let held = core::mem::take(&mut self.held);
+                        let len = held.len();
+                        Piece::Held(held, len)
+                    }
+                }
+            }
+        };
+        self.restart();
+        piece
+    }
+
+    /// A line that another dialect would take for a delimiter, if the last step met one, and how many of the octets
+    /// consumed so far are that line's.
+    pub(crate) fn take_near_miss(&mut self) -> Option<(Found, usize)> {
+        self.near_miss.take()
+    }
+
+    /// Takes back the buffer of [`Piece::Held`].
+    pub(crate) fn give_back(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.held = buffer;
+    }
+
+    /// The line at hand is content: its octets are read where they stand.
+    fn enter(&mut self, before: LineEnd) -> (usize, Piece) {
+        self.edge = Edge::Inside;
+        match before {
+            LineEnd::None => (0, Piece::None),
+            before => (0, Piece::LineEnd(before.octets())),
+        }
+    }
+
+    fn note(&mut self, judgement: Judgement, len: usize) {
+        if let Judgement::NearMiss(found) = judgement {
+            self.near_miss = Some((found, len));
+        }
+    }
+
+    fn inside(&mut self, raw: &[u8]) -> (usize, Piece) {
+        let line_feed = match (self.finder.find(raw), raw) {
+            (Some(at), _) => at,
+            (None, [.., b'\n']) => raw.len() - 1,
+            (None, [.., b'\n', b'-']) => raw.len() - 2,
+            (None, [text @ .., b'\r']) => {
+                self.edge = Edge::CarriageReturn;
+                return (raw.len(), Piece::Input(0..text.len()));
+            }
+            (None, _) => return (raw.len(), Piece::Input(0..raw.len())),
+        };
+        let text = raw.get(..line_feed).unwrap_or_default();
+        let (text, end) = text.strip_suffix(b"\r").map_or((text, LineEnd::Lf), |text| (text, LineEnd::CrLf));
+        self.edge = Edge::LineStart(end);
+        (line_feed + 1, Piece::Input(0..text.len()))
+    }
+
+    /// At the beginning of a line that begins with a hyphen.
+    fn line_start(&mut self, raw: &[u8], before: LineEnd, delimiters: Delimiters<'_>) -> (usize, Piece) {
+        let window = raw.get(..delimiters.judged()).unwrap_or(raw);
+        let line_feed = memchr::memchr(b'\n', window);
+        let complete = line_feed.is_some() || window.len() == delimiters.judged();
+        let line = line_feed.and_then(|at| window.get(..=at)).unwrap_or(window);
+        match delimiters.judge(line, complete) {
+            Judgement::Undecided => {
+                let before = before.octets();
+                self.held.extend_from_slice(before);
+                self.held.extend_from_slice(line);
+                self.edge = Edge::Line { before: before.len(), judged: line.len() };
+                (line.len(), Piece::None)
+            }
+            Judgement::Delimiter(found) => {
+                self.edge = after_delimiter(line);
+                let bare = before == LineEnd::Lf || ends_bare(line);
+                (line.len(), Piece::Delimiter { found, len: line.len(), bare })
+            }
+            judgement => {
+                self.note(judgement, 0);
+                self.enter(before)
+            }
+        }
+    }
+
+    /// Within a line that may be a delimiter.
+    fn line(&mut self, raw: &[u8], before: usize, judged: usize, delimiters: Delimiters<'_>) -> (usize, Piece) {
+        let room = delimiters.judged().saturating_sub(self.held.len() - before);
+        let window = raw.get(..room).unwrap_or(raw);
+        let consumed = memchr::memchr(b'\n', window).map_or(window.len(), |at| at + 1);
+        self.held.extend_from_slice(window.get(..consumed).unwrap_or_default());
+        let line = self.held.get(before..).unwrap_or_default();
+        let len = line.len();
+        let complete = line.ends_with(b"\n") || len >= delimiters.judged();
+        if !complete && len / 2 < judged {
+            // Judging anew for every octet that dribbles in would cost quadratic time.
+            return (consumed, Piece::None);
+        }
+        match delimiters.judge(line, complete) {
+            Judgement::Undecided => {
+                self.edge = Edge::Line { before, judged: len };
+                (consumed, Piece::None)
+            }
+            Judgement::Delimiter(found) => {
+                self.edge = after_delimiter(line);
+                let bare = self.held.starts_with(b"\n") || ends_bare(line);
+                self.held.clear();
+                (consumed, Piece::Delimiter { found, len, bare })
+            }
+            judgement => {
+                self.note(judgement, len);
+                let mut held = core::mem::take(&mut self.held);
+                let end = match held.as_slice() {
+                    [.., b'\r', b'\n'] => LineEnd::CrLf,
+                    [.., b'\n'] => LineEnd::Lf,
+                    _ => LineEnd::None,
+                };
+                held.truncate(held.len() - end.octets().len());
+                self.edge = match (end, held.last()) {
+                    (LineEnd::None, Some(b'\r')) => {
+                        held.pop();
+                        Edge::CarriageReturn
+                    }
+                    (LineEnd::None, _) => Edge::Inside,
+                    (end, _) => Edge::LineStart(end),
+                };
+                (consumed, Piece::Held(held, before + len))
+            }
+        }
+    }
+}
+
+/// Where a line that was a delimiter leaves off.
+fn after_delimiter(line: &[u8]) -> Edge {
+    if line.ends_with(b"\n") { Edge::LineStart(LineEnd::None) } else { Edge::Trailer }
+}
+
+/// Whether a line ends with LF alone.
+pub(crate) fn ends_bare(line: &[u8]) -> bool {
+    line.ends_with(b"\n") && !line.ends_with(b"\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::delimiter::Frames;
+    use super::super::{Boundary, Multipart};
+    use super::*;
+    use crate::dialect::Dialect;
+    use alloc::string::String;
+    use smtpgw_testkit::splits::every_split;
+
+    struct One(Multipart);
+
+    impl Frames for One {
+        fn count(&self) -> usize {
+            1
+        }
+
+        fn multipart(&self, _: usize) -> Option<&Multipart> {
+            Some(&self.0)
+        }
+    }
+
+    /// Content as it stands, delimiters in angle brackets.
+    fn split(raw: &str) -> String {
+        let boundary = Boundary::new(b"b".to_vec(), 20);
+        let frames = One(Multipart { boundary, closed: false, digest: false, children: 0 });
+        let dialect = Dialect::default();
+        let delimiters = Delimiters { frames: &frames, dialect: &dialect, longest: 20 };
+        every_split(raw.as_bytes(), |pieces| {
+            let mut splitter = Splitter::default();
+            let mut out = Vec::new();
+            let mut show = |piece, raw: &[u8]| match piece {
+                Piece::None => {}
+                Piece::Input(range) => out.extend_from_slice(&raw[range]),
+                Piece::LineEnd(octets) => out.extend_from_slice(octets),
+                Piece::Held(octets, _) => out.extend_from_slice(&octets),
+                Piece::Delimiter { found, len, bare } => {
+                    let close = if found.close { "/" } else { "" };
+                    let bare = if bare { " bare" } else { "" };
+                    out.extend_from_slice(alloc::format!("<{close}{len}{bare}>").as_bytes());
+                }
+            };
+            for piece in pieces {
+                let mut rest = *piece;
+                while !rest.is_empty() {
+                    let (consumed, piece) = splitter.step(rest, delimiters);
+                    show(piece, rest);
+                    rest = &rest[consumed..];
+                }
+            }
+            show(splitter.finish(delimiters), &[]);
+            String::from_utf8_lossy(&out).into_owned()
+        })
+    }
+
+    #[test]
+    fn cuts() {
+        let table = [
+            ("", ""),
+            ("text", "text"),
+            ("text\r\n", "text\r\n"),
+            ("--b\r\ntext\r\n--b--\r\n", "<5>text</7>"),
+            ("a\r\n--b\r\nc", "a<5>c"),
+            ("a\r\n\r\n--b\r\n", "a\r\n<5>"),
+            ("\r\n--b\r\n", "<5>"),
+            ("a\n--b\nc\n", "a<4 bare>c\n"),
+            ("a\n--b\r\nc", "a<5 bare>c"),
+            ("a\r--b\r\n", "a\r--b\r\n"),
+            ("a\r\r\n--b", "a\r<3>"),
+            ("a--b\r\n--b--", "a--b</5>"),
+            ("--\r\n-\r\n---\r\n--x\r\n--b", "--\r\n-\r\n---\r\n--x<3>"),
+            ("a\r\n-", "a\r\n-"),
+            ("a\r\n--", "a\r\n--"),
+            ("a\r\n--\r", "a\r\n--\r"),
+            ("a\r", "a\r"),
+            ("--b\r\n--b\r\n--b--", "<5><5></5>"),
+            ("--b junk\r\nx", "<10>x"),
+        ];
+        for (raw, cut) in table {
+            assert_eq!(split(raw), cut, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_delimiter_line_without_end_is_decided_by_its_beginning() {
+        let raw = alloc::format!("--b{}junk\r\nx", " ".repeat(3000));
+        assert_eq!(split(&raw), "<1044>x");
+    }
+
+    #[test]
+    fn a_line_that_dribbles_in_is_held_within_bounds() {
+        let boundary = Boundary::new(alloc::vec![b'-'; 2000], 2000);
+        let frames = One(Multipart { boundary, closed: false, digest: false, children: 0 });
+        let dialect = Dialect::default();
+        let delimiters = Delimiters { frames: &frames, dialect: &dialect, longest: 2000 };
+        let mut splitter = Splitter::default();
+        for _ in 0..100_000 {
+            splitter.step(b"-", delimiters);
+            assert!(splitter.held.len() <= delimiters.judged());
+        }
+    }
+}
