@@ -54,6 +54,8 @@ pub struct Client {
     /// Whether XCLIENT may still be sent though the extensions were forgotten: it may come in several commands.
     more_xclient: bool,
     tls: bool,
+    /// Octets stood behind the last reply that was due, so whatever they say answers no command.
+    surplus: bool,
     output: Vec<u8>,
 }
 
@@ -110,6 +112,7 @@ impl Client {
             extensions: Extensions::default(),
             more_xclient: false,
             tls: false,
+            surplus: false,
             output: Vec::new(),
         }
     }
@@ -173,19 +176,22 @@ impl Client {
             Err(error) => return self.fail(error),
         };
         let Some(reply) = reply else { return Ok((consumed, None)) };
-        if matches!(self.state, State::Greeting) {
+        if self.surplus {
+            return self.fail(ClientError::Unsolicited(reply));
+        }
+        let more_follows = input.len() > consumed;
+        let event = if matches!(self.state, State::Greeting) {
             self.state = if reply.is_positive_completion() { State::Hello } else { State::Closed };
-            return if reply.is_intermediate() {
-                self.fail(ClientError::MalformedReply)
-            } else {
-                Ok((consumed, Some(ClientEvent::Greeting(reply))))
-            };
-        }
-        let Some(to) = self.outstanding.pop_front() else { return self.fail(ClientError::Unsolicited(reply)) };
-        if let Err(error) = self.follow(to, &reply, input.len() > consumed) {
-            return self.fail(error);
-        }
-        Ok((consumed, Some(ClientEvent::Reply { to, reply })))
+            ClientEvent::Greeting(reply)
+        } else {
+            let Some(to) = self.outstanding.pop_front() else { return self.fail(ClientError::Unsolicited(reply)) };
+            if let Err(error) = self.follow(to, &reply, more_follows) {
+                return self.fail(error);
+            }
+            ClientEvent::Reply { to, reply }
+        };
+        self.surplus = more_follows && self.outstanding.is_empty();
+        Ok((consumed, Some(event)))
     }
 
     /// What the server announced in its last reply to EHLO.
@@ -198,6 +204,7 @@ impl Client {
         self.tls = true;
         self.replies = ReplyReader::default();
         self.outstanding.clear();
+        self.surplus = false;
         self.forget();
     }
 
@@ -260,6 +267,9 @@ impl Client {
                 self.enter_ready();
             }
             Verb::Starttls if positive => {
+                if reply.code().value() != 220 {
+                    return Err(ClientError::UnexpectedCode(to, reply.code()));
+                }
                 if more_follows {
                     return Err(ClientError::PlaintextBehindStarttls);
                 }

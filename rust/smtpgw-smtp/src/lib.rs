@@ -10,7 +10,7 @@
 //!
 //! | file | noun |
 //! |---|---|
-//! | `server` | the server role: state × verb |
+//! | `server`, `server_event` | the server role: state × verb |
 //! | `line_reader`, `request`, `parameters` | command lines: cut, taken apart, typed |
 //! | `content_reader` | content coming in: transparency undone, bad newlines refused |
 //! | `client` | the client role: state × command, replies one to one |
@@ -44,6 +44,7 @@ mod reply;
 mod reply_reader;
 mod request;
 mod server;
+mod server_event;
 mod verb;
 mod xclient;
 
@@ -56,6 +57,7 @@ pub use limits::Limits;
 pub use parameters::{Body, MailParameters, RecipientParameters};
 pub use path::{ForwardPath, Mailbox, PathError, ReversePath};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode};
-pub use server::{HelloKind, Received, Server, ServerEvent, ServerOptions, StateName};
+pub use server::{Server, ServerOptions};
+pub use server_event::{HelloKind, Received, ServerEvent, StateName};
 pub use verb::Verb;
 pub use xclient::{XclientAttributes, XclientLine, XclientName, XclientValue, xclient_address, xclient_commands};

@@ -1,8 +1,8 @@
 //! The replies we write ourselves, as data: RFC 5321 §4.2 codes, enhanced codes of the IANA registry.
 //!
 //! Nothing here depends on what a peer sent, so nothing a peer sent can show up in it. What refuses a command or
-//! content stands beside its reason in [`error`](crate::error); this table holds the rest, and those of the
-//! gateway around the machine.
+//! content stands beside its reason ([`CommandError`](crate::CommandError), [`ContentError`](crate::ContentError),
+//! [`CloseReason`](crate::CloseReason)); this table holds the rest, and those of the gateway around the machine.
 
 use alloc::vec::Vec;
 

@@ -47,11 +47,10 @@ use crate::error::{CloseReason, CommandError, ContentError};
 use crate::extensions::Offer;
 use crate::limits::{self, Limits};
 use crate::line_reader::{Line, LineReader};
-use crate::parameters::{MailParameters, RecipientParameters};
-use crate::path::{ForwardPath, ReversePath};
 use crate::replies;
 use crate::reply::Reply;
 use crate::request::Request;
+use crate::server_event::{HelloKind, Received, ServerEvent, StateName};
 use crate::verb::Verb;
 
 /// What does not change while a connection lasts.
@@ -78,96 +77,6 @@ pub struct Server {
     junk: u32,
     transactions: u32,
     output: Vec<u8>,
-}
-
-/// What one step found.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Received<'b> {
-    /// Octets of the input that are used up. More than 0 without an event means: call again with the rest.
-    pub consumed: usize,
-    /// What happened. `None` with 0 consumed means: read more, or see [`Server::wants_input`].
-    pub event: Option<ServerEvent<'b>>,
-}
-
-/// What a client did.
-#[derive(Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ServerEvent<'b> {
-    /// EHLO or HELO, already answered. A transaction that was open is gone.
-    Hello {
-        /// Which of the two.
-        kind: HelloKind,
-        /// One printable word; no more is known about it.
-        name: &'b str,
-    },
-    /// MAIL; pending.
-    Mail {
-        /// The sender.
-        reverse_path: ReversePath,
-        /// What came with it.
-        parameters: MailParameters,
-    },
-    /// RCPT; pending.
-    Recipient {
-        /// The recipient.
-        forward_path: ForwardPath,
-        /// What came with it.
-        parameters: RecipientParameters,
-    },
-    /// DATA with at least one accepted recipient; pending: [`Server::start_content`] or a negative reply.
-    Data,
-    /// The next octets of content, transparency undone.
-    Content(&'b [u8]),
-    /// The end of the content; pending.
-    EndOfData,
-    /// The content was refused and has been swallowed up to its true end; already answered, the transaction is gone.
-    /// Content that was given out before must not be delivered.
-    ContentRefused(ContentError),
-    /// RSET, already answered. A transaction that was open is gone.
-    Reset,
-    /// STARTTLS: write the output, then do the handshake, then [`Server::starttls_done`]. The read buffer must be
-    /// empty: `receive` reports octets behind the command as [`CloseReason::PlaintextBehindStarttls`].
-    Starttls,
-    /// QUIT, already answered: write the output and close.
-    Quit,
-    /// The client is hung up on: write the output and close.
-    Close(CloseReason),
-    /// A command that the machine has answered by itself; the error if it was refused.
-    Answered(Result<(), CommandError>),
-}
-
-/// How a client introduced itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HelloKind {
-    /// EHLO: extended SMTP.
-    Ehlo,
-    /// HELO: plain SMTP.
-    Helo,
-}
-
-/// The state of the machine by name, for records and tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StateName {
-    /// Before EHLO or HELO.
-    Start,
-    /// No transaction.
-    Ready,
-    /// MAIL is to be answered.
-    MailPending,
-    /// A transaction is open, for recipients and DATA.
-    Mail,
-    /// RCPT is to be answered.
-    RecipientPending,
-    /// DATA is to be answered.
-    DataPending,
-    /// Content is being read.
-    Content,
-    /// The end of data is to be answered.
-    EndPending,
-    /// STARTTLS was answered 220; the handshake is due.
-    Handshake,
-    /// Nothing is read any more.
-    Closed,
 }
 
 #[derive(Debug)]
@@ -249,30 +158,29 @@ impl Server {
     }
 
     /// Answers the pending command: MAIL, RCPT, DATA (with a refusal) or the end of data. A positive or negative
-    /// reply decides the next state; 421 closes. Does nothing when nothing is pending.
+    /// reply decides the next state; 421 closes. Does nothing when nothing is pending. A reply that the command
+    /// cannot have (3yz, or 2yz to DATA, which would say that a message has been taken) becomes 451.
     pub fn reply(&mut self, reply: &Reply) {
+        let to_data = matches!(self.state, State::DataPending);
+        let senseless = reply.is_intermediate() || (to_data && reply.is_positive_completion());
+        let reply = if senseless { &replies::LOCAL_ERROR } else { reply };
         let positive = reply.is_positive_completion();
-        let next = match self.state {
+        self.state = match self.state {
             State::MailPending if positive => State::Mail(Recipients::default()),
             State::MailPending => State::Ready { mail_refused: true },
             State::RecipientPending(recipients) if positive => {
                 State::Mail(Recipients { accepted: recipients.accepted.saturating_add(1), ..recipients })
             }
             State::RecipientPending(recipients) => State::Mail(Recipients { any_refused: true, ..recipients }),
-            // 354 is start_content()'s. A 2yz to DATA would tell the client that its message has been taken.
-            State::DataPending if positive || reply.is_intermediate() => return,
-            State::DataPending => State::Ready { mail_refused: false },
-            State::EndPending => {
-                if positive {
-                    self.errors = 0;
-                    self.junk = 0;
-                }
-                State::Ready { mail_refused: false }
-            }
+            State::DataPending | State::EndPending => State::Ready { mail_refused: false },
             _ => return,
         };
+        if positive && matches!(self.state, State::Ready { .. }) {
+            // A message was accepted: whatever went wrong before, this client brings mail.
+            self.errors = 0;
+            self.junk = 0;
+        }
         reply.write_to(&mut self.output);
-        self.state = next;
         if reply.is_closing() {
             self.state = State::Closed { unreported: Some(CloseReason::Announced) };
         } else if reply.is_permanent() && self.count_error() {
@@ -290,8 +198,11 @@ impl Server {
     }
 
     /// The handshake is done: everything said before is forgotten (RFC 3207 §4.2), STARTTLS is not offered again
-    /// and refused with 503.
+    /// and refused with 503. Also for a connection that began with TLS; does nothing where no handshake was due.
     pub fn starttls_done(&mut self, offer: Offer) {
+        if !matches!(self.state, State::Handshake | State::Start) {
+            return;
+        }
         self.tls = true;
         self.state = State::Start;
         self.lines = LineReader::new(&self.options.limits);
@@ -383,6 +294,8 @@ impl Server {
                 if self.transactions >= self.options.limits.transactions {
                     return Ok(Performed::Close(CloseReason::TooManyTransactions));
                 }
+                // Whatever is wrong with it, this is what holds until it is known to be right.
+                self.state = State::Ready { mail_refused: true };
                 let (reverse_path, parameters) = request.mail(&self.announced)?;
                 if parameters.size.is_some_and(|size| size > self.size_limit()) {
                     return Err(CommandError::Size);
@@ -452,6 +365,7 @@ impl Server {
         let name = request.hello_name()?;
         let again = !matches!(self.state, State::Start);
         let kind = if request.verb == Verb::Ehlo { HelloKind::Ehlo } else { HelloKind::Helo };
+        // Parameters behind HELO are taken as those behind EHLO are: nothing hangs on it, and clients do send them.
         self.announced = self.offer;
         match kind {
             HelloKind::Ehlo => self.offer.write_ehlo_reply(&self.options.hostname, &mut self.output),

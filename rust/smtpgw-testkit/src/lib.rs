@@ -3,5 +3,9 @@
 //!
 //! - [`splits`]: the same input whole, at every split, and byte by byte. Every parser test goes through it,
 //!   because a parser that sees its input in other pieces must not see another message.
+//! - [`dialogue`]: conversations as text files, played against a machine.
+//! - [`corpus`]: the files under `tests/corpus/`.
 
+pub mod corpus;
+pub mod dialogue;
 pub mod splits;
