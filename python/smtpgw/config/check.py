@@ -1,0 +1,214 @@
+"""What needs more than one key or a look at the disk: rule O1, names that must exist, files, certificates.
+
+Works on a whole `Config`, or on the raw tables of one that has mistakes, where it checks what it can. `warnings`
+are about what is allowed but should be known.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from smtpgw.config.model import Config
+from smtpgw.config.problems import meant, path_of, shorten
+from smtpgw.errors import Problem
+
+__all__ = ["cross_check", "warnings"]
+
+
+def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool = True) -> list[Problem]:
+    """Every mistake; with `files = False` without a look at the disk."""
+    whole = config.model_dump() if isinstance(config, Config) else config
+    listeners = [(at, table) for at, table in enumerate(_list(whole, "listener")) if isinstance(table, Mapping)]
+    problems = [*_backends(whole, listeners), *_addresses(listeners), *_scores(whole)]
+    if files:
+        for at, table in listeners:
+            problems += _certificates(at, table, base)
+        problems += _folders(whole, base)
+    return problems
+
+
+def warnings(config: Config) -> list[str]:
+    """What is allowed but should be known, a sentence each."""
+    said: list[str] = []
+    for at, listener in enumerate(config.listener):
+        where = f"listener[{at}] ({listener.address})"
+        if "*" in listener.recipient_domains:
+            said.append(f'{where} takes mail for any domain (recipient_domains = ["*"])')
+        if _is_local(listener.address):
+            continue
+        if listener.tls == "none":
+            said.append(f'{where} never offers STARTTLS (tls = "none")')
+        if "self-signed" in listener.certificates:
+            said.append(f"{where} shows a self-signed certificate, which senders that check will refuse")
+        if config.hostname == "localhost":
+            said.append(f'{where} greets the world as "localhost": set hostname')
+    if not any(table.mode != "off" for table in config.inspector):
+        said.append("the configuration names no inspector")
+    for at, table in enumerate(config.inspector):
+        if table.on_error == "accept" or table.on_timeout == "accept":
+            said.append(f"inspector[{at}] ({table.use}) lets mail pass when it fails")
+        if table.timeout_s is not None and table.timeout_s > config.verdict.budget_s:
+            said.append(f"inspector[{at}] ({table.use}): timeout_s is above verdict.budget_s, which ends it sooner")
+    return said
+
+
+def _backends(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
+    backends = whole.get("backend")
+    if not isinstance(backends, Mapping):
+        return
+    for name, backend in backends.items():
+        if not isinstance(backend, Mapping):
+            continue
+        maildir = str(backend.get("address", "")).startswith("maildir:")
+        if maildir and backend.get("identity", "none") != "none":
+            path = path_of(["backend", name, "identity"])
+            yield Problem(path, "means nothing to a Maildir", shorten(backend["identity"]), "leave it out")
+        if maildir and backend.get("tls") == "required":
+            path = path_of(["backend", name, "tls"])
+            yield Problem(path, "means nothing to a Maildir", shorten(backend["tls"]), "leave it out")
+    for at, listener in listeners:
+        name = listener.get("backend")
+        if not isinstance(name, str):
+            continue
+        backend = backends.get(name)
+        if not isinstance(backend, Mapping):
+            if name not in backends:
+                there = f"there are: {', '.join(map(str, backends))}" if backends else None
+                hint = meant(name, map(str, backends)) or there
+                yield Problem(
+                    path_of(["listener", at, "backend"]), f"there is no [backend.{name}]", shorten(name), hint
+                )
+        elif not listener.get("recipient_domains") and backend.get("identity", "none") == "none":
+            yield Problem(
+                path_of(["listener", at, "recipient_domains"]),
+                f"is empty, and backend.{name} does not learn the client's address, which makes an open relay",
+                hint=f'name the domains to take mail for, or set backend.{name}.identity = "xclient"; '
+                'recipient_domains = ["*"] takes any',
+            )
+
+
+def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for at, listener in listeners:
+        address = listener.get("address")
+        if not isinstance(address, str) or address.endswith(":0"):
+            continue
+        if address in first:
+            same = f"is the address of listener[{first[address]}] as well"
+            yield Problem(path_of(["listener", at, "address"]), same, shorten(address))
+        first.setdefault(address, at)
+
+
+def _scores(whole: Mapping[str, Any]) -> Iterator[Problem]:
+    verdict = whole.get("verdict")
+    if not isinstance(verdict, Mapping):
+        return
+    tag, reject = verdict.get("tag_score", 6.0), verdict.get("reject_score", 15.0)
+    if isinstance(tag, int | float) and isinstance(reject, int | float) and tag > reject:
+        reason = f"is above verdict.reject_score ({reject}), so that nothing would ever be tagged"
+        yield Problem("verdict.tag_score", reason, shorten(tag))
+
+
+def _certificates(at: int, listener: Mapping[str, Any], base: Path) -> Iterator[Problem]:
+    certificates = listener.get("certificates", [])
+    if not certificates and listener.get("tls", "starttls") == "starttls":
+        hint = 'name a chain and its key, or ["self-signed"] to try things out'
+        yield Problem(
+            path_of(["listener", at, "certificates"]), "is empty, and STARTTLS needs a certificate", hint=hint
+        )
+    for number, pair in enumerate(certificates if isinstance(certificates, list) else []):
+        if not isinstance(pair, Mapping):
+            continue
+        path: list[str | int] = ["listener", at, "certificates", number]
+        readable = True
+        for key in ("chain", "key"):
+            if isinstance(pair.get(key), str | Path) and (reason := _unreadable(base / pair[key])):
+                readable = False
+                yield Problem(path_of([*path, key]), reason, shorten(str(pair[key])))
+        if (
+            readable
+            and pair.keys() == {"chain", "key"}
+            and (reason := _mismatch(base / pair["chain"], base / pair["key"]))
+        ):
+            yield Problem(path_of(path), reason, shorten(str(pair["key"])))
+
+
+def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
+    spool = whole.get("spool")
+    if isinstance(spool, Mapping) and isinstance(spool.get("path"), str | Path):
+        folder = base / spool["path"]
+        if not folder.is_dir():
+            yield Problem("spool.path", "is no folder", shorten(str(folder)), f"make it: mkdir -p {folder}")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            yield Problem("spool.path", "is a folder we may not write to", shorten(str(folder)))
+    for path in _created(whole):
+        value: Any = whole
+        for step in path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        if isinstance(value, str | Path):
+            text = str(value)
+            if path[0] == "backend" and not text.startswith("maildir:"):
+                continue
+            folder = base / text.removeprefix("maildir:")
+            folder = folder.parent if path == ["log", "file"] else folder
+            if reason := _uncreatable(folder):
+                yield Problem(path_of(path), reason, shorten(text))
+
+
+def _created(whole: Mapping[str, Any]) -> list[list[str | int]]:
+    """Keys of the folders that the gateway makes itself, if it may."""
+    backends = whole.get("backend")
+    names = [str(name) for name in backends] if isinstance(backends, Mapping) else []
+    keys: list[list[str | int]] = [["backend", name, "address"] for name in names]
+    return [["quarantine", "path"], ["log", "file"], *keys]
+
+
+def _unreadable(path: Path) -> str | None:
+    try:
+        with path.open("rb"):
+            return None
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+
+
+def _uncreatable(folder: Path) -> str | None:
+    there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
+    if not there.is_dir():
+        return f"cannot be: {there} is no folder"
+    return None if os.access(there, os.W_OK | os.X_OK) else f"cannot be: we may not write to {there}"
+
+
+def _mismatch(chain: Path, key: Path) -> str | None:
+    def refuse() -> str:
+        raise ssl.SSLError("the key is encrypted")
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key, password=refuse)
+    except ssl.SSLError as error:
+        text = str(error)
+        if "MISMATCH" in text:
+            return "the key is not the key of the certificate"
+        if "encrypted" in text:
+            return "the key is encrypted: store it in clear, readable by us alone"
+        return "these files are no PEM certificate chain and private key"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None
+
+
+def _is_local(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _list(whole: Mapping[str, Any], key: str) -> list[Any]:
+    value = whole.get(key)
+    return value if isinstance(value, list) else []
