@@ -220,6 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
                     return Ok(reply);
                 }
                 Some(_) => {}
+                None if consumed > 0 => {}
                 None if self.wire.read().await? == 0 => return Err(BackendError::Closed),
                 None => {}
             }
@@ -249,8 +250,9 @@ fn server_name(address: &str) -> ServerName<'static> {
 /// Octets gathered before they are written: few system calls, little memory.
 const SEGMENT: usize = 64 << 10;
 
-/// Silence after which the backend hears a NOOP. Postfix waits 300 s by default and 10 s under stress.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// Silence after which the backend hears a NOOP. Postfix waits 300 s, and counts more than 100 NOOPs in a session as
+/// junk.
+const KEEP_ALIVE: Duration = Duration::from_secs(100);
 
 /// How long a QUIT may take to be written.
 const FAREWELL: Duration = Duration::from_secs(1);

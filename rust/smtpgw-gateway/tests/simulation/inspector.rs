@@ -1,19 +1,42 @@
 //! An inspector that says what it was told to say, after a while.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use smtpgw_gateway::inspect::{Answer, Batch, Hooks, Inspect, InspectorInfo, Mode, Outcome};
-use smtpgw_gateway::verdict::Action;
+use smtpgw_gateway::verdict::{Action, Verdict};
 
 pub struct Scripted {
     roster: Vec<InspectorInfo>,
-    delay: Duration,
+    /// `None`: it never answers.
+    delay: Option<Duration>,
+    verdict: Option<Verdict>,
+    overruns: AtomicUsize,
 }
 
 impl Scripted {
-    /// Accepts every part and message after `delay`.
+    /// Has nothing to say, after `delay`.
     pub fn accepting(delay: Duration) -> Self {
+        Self::new(Some(delay), None)
+    }
+
+    /// Says `verdict` to everything, after `delay`.
+    pub fn saying(verdict: Verdict, delay: Duration) -> Self {
+        Self::new(Some(delay), Some(verdict))
+    }
+
+    /// Never answers.
+    pub fn hung() -> Self {
+        Self::new(None, None)
+    }
+
+    /// How many calls were reported as over their time.
+    pub fn overruns(&self) -> usize {
+        self.overruns.load(Ordering::Relaxed)
+    }
+
+    fn new(delay: Option<Duration>, verdict: Option<Verdict>) -> Self {
         let info = InspectorInfo {
             name: "scripted".into(),
             mode: Mode::Enforce,
@@ -24,7 +47,7 @@ impl Scripted {
             asynchronous: false,
             scores: false,
         };
-        Self { roster: vec![info], delay }
+        Self { roster: vec![info], delay, verdict, overruns: AtomicUsize::new(0) }
     }
 }
 
@@ -34,14 +57,20 @@ impl Inspect for Scripted {
     }
 
     fn submit(&self, batch: Arc<Batch>) {
-        let delay = self.delay;
+        let (delay, verdict) = (self.delay, self.verdict.clone());
         tokio::spawn(async move {
             while let Some(claim) = batch.claim() {
+                let Some(delay) = delay else { std::future::pending().await };
                 tokio::time::sleep(delay).await;
-                claim.answer(Answer { outcome: Outcome::Returned(Vec::new()), elapsed: delay });
+                let outcome = Outcome::Returned(verdict.clone().into_iter().collect());
+                claim.answer(Answer { outcome, elapsed: delay });
             }
         });
     }
 
-    fn overrun(&self, _: &Arc<Batch>, _: usize) {}
+    fn overrun(&self, batch: &Arc<Batch>, _: usize) {
+        self.overruns.fetch_add(1, Ordering::Relaxed);
+        // As the contract says: another worker goes on with the batch.
+        self.submit(Arc::clone(batch));
+    }
 }

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use smtpgw_gateway::service::Service;
 use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Settings};
+use smtpgw_gateway::verdict::{Action, Verdict};
+use smtpgw_gateway::{Record, RecordSink};
 
 use crate::inspector::Scripted;
 use crate::peers::{Log, Seen};
@@ -32,6 +34,16 @@ struct Run {
     /// Connections and octets of memory that the gateway still held when everything was over.
     left: Option<(usize, u64)>,
     steps: u64,
+    /// What the gateway wrote down; for people who look into a failed run.
+    records: Vec<String>,
+}
+
+struct Records(Arc<Mutex<Vec<String>>>);
+
+impl RecordSink for Records {
+    fn write(&mut self, record: &Record) {
+        self.0.lock().unwrap().push(record.json.clone());
+    }
 }
 
 /// A host that is taken down in the middle.
@@ -43,8 +55,7 @@ enum Crash {
 }
 
 fn settings() -> Settings {
-    let mut settings = Settings::default();
-    settings.hostname = "gateway.example".into();
+    let mut settings = Settings { hostname: "gateway.example".into(), ..Settings::default() };
     settings.listener.push(Listener {
         address: "0.0.0.0:25".into(),
         tls: ListenerTls::None,
@@ -58,6 +69,16 @@ fn settings() -> Settings {
 
 /// One run: two messages from the client through the gateway to the backend.
 fn run(seed: u64, fault: Option<Fault>, crash: Option<(Crash, u64)>, pipelined: bool) -> Run {
+    run_with(Arc::new(Scripted::accepting(Duration::from_millis(4))), seed, fault, crash, pipelined)
+}
+
+fn run_with(
+    inspector: Arc<Scripted>,
+    seed: u64,
+    fault: Option<Fault>,
+    crash: Option<(Crash, u64)>,
+    pipelined: bool,
+) -> Run {
     let mut builder = turmoil::Builder::new();
     builder.rng_seed(seed).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
     builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
@@ -72,12 +93,14 @@ fn run(seed: u64, fault: Option<Fault>, crash: Option<(Crash, u64)>, pipelined: 
         let log = Arc::clone(&backend_log);
         async move { Ok(peers::backend(log).await?) }
     });
+    let records: Arc<Mutex<Vec<String>>> = Arc::default();
+    let gateway_records = Arc::clone(&records);
     let (gateway_world, gateway_left, gateway_over) = (world.clone(), Arc::clone(&left), Arc::clone(&over));
     sim.host("gateway", move || {
         let (world, left, over) = (gateway_world.clone(), Arc::clone(&gateway_left), Arc::clone(&gateway_over));
+        let (records, inspect) = (Arc::clone(&gateway_records), Arc::clone(&inspector));
         async move {
-            let inspect = Arc::new(Scripted::accepting(Duration::from_millis(4)));
-            let service = Service::open(world, settings(), Some(inspect), Vec::new()).await?;
+            let service = Service::open(world, settings(), Some(inspect), vec![Box::new(Records(records))]).await?;
             loop {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 if over.load(Ordering::Relaxed) > 0 {
@@ -130,7 +153,8 @@ fn run(seed: u64, fault: Option<Fault>, crash: Option<(Crash, u64)>, pipelined: 
     drop(sim);
     let left = *left.lock().unwrap();
     let seen = std::mem::take(&mut *log.lock().unwrap());
-    Run { seen, operations: world.operations.load(Ordering::Relaxed), left, steps }
+    let records = std::mem::take(&mut *records.lock().unwrap());
+    Run { seen, operations: world.operations.load(Ordering::Relaxed), left, steps, records }
 }
 
 /// Checks a run against what must hold whatever happened.
@@ -159,7 +183,7 @@ fn an_undisturbed_run_delivers_both_messages() {
     for pipelined in [false, true] {
         let run = run(1, None, None, pipelined);
         check(&run, "undisturbed");
-        assert_eq!(run.seen.acknowledged, [0, 1], "{:?}", run.seen.replies);
+        assert_eq!(run.seen.acknowledged, [0, 1], "{:?}\n{:#?}", run.seen.replies, run.records);
         assert_eq!(run.seen.taken, peers::contents());
         assert_eq!(run.left, Some((0, 0)));
         let at_the_dot: Vec<_> = run.seen.replies.iter().filter(|(command, _)| command == "end of data").collect();
@@ -205,4 +229,30 @@ fn a_host_may_vanish_at_every_instant() {
             }
         }
     }
+}
+
+#[test]
+fn a_hung_inspector_defers_and_the_backend_has_nothing() {
+    let inspector = Arc::new(Scripted::hung());
+    let run = run_with(Arc::clone(&inspector), 1, None, None, false);
+    check(&run, "hung inspector");
+    let at_the_dot: Vec<_> = run.seen.replies.iter().filter(|(command, _)| command == "end of data").collect();
+    assert_eq!(at_the_dot.len(), 2, "{:?}", run.seen.replies);
+    assert!(at_the_dot.iter().all(|(_, reply)| reply.starts_with("451 4.7.1 ")), "{at_the_dot:?}");
+    assert!(run.seen.taken.is_empty());
+    // A part and the message of each: the worker of each was reported and replaced.
+    assert_eq!(inspector.overruns(), 4);
+    assert_eq!(run.left, Some((0, 0)));
+}
+
+#[test]
+fn a_rejected_message_never_reaches_the_backend() {
+    let verdict = Verdict { reply: Some("not this one".into()), ..Verdict::new(Action::Reject, "scripted") };
+    let run = run_with(Arc::new(Scripted::saying(verdict, Duration::from_millis(1))), 1, None, None, true);
+    check(&run, "rejected");
+    let at_the_dot: Vec<_> = run.seen.replies.iter().filter(|(command, _)| command == "end of data").collect();
+    assert!(at_the_dot.iter().all(|(_, reply)| reply == "554 5.7.1 not this one\r\n"), "{at_the_dot:?}");
+    assert_eq!(at_the_dot.len(), 2);
+    assert!(run.seen.taken.is_empty());
+    assert!(run.records.iter().any(|record| record.contains(r#""by":"scripted","reason":"scripted""#)));
 }

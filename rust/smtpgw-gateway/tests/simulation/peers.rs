@@ -89,7 +89,8 @@ async fn hear(stream: &mut BufReader<TcpStream>, log: &Log, command: &str) -> io
     let mut reply = String::new();
     loop {
         let begin = reply.len();
-        if stream.read_line(&mut reply).await? == 0 {
+        stream.read_line(&mut reply).await?;
+        if !reply.ends_with("\r\n") || reply.len() == begin {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if reply.as_bytes().get(begin + 3) != Some(&b'-') {
