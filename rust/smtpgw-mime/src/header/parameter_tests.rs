@@ -1,5 +1,7 @@
 //! Tables for [`super`]: parameter lists as programs write them, and worse.
 
+#![allow(clippy::type_complexity, reason = "tables")]
+
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;

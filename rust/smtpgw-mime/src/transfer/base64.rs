@@ -12,7 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use base64_simd::{AsOut, STANDARD};
+use base64_simd::{AsOut, STANDARD_NO_PAD};
 
 use super::{Offset, Output};
 use crate::defect::DefectKind;
@@ -141,7 +141,7 @@ impl Base64 {
                 let Some(end) = memchr::memchr(b'\n', head) else { return self.run_in_place(raw, out) };
                 let line_end: &[u8] = if end > 0 && raw.get(end - 1) == Some(&b'\r') { b"\r\n" } else { b"\n" };
                 let width = end + 1 - line_end.len();
-                if width == 0 || width % 4 != 0 {
+                if width == 0 || !width.is_multiple_of(4) {
                     return Run::None;
                 }
                 gather(raw, &mut self.block, width, line_end)
@@ -154,7 +154,7 @@ impl Base64 {
         let (Some(block), Some(room)) = (self.block.get(..characters), self.decoded.get_mut(self.filled..)) else {
             return Run::None;
         };
-        match STANDARD.decode(block, room.as_out()) {
+        match STANDARD_NO_PAD.decode(block, room.as_out()) {
             Ok(decoded) => {
                 self.filled += decoded.len();
                 Run::Clean(consumed)
@@ -174,7 +174,7 @@ impl Base64 {
         let (Some(head), Some(room)) = (head.get(..len), self.decoded.get_mut(self.filled..)) else {
             return Run::None;
         };
-        match STANDARD.decode(head, room.as_out()) {
+        match STANDARD_NO_PAD.decode(head, room.as_out()) {
             Ok(decoded) => {
                 self.filled += decoded.len();
                 Run::Clean(len)
@@ -311,6 +311,7 @@ fn gather(raw: &[u8], block: &mut [u8], width: usize, line_end: &[u8]) -> (usize
     leave_out_padding(block, lines, width, step)
 }
 
+/// Padding is for the patient path; that of a last line would send the whole block there.
 fn leave_out_padding(block: &[u8], lines: usize, width: usize, step: usize) -> (usize, usize) {
     let padded = lines > 0 && block.get(lines * width - 1) == Some(&b'=');
     let lines = if padded { lines - 1 } else { lines };

@@ -1,5 +1,7 @@
 //! Tables and properties for [`super`].
 
+#![allow(clippy::type_complexity, reason = "tables")]
+
 use alloc::vec;
 use alloc::vec::Vec;
 
