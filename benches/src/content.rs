@@ -20,23 +20,6 @@ pub fn wire_form(message: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// A text message of about `size` octets: what a person writes, over and over.
-pub fn text_message(size: usize) -> Vec<u8> {
-    let mut message = b"From: Sender <sender@example.net>\r\nTo: Recipient <recipient@example.org>\r\n\
-        Subject: A message of the load generator\r\nDate: Mon, 02 Nov 2026 10:00:00 +0000\r\n\
-        Message-ID: <load@example.net>\r\nMIME-Version: 1.0\r\n\
-        Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-        .to_vec();
-    let mut line = 0usize;
-    while message.len() < size {
-        let text =
-            format!("Line {line} says what the lines before have said, see https://example.net/page/{line}.\r\n");
-        message.extend_from_slice(text.as_bytes());
-        line += 1;
-    }
-    message
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,12 +35,5 @@ mod tests {
         ] {
             assert_eq!(wire_form(message), wire, "{message:?}");
         }
-    }
-
-    #[test]
-    fn text_is_as_long_as_asked() {
-        let message = text_message(4096);
-        assert!((4096..4096 + 100).contains(&message.len()));
-        assert_eq!(wire_form(&message), [message.as_slice(), b".\r\n"].concat());
     }
 }

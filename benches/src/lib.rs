@@ -14,4 +14,5 @@ pub mod arguments;
 pub mod content;
 pub mod dialogue;
 pub mod latency;
+pub mod message;
 pub mod serve;

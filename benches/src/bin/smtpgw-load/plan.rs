@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use smtpgw_bench::arguments::Arguments;
-use smtpgw_bench::content::{text_message, wire_form};
+use smtpgw_bench::content::wire_form;
+use smtpgw_bench::message;
 use tokio_rustls::TlsConnector;
 
 use crate::tls;
@@ -34,7 +35,7 @@ impl Plan {
         let read = |file: &String| std::fs::read(file).map_err(|error| format!("{file}: {error}"));
         let mut contents: Vec<_> = files.map(|file| Ok(wire_form(&read(file)?))).collect::<Result<_, String>>()?;
         if contents.is_empty() {
-            contents.push(wire_form(&text_message(arguments.or("size", 4096)?)));
+            contents.push(wire_form(&message::text(arguments.or("size", 4096)?)));
         }
         let seconds = arguments.or("seconds", 86_400.0)?;
         let patience = arguments.or("patience", 60.0)?;
