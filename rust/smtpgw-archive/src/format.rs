@@ -12,6 +12,30 @@ use crate::source::{le16, le32};
 pub enum Format {
     /// PKWARE's zip, and all that is built on it: OOXML, OpenDocument, JAR, APK, EPUB.
     Zip,
+    /// RFC 1952.
+    Gzip,
+    /// bzip2.
+    Bzip2,
+    /// xz, and lzma in its container.
+    Xz,
+    /// RFC 8878.
+    Zstd,
+    /// POSIX tar (`ustar`).
+    Tar,
+    /// 7-Zip.
+    SevenZip,
+    /// RAR, versions 4 and 5.
+    Rar,
+    /// Microsoft's cabinet.
+    Cab,
+    /// ACE.
+    Ace,
+    /// ARJ.
+    Arj,
+    /// LHA, LZH.
+    Lha,
+    /// A disk image by ISO 9660.
+    Iso,
 }
 
 impl Format {
@@ -19,12 +43,43 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Zip => "zip",
+            Self::Gzip => "gzip",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Zstd => "zstd",
+            Self::Tar => "tar",
+            Self::SevenZip => "7z",
+            Self::Rar => "rar",
+            Self::Cab => "cab",
+            Self::Ace => "ace",
+            Self::Arj => "arj",
+            Self::Lha => "lha",
+            Self::Iso => "iso",
         }
     }
 }
 
-/// Octets from the beginning that [`detect`] wants to see; more are ignored.
-pub const HEAD: usize = 4096;
+/// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
+/// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
+const MARKS: [(usize, &[u8], Format); 14] = [
+    (0, b"\x1f\x8b\x08", Format::Gzip),
+    (4, b"1AY&SY", Format::Bzip2),
+    (0, b"\xfd7zXZ\0", Format::Xz),
+    (0, b"\x28\xb5\x2f\xfd", Format::Zstd),
+    (257, b"ustar", Format::Tar),
+    (0, b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
+    (0, b"Rar!\x1a\x07", Format::Rar),
+    (0, b"MSCF\0\0\0\0", Format::Cab),
+    (7, b"**ACE**", Format::Ace),
+    (0, b"\x60\xea", Format::Arj),
+    (2, b"-lh", Format::Lha),
+    (2, b"-lz", Format::Lha),
+    (32_769, b"CD001", Format::Iso),
+    (34_817, b"CD001", Format::Iso),
+];
+
+/// Octets from the beginning that [`detect`] wants to see; more are ignored. An ISO image has its mark farthest in.
+pub const HEAD: usize = 34_822;
 
 /// Octets up to the end that [`detect`] wants to see: a zip's end record with the longest comment.
 pub const TAIL: usize = END_LENGTH + u16::MAX as usize;
@@ -32,7 +87,17 @@ pub const TAIL: usize = END_LENGTH + u16::MAX as usize;
 /// The format of a container by its first octets and its last. The two may overlap; both are the whole of a short
 /// one.
 pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
-    (begins_as_zip(head) || ends_as_zip(tail)).then_some(Format::Zip)
+    if begins_as_zip(head) || ends_as_zip(tail) {
+        return Some(Format::Zip);
+    }
+    let is_at = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    let marked = MARKS.iter().find(|(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
+    marked.filter(|format| match format {
+        // Short marks, which text may begin with: one octet more of the header must fit.
+        Format::Arj => is_at(10, b"\x02"),
+        Format::Lha => is_at(6, b"-"),
+        _ => true,
+    })
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).
@@ -71,7 +136,23 @@ mod tests {
     }
 
     #[test]
+    fn every_format_is_known_by_its_mark() {
+        for (at, mark, format) in MARKS {
+            let mut octets = [&vec![0; at], mark, &[0; 10]].concat();
+            assert_eq!(detect(&octets[..at + mark.len() - 1], b""), None, "{} cut short", format.name());
+            match format {
+                Format::Arj => octets[10] = 2,
+                Format::Lha => octets[6] = b'-',
+                _ => {}
+            }
+            assert_eq!(detect(&octets, b""), Some(format), "{}", format.name());
+            assert!(at + mark.len() <= HEAD);
+        }
+    }
+
+    #[test]
     fn other_things_are_not_zips() {
+        assert_eq!(detect("`가나다라마바사".as_bytes(), b""), None, "text that begins as an ARJ does");
         for octets in [&b""[..], b"P", b"PK", b"hello PK\x05\x06", b"about PK\x05\x06 in zips, a longer text"] {
             assert_eq!(detect(octets, &[octets, &[0; 30]].concat()[..octets.len()]), None, "{octets:?}");
         }
