@@ -22,7 +22,8 @@ pub struct Limits {
     /// made so many is guessing addresses or is broken.
     pub errors: u32,
     /// Commands that bring no mail forward (NOOP, RSET, HELP, VRFY, another EHLO, what was pipelined behind a
-    /// refused MAIL, recipients over the limit) since the last accepted message; at the limit we hang up.
+    /// refused MAIL, recipients over the limit, whatever was refused for now) since the last accepted message; at
+    /// the limit we hang up.
     pub junk: u32,
     /// Octets of a bad command line that are skipped before we hang up. Skipping costs no memory, but it must end.
     pub skipped_line: usize,
@@ -103,3 +104,6 @@ pub(crate) const GATE: usize = 80;
 
 /// Octets of one XCLIENT command with its CRLF (Postfix, `XCLIENT_README`).
 pub(crate) const XCLIENT_LINE: usize = 512;
+
+/// Octets of one coded value of XCLIENT; Postfix answers 501 to longer ones.
+pub(crate) const XCLIENT_VALUE: usize = 255;

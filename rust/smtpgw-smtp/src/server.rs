@@ -39,6 +39,8 @@
 //! Leaves to others: sockets, deadlines, what to answer to pending commands. CHUNKING will add a state beside
 //! Content; AUTH and XCLIENT rows of their own; nothing else changes.
 
+mod commands;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -49,9 +51,7 @@ use crate::limits::{self, Limits};
 use crate::line_reader::{Line, LineReader};
 use crate::replies;
 use crate::reply::Reply;
-use crate::request::Request;
-use crate::server_event::{HelloKind, Received, ServerEvent, StateName};
-use crate::verb::Verb;
+use crate::server_event::{Received, ServerEvent, StateName};
 
 /// What does not change while a connection lasts.
 #[derive(Clone, Debug)]
@@ -184,8 +184,9 @@ impl Server {
         if reply.is_closing() {
             self.state = State::Closed { unreported: Some(CloseReason::Announced) };
         } else if reply.is_permanent() && self.count_error() {
-            CloseReason::TooManyErrors.reply().write_to(&mut self.output);
-            self.state = State::Closed { unreported: Some(CloseReason::TooManyErrors) };
+            self.close_later(CloseReason::TooManyErrors);
+        } else if reply.is_transient() && self.count_junk() {
+            self.close_later(CloseReason::TooManyCommands);
         }
     }
 
@@ -266,161 +267,6 @@ impl Server {
         announced.min(self.options.limits.message_size)
     }
 
-    fn command<'b>(&mut self, consumed: usize, line: &'b [u8], more_follows: bool) -> Received<'b> {
-        match Request::parse(line).and_then(|request| self.perform(&request, more_follows)) {
-            Ok(Performed::Event(event)) => Received { consumed, event: Some(event) },
-            Ok(Performed::Close(reason)) => self.hang_up(consumed, reason),
-            Ok(Performed::ChunkFollows) => Received { consumed, event: None },
-            Err(error) => self.refuse(consumed, error),
-        }
-    }
-
-    /// Does what a well-formed line asks for. Whether it has its place here comes before its arguments.
-    fn perform<'b>(&mut self, request: &Request<'b>, more_follows: bool) -> Result<Performed<'b>, CommandError> {
-        let event = match request.verb {
-            Verb::Ehlo | Verb::Helo => self.hello(request)?,
-            Verb::Starttls => {
-                self.permit_starttls()?;
-                request.no_argument()?;
-                if more_follows {
-                    return Ok(Performed::Close(CloseReason::PlaintextBehindStarttls));
-                }
-                replies::STARTTLS.write_to(&mut self.output);
-                self.state = State::Handshake;
-                ServerEvent::Starttls
-            }
-            Verb::Mail => {
-                self.permit_mail()?;
-                if self.transactions >= self.options.limits.transactions {
-                    return Ok(Performed::Close(CloseReason::TooManyTransactions));
-                }
-                // Whatever is wrong with it, this is what holds until it is known to be right.
-                self.state = State::Ready { mail_refused: true };
-                let (reverse_path, parameters) = request.mail(&self.announced)?;
-                if parameters.size.is_some_and(|size| size > self.size_limit()) {
-                    return Err(CommandError::Size);
-                }
-                self.transactions += 1;
-                self.state = State::MailPending;
-                ServerEvent::Mail { reverse_path, parameters }
-            }
-            Verb::Recipient => {
-                let State::Mail(recipients) = self.state else { return Err(self.out_of_sequence()) };
-                if recipients.accepted >= self.options.limits.recipients {
-                    return Err(CommandError::TooManyRecipients);
-                }
-                let parsed = request.recipient(&self.announced);
-                if parsed.is_err() {
-                    self.state = State::Mail(Recipients { any_refused: true, ..recipients });
-                }
-                let (forward_path, parameters) = parsed?;
-                self.state = State::RecipientPending(recipients);
-                ServerEvent::Recipient { forward_path, parameters }
-            }
-            Verb::Data => {
-                match self.state {
-                    State::Mail(Recipients { accepted: 1.., .. }) => {}
-                    State::Mail(Recipients { any_refused: true, .. }) => return Err(CommandError::NoRecipients),
-                    State::Mail(_) => return Err(CommandError::RecipientFirst),
-                    _ => return Err(self.out_of_sequence()),
-                }
-                request.no_argument()?;
-                self.state = State::DataPending;
-                ServerEvent::Data
-            }
-            Verb::Chunk => {
-                // Not offered, but the chunk follows all the same: read as commands it would be an injection.
-                let Some(size) = request.chunk_size().filter(|size| *size <= self.options.limits.message_size) else {
-                    return Ok(Performed::Close(CloseReason::Chunk));
-                };
-                self.lines.skip_chunk(size, CommandError::NotImplemented);
-                return Ok(Performed::ChunkFollows);
-            }
-            Verb::Reset => {
-                request.no_argument()?;
-                self.end_transaction();
-                return Ok(self.idle(&replies::OK, ServerEvent::Reset));
-            }
-            Verb::Noop => return Ok(self.idle(&replies::OK, ServerEvent::Answered(Ok(())))),
-            Verb::Help => return Ok(self.idle(&replies::HELP, ServerEvent::Answered(Ok(())))),
-            Verb::Verify => {
-                request.some_argument()?;
-                return Ok(self.idle(&replies::VERIFY, ServerEvent::Answered(Ok(()))));
-            }
-            Verb::Quit => {
-                request.no_argument()?;
-                replies::GOODBYE.write_to(&mut self.output);
-                self.state = State::Closed { unreported: None };
-                ServerEvent::Quit
-            }
-            Verb::Expand | Verb::Auth | Verb::Etrn | Verb::Xclient | Verb::Xforward | Verb::EndOfData => {
-                return Err(CommandError::NotImplemented);
-            }
-        };
-        Ok(Performed::Event(event))
-    }
-
-    /// EHLO and HELO; RFC 5321 §4.1.4: either of them at any time clears the transaction.
-    fn hello<'b>(&mut self, request: &Request<'b>) -> Result<ServerEvent<'b>, CommandError> {
-        let name = request.hello_name()?;
-        let again = !matches!(self.state, State::Start);
-        let kind = if request.verb == Verb::Ehlo { HelloKind::Ehlo } else { HelloKind::Helo };
-        // Parameters behind HELO are taken as those behind EHLO are: nothing hangs on it, and clients do send them.
-        self.announced = self.offer;
-        match kind {
-            HelloKind::Ehlo => self.offer.write_ehlo_reply(&self.options.hostname, &mut self.output),
-            HelloKind::Helo => {
-                self.output.extend_from_slice(b"250 ");
-                replies::push_hostname(&mut self.output, &self.options.hostname);
-                self.output.extend_from_slice(b"\r\n");
-            }
-        }
-        self.state = State::Ready { mail_refused: false };
-        if again {
-            self.junk = self.junk.saturating_add(1);
-        }
-        Ok(ServerEvent::Hello { kind, name })
-    }
-
-    fn permit_starttls(&self) -> Result<(), CommandError> {
-        match self.state {
-            _ if self.tls => Err(CommandError::TlsAlready),
-            _ if !self.offer.starttls => Err(CommandError::NotImplemented),
-            State::Start => Err(CommandError::HelloFirst),
-            State::Mail(_) => Err(CommandError::InTransaction),
-            _ => Ok(()),
-        }
-    }
-
-    fn permit_mail(&self) -> Result<(), CommandError> {
-        match self.state {
-            State::Start => Err(CommandError::HelloFirst),
-            State::Mail(_) => Err(CommandError::NestedMail),
-            _ => Ok(()),
-        }
-    }
-
-    /// What is wrong with RCPT and DATA outside a transaction.
-    fn out_of_sequence(&self) -> CommandError {
-        if matches!(self.state, State::Start) { CommandError::HelloFirst } else { CommandError::MailFirst }
-    }
-
-    /// A command that is answered but brings no mail forward.
-    fn idle<'b>(&mut self, reply: &Reply, event: ServerEvent<'b>) -> Performed<'b> {
-        self.junk = self.junk.saturating_add(1);
-        if self.junk >= self.options.limits.junk {
-            return Performed::Close(CloseReason::TooManyCommands);
-        }
-        reply.write_to(&mut self.output);
-        Performed::Event(event)
-    }
-
-    fn end_transaction(&mut self) {
-        if self.in_transaction() {
-            self.state = State::Ready { mail_refused: false };
-        }
-    }
-
     fn refuse<'b>(&mut self, consumed: usize, error: CommandError) -> Received<'b> {
         error.reply().write_to(&mut self.output);
         // A client that pipelined behind a refused MAIL, or sends all its recipients, has made no mistake.
@@ -431,8 +277,7 @@ impl Server {
             _ => false,
         };
         if innocent {
-            self.junk = self.junk.saturating_add(1);
-            if self.junk >= self.options.limits.junk {
+            if self.count_junk() {
                 return self.hang_up(consumed, CloseReason::TooManyCommands);
             }
         } else if self.count_error() {
@@ -445,9 +290,7 @@ impl Server {
         error.reply().write_to(&mut self.output);
         self.state = State::Ready { mail_refused: false };
         if self.count_error() {
-            // Reported by the next call: the transaction's end is to be known first.
-            CloseReason::TooManyErrors.reply().write_to(&mut self.output);
-            self.state = State::Closed { unreported: Some(CloseReason::TooManyErrors) };
+            self.close_later(CloseReason::TooManyErrors);
         }
         Received { consumed, event: Some(ServerEvent::ContentRefused(error)) }
     }
@@ -458,6 +301,18 @@ impl Server {
         self.errors >= self.options.limits.errors
     }
 
+    /// Counts a command that brought no mail forward; whether it was one too many.
+    fn count_junk(&mut self) -> bool {
+        self.junk = self.junk.saturating_add(1);
+        self.junk >= self.options.limits.junk
+    }
+
+    /// Hangs up, and the next call of `receive` reports it: this one has something else to tell.
+    fn close_later(&mut self, reason: CloseReason) {
+        reason.reply().write_to(&mut self.output);
+        self.state = State::Closed { unreported: Some(reason) };
+    }
+
     /// Hangs up, with a last reply unless the peer is about to speak TLS.
     fn hang_up<'b>(&mut self, consumed: usize, reason: CloseReason) -> Received<'b> {
         if !matches!(self.state, State::Handshake) {
@@ -466,12 +321,4 @@ impl Server {
         self.state = State::Closed { unreported: None };
         Received { consumed, event: Some(ServerEvent::Close(reason)) }
     }
-}
-
-/// What came of a well-formed command.
-enum Performed<'b> {
-    Event(ServerEvent<'b>),
-    Close(CloseReason),
-    /// The answer stands behind a chunk that must be skipped first.
-    ChunkFollows,
 }

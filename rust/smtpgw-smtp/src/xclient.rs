@@ -3,6 +3,11 @@
 //! Postfix, `XCLIENT_README`: `XCLIENT 1*( SP name "=" value )`, values in xtext (RFC 3461 §4), the server names
 //! in its EHLO reply which attributes it takes, answers 220 and forgets the session, so EHLO must follow. Values
 //! come from a stranger (its HELO name, its reverse DNS), so every octet that is not plain is coded.
+//!
+//! Two facts about Postfix rule the order. Once ADDR has been taken, further XCLIENT commands come from a stranger
+//! and are refused: ADDR stands in the last. And what the last command does not repeat of LOGIN, HELO and PROTO is
+//! reset: LOGIN stands beside ADDR, the other two as near as they fit. The EHLO that follows overrides HELO, so it
+//! should carry the name that the client gave.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,9 +38,9 @@ pub enum XclientName {
 }
 
 impl XclientName {
-    /// All of them, in the order in which they are sent.
+    /// All of them, in the order in which they are sent: what must be in the last command comes last.
     pub const ALL: [Self; 8] =
-        [Self::Name, Self::Addr, Self::Port, Self::Proto, Self::Helo, Self::Login, Self::DestAddr, Self::DestPort];
+        [Self::DestPort, Self::DestAddr, Self::Port, Self::Helo, Self::Proto, Self::Name, Self::Login, Self::Addr];
 
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
@@ -90,28 +95,24 @@ pub enum XclientValue<'a> {
     TemporarilyUnavailable,
 }
 
-/// The commands that carry `attributes`, as many as are needed to keep each within 512 octets.
+/// The commands that carry `attributes`, as many as are needed to keep each within 512 octets; each waits for the
+/// reply to the one before it. The order of `attributes` does not matter; given twice, the first one counts.
 ///
-/// Attributes that `offered` does not contain are left out: Postfix answers 501 to them. A value that would not fit
-/// one command by itself is sent as `[UNAVAILABLE]`: half a value would be a false one.
+/// Attributes that `offered` does not contain are left out: Postfix answers 501 to them. A value that is empty or
+/// coded in more than 255 octets is sent as `[UNAVAILABLE]`, again because of a 501; half a value would be a false one.
 pub fn xclient_commands(offered: XclientAttributes, attributes: &[(XclientName, XclientValue<'_>)]) -> Vec<Command> {
     let room = limits::XCLIENT_LINE - "XCLIENT\r\n".len();
-    let mut commands = Vec::new();
-    let mut line = String::new();
-    for (name, value) in attributes.iter().filter(|(name, _)| offered.contains(*name)) {
-        let mut piece = attribute(*name, *value);
-        if piece.len() > room {
-            piece = attribute(*name, XclientValue::Unavailable);
+    // From the last attribute to the first, so that the last command is the fullest.
+    let mut lines: Vec<String> = Vec::new();
+    for name in XclientName::ALL.into_iter().rev().filter(|name| offered.contains(*name)) {
+        let Some((_, value)) = attributes.iter().find(|(given, _)| *given == name) else { continue };
+        let piece = attribute(name, *value);
+        match lines.last_mut() {
+            Some(line) if line.len() + piece.len() <= room => line.insert_str(0, &piece),
+            _ => lines.push(piece),
         }
-        if !line.is_empty() && line.len() + piece.len() > room {
-            commands.push(Command::Xclient(XclientLine(core::mem::take(&mut line))));
-        }
-        line.push_str(&piece);
     }
-    if !line.is_empty() {
-        commands.push(Command::Xclient(XclientLine(line)));
-    }
-    commands
+    lines.into_iter().rev().map(|line| Command::Xclient(XclientLine(line))).collect()
 }
 
 /// What stands behind `XCLIENT` on one line; made by [`xclient_commands`] only, so it is always well formed.
@@ -135,14 +136,19 @@ pub fn xclient_address(address: IpAddr) -> String {
 
 /// ` NAME=value`
 fn attribute(name: XclientName, value: XclientValue<'_>) -> String {
-    let mut out = alloc::format!(" {}=", name.as_str());
-    match value {
-        XclientValue::Known(text) => push_xtext(&mut out, text),
-        XclientValue::Unavailable => out.push_str("[UNAVAILABLE]"),
-        XclientValue::TemporarilyUnavailable => out.push_str("[TEMPUNAVAIL]"),
-    }
-    out
+    let mut coded = String::new();
+    let text = match value {
+        XclientValue::Known(text) => {
+            push_xtext(&mut coded, text);
+            if coded.is_empty() || coded.len() > limits::XCLIENT_VALUE { UNAVAILABLE } else { &coded }
+        }
+        XclientValue::Unavailable => UNAVAILABLE,
+        XclientValue::TemporarilyUnavailable => "[TEMPUNAVAIL]",
+    };
+    alloc::format!(" {}={text}", name.as_str())
 }
+
+const UNAVAILABLE: &str = "[UNAVAILABLE]";
 
 /// `xtext = *( xchar / hexchar )`, RFC 3461 §4. A `[` in front is coded too, lest a name look like `[UNAVAILABLE]`.
 fn push_xtext(out: &mut String, text: &str) {
@@ -178,15 +184,17 @@ mod tests {
     #[test]
     fn only_what_the_server_takes_is_sent() {
         let attributes = [
-            (XclientName::Name, XclientValue::Unavailable),
             (XclientName::Addr, XclientValue::Known("192.0.2.1")),
+            (XclientName::Name, XclientValue::Unavailable),
+            (XclientName::Name, XclientValue::Known("second")),
             (XclientName::Login, XclientValue::Known("somebody")),
             (XclientName::Helo, XclientValue::TemporarilyUnavailable),
         ];
         let offered =
             XclientAttributes::default().with(XclientName::Addr).with(XclientName::Name).with(XclientName::Helo);
-        assert_eq!(lines(offered, &attributes), ["XCLIENT NAME=[UNAVAILABLE] ADDR=192.0.2.1 HELO=[TEMPUNAVAIL]\r\n"]);
+        assert_eq!(lines(offered, &attributes), ["XCLIENT HELO=[TEMPUNAVAIL] NAME=[UNAVAILABLE] ADDR=192.0.2.1\r\n"]);
         assert!(lines(XclientAttributes::default(), &attributes).is_empty());
+        assert!(lines(offered, &[]).is_empty());
     }
 
     #[test]
@@ -203,19 +211,38 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_split_at_512_octets() {
-        let long = "h".repeat(250);
+    fn commands_are_split_at_512_octets_and_the_address_comes_last() {
+        let long = "h".repeat(240);
         let attributes = XclientName::ALL.map(|name| (name, XclientValue::Known(long.as_str())));
-        let lines = lines(all(), &attributes);
-        assert_eq!(lines.len(), 8);
-        assert!(lines.iter().all(|line| line.len() <= 512));
-        // 503 octets behind the verb fit exactly, 504 do not.
-        let fits = "h".repeat(503 - " HELO=".len());
-        let commands = xclient_commands(all(), &[(XclientName::Helo, XclientValue::Known(&fits))]);
-        assert!(matches!(commands.as_slice(), [Command::Xclient(line)] if line.as_str().len() == 503));
-        let too_long = "h".repeat(504 - " HELO=".len());
-        let commands = xclient_commands(all(), &[(XclientName::Helo, XclientValue::Known(&too_long))]);
-        assert!(matches!(commands.as_slice(), [Command::Xclient(line)] if line.as_str() == " HELO=[UNAVAILABLE]"));
+        let split = lines(all(), &attributes);
+        assert_eq!(split.len(), 4);
+        assert!(split.iter().all(|line| line.len() <= 512));
+        let last = split.last().unwrap();
+        assert!(last.starts_with("XCLIENT LOGIN=") && last.contains(" ADDR="), "{last}");
+        // Two attributes that fill 512 octets to the last, and one octet more.
+        for (octets, commands) in [(512, 1), (513, 2)] {
+            let login = "l".repeat(255);
+            let helo = "h".repeat(octets - "XCLIENT HELO= LOGIN=\r\n".len() - login.len());
+            let attributes =
+                [(XclientName::Helo, XclientValue::Known(&helo)), (XclientName::Login, XclientValue::Known(&login))];
+            let split = lines(all(), &attributes);
+            assert_eq!((split.len(), split.concat().len() >= octets), (commands, true));
+        }
+    }
+
+    #[test]
+    fn values_that_postfix_would_refuse_are_unavailable() {
+        for (value, expected) in [
+            ("h".repeat(255), "h".repeat(255)),
+            ("h".repeat(256), UNAVAILABLE.into()),
+            ("=".repeat(86), UNAVAILABLE.into()),
+            (String::new(), UNAVAILABLE.into()),
+        ] {
+            assert_eq!(
+                lines(all(), &[(XclientName::Helo, XclientValue::Known(&value))]),
+                [alloc::format!("XCLIENT HELO={expected}\r\n")]
+            );
+        }
     }
 
     #[test]

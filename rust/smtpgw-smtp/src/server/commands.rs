@@ -1,0 +1,177 @@
+//! What each command does in each state: the upper table of [`server`](super), row by row.
+//!
+//! Whether a command has its place comes before its arguments, so that what is out of sequence is answered 503
+//! whatever it says. Leaves counting and hanging up to the machine.
+
+use super::{Recipients, Server, State};
+use crate::error::{CloseReason, CommandError};
+use crate::replies;
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::server_event::{HelloKind, Received, ServerEvent};
+use crate::verb::Verb;
+
+impl Server {
+    /// One line, without its CRLF; `more_follows` if there are octets behind it already.
+    pub(super) fn command<'b>(&mut self, consumed: usize, line: &'b [u8], more_follows: bool) -> Received<'b> {
+        match Request::parse(line).and_then(|request| self.perform(&request, more_follows)) {
+            Ok(Performed::Event(event)) => Received { consumed, event: Some(event) },
+            Ok(Performed::Close(reason)) => self.hang_up(consumed, reason),
+            Ok(Performed::ChunkFollows) => Received { consumed, event: None },
+            Err(error) => self.refuse(consumed, error),
+        }
+    }
+
+    /// Does what a well-formed line asks for.
+    fn perform<'b>(&mut self, request: &Request<'b>, more_follows: bool) -> Result<Performed<'b>, CommandError> {
+        let event = match request.verb {
+            Verb::Ehlo | Verb::Helo => self.hello(request)?,
+            Verb::Starttls => {
+                self.permit_starttls()?;
+                request.no_argument()?;
+                if more_follows {
+                    return Ok(Performed::Close(CloseReason::PlaintextBehindStarttls));
+                }
+                replies::STARTTLS.write_to(&mut self.output);
+                self.state = State::Handshake;
+                ServerEvent::Starttls
+            }
+            Verb::Mail => {
+                self.permit_mail()?;
+                if self.transactions >= self.options.limits.transactions {
+                    return Ok(Performed::Close(CloseReason::TooManyTransactions));
+                }
+                // Whatever is wrong with it, this is what holds until it is known to be right.
+                self.state = State::Ready { mail_refused: true };
+                let (reverse_path, parameters) = request.mail(&self.announced)?;
+                if parameters.size.is_some_and(|size| size > self.size_limit()) {
+                    return Err(CommandError::Size);
+                }
+                self.transactions += 1;
+                self.state = State::MailPending;
+                ServerEvent::Mail { reverse_path, parameters }
+            }
+            Verb::Recipient => {
+                let State::Mail(recipients) = self.state else { return Err(self.out_of_sequence()) };
+                if recipients.accepted >= self.options.limits.recipients {
+                    return Err(CommandError::TooManyRecipients);
+                }
+                let parsed = request.recipient(&self.announced);
+                if parsed.is_err() {
+                    self.state = State::Mail(Recipients { any_refused: true, ..recipients });
+                }
+                let (forward_path, parameters) = parsed?;
+                self.state = State::RecipientPending(recipients);
+                ServerEvent::Recipient { forward_path, parameters }
+            }
+            Verb::Data => {
+                match self.state {
+                    State::Mail(Recipients { accepted: 1.., .. }) => {}
+                    State::Mail(Recipients { any_refused: true, .. }) => return Err(CommandError::NoRecipients),
+                    State::Mail(_) => return Err(CommandError::RecipientFirst),
+                    _ => return Err(self.out_of_sequence()),
+                }
+                request.no_argument()?;
+                self.state = State::DataPending;
+                ServerEvent::Data
+            }
+            Verb::Chunk => {
+                // Not offered, but the chunk follows all the same: read as commands it would be an injection.
+                let Some(size) = request.chunk_size().filter(|size| *size <= self.options.limits.message_size) else {
+                    return Ok(Performed::Close(CloseReason::Chunk));
+                };
+                self.lines.skip_chunk(size, CommandError::NotImplemented);
+                return Ok(Performed::ChunkFollows);
+            }
+            Verb::Reset => {
+                request.no_argument()?;
+                self.end_transaction();
+                return Ok(self.idle(&replies::OK, ServerEvent::Reset));
+            }
+            Verb::Noop => return Ok(self.idle(&replies::OK, ServerEvent::Answered(Ok(())))),
+            Verb::Help => return Ok(self.idle(&replies::HELP, ServerEvent::Answered(Ok(())))),
+            Verb::Verify => {
+                request.some_argument()?;
+                return Ok(self.idle(&replies::VERIFY, ServerEvent::Answered(Ok(()))));
+            }
+            Verb::Quit => {
+                request.no_argument()?;
+                replies::GOODBYE.write_to(&mut self.output);
+                self.state = State::Closed { unreported: None };
+                ServerEvent::Quit
+            }
+            Verb::Expand | Verb::Auth | Verb::Etrn | Verb::Xclient | Verb::Xforward | Verb::EndOfData => {
+                return Err(CommandError::NotImplemented);
+            }
+        };
+        Ok(Performed::Event(event))
+    }
+
+    /// EHLO and HELO; RFC 5321 §4.1.4: either of them at any time clears the transaction.
+    fn hello<'b>(&mut self, request: &Request<'b>) -> Result<ServerEvent<'b>, CommandError> {
+        let name = request.hello_name()?;
+        let again = !matches!(self.state, State::Start);
+        let kind = if request.verb == Verb::Ehlo { HelloKind::Ehlo } else { HelloKind::Helo };
+        // Parameters behind HELO are taken as those behind EHLO are: nothing hangs on it, and clients do send them.
+        self.announced = self.offer;
+        match kind {
+            HelloKind::Ehlo => self.offer.write_ehlo_reply(&self.options.hostname, &mut self.output),
+            HelloKind::Helo => {
+                self.output.extend_from_slice(b"250 ");
+                replies::push_hostname(&mut self.output, &self.options.hostname);
+                self.output.extend_from_slice(b"\r\n");
+            }
+        }
+        self.state = State::Ready { mail_refused: false };
+        if again && self.count_junk() {
+            self.close_later(CloseReason::TooManyCommands);
+        }
+        Ok(ServerEvent::Hello { kind, name })
+    }
+
+    fn permit_starttls(&self) -> Result<(), CommandError> {
+        match self.state {
+            _ if self.tls => Err(CommandError::TlsAlready),
+            _ if !self.offer.starttls => Err(CommandError::NotImplemented),
+            State::Start => Err(CommandError::HelloFirst),
+            State::Mail(_) => Err(CommandError::InTransaction),
+            _ => Ok(()),
+        }
+    }
+
+    fn permit_mail(&self) -> Result<(), CommandError> {
+        match self.state {
+            State::Start => Err(CommandError::HelloFirst),
+            State::Mail(_) => Err(CommandError::NestedMail),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is wrong with RCPT and DATA outside a transaction.
+    fn out_of_sequence(&self) -> CommandError {
+        if matches!(self.state, State::Start) { CommandError::HelloFirst } else { CommandError::MailFirst }
+    }
+
+    /// A command that is answered but brings no mail forward.
+    fn idle<'b>(&mut self, reply: &Reply, event: ServerEvent<'b>) -> Performed<'b> {
+        if self.count_junk() {
+            return Performed::Close(CloseReason::TooManyCommands);
+        }
+        reply.write_to(&mut self.output);
+        Performed::Event(event)
+    }
+
+    fn end_transaction(&mut self) {
+        if self.in_transaction() {
+            self.state = State::Ready { mail_refused: false };
+        }
+    }
+}
+
+/// What came of a well-formed command.
+enum Performed<'b> {
+    Event(ServerEvent<'b>),
+    Close(CloseReason),
+    /// The answer stands behind a chunk that must be skipped first.
+    ChunkFollows,
+}
