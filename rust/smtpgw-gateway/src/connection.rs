@@ -80,7 +80,7 @@ pub(crate) async fn serve<W: World>(
     let greeted = accepted.elapsed();
     let mut connection = Connection::new(house, setup, front, wire, client, listener);
     let end = connection.run().await;
-    connection.close(end, greeted, accepted).await;
+    Box::pin(connection.close(end, greeted, accepted)).await;
 }
 
 impl<W: World> Connection<W> {
@@ -146,12 +146,13 @@ impl<W: World> Connection<W> {
                 ServerEvent::Hello { kind, name } => {
                     let name = name.to_owned();
                     self.wire.input.advance(consumed);
-                    self.hello(kind, name).await;
+                    Box::pin(self.hello(kind, name)).await;
                 }
                 other => {
                     let act = Act::of(other);
                     self.wire.input.advance(consumed);
-                    if let Err(end) = self.act(act).await {
+                    // Boxed: what a command needs while it runs is many times what an idle connection needs.
+                    if let Err(end) = Box::pin(self.act(act)).await {
                         return end;
                     }
                 }
@@ -241,13 +242,10 @@ impl<W: World> Connection<W> {
 
     /// Writes the replies that are due, then waits for octets: a command within its deadline, content at its pace.
     async fn read_more(&mut self) -> Result<(), End> {
-        self.correspondence.settle().await;
-        self.flush().await?;
-        if let Some(mut pace) = self.correspondence.take_pace() {
-            let read = self.read_content(&mut pace).await;
-            self.correspondence.put_pace(pace);
-            return read;
+        if let Some(pace) = self.correspondence.take_pace() {
+            return Box::pin(self.content_stage(pace)).await;
         }
+        self.flush().await?;
         let Self { wire, draining, server, deadline, .. } = self;
         let drained = async {
             if server.in_transaction() {
@@ -267,6 +265,14 @@ impl<W: World> Connection<W> {
             Some(Err(_)) => self.hang_up(&replies::TIMEOUT, "timeout").await,
             None => self.hang_up(&replies::SHUTTING_DOWN, "drain").await,
         }
+    }
+
+    async fn content_stage(&mut self, mut pace: Pace) -> Result<(), End> {
+        self.correspondence.settle().await;
+        self.flush().await?;
+        let read = self.read_content(&mut pace).await;
+        self.correspondence.put_pace(pace);
+        read
     }
 
     /// One read of content: the backend is kept awake and hung inspectors are noticed while the client dribbles.
@@ -395,3 +401,20 @@ const WATCH: Duration = Duration::from_secs(20);
 
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::RealWorld;
+
+    /// The size of what `serve` returns, without calling it.
+    fn size<A, B, C, D, E, F, G, T>(_: impl FnOnce(A, B, C, D, E, F, G) -> T) -> usize {
+        size_of::<T>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let octets = size(serve::<RealWorld>);
+        assert!(octets <= 2_048, "a connection's task takes {octets} octets; box what is rare or large");
+    }
+}
