@@ -432,11 +432,40 @@ impl Machine {
             self.content(raw, start, report);
             return raw.len();
         }
+        let (runs, raw) = self.base64_runs(raw, report);
+        if runs > 0 {
+            self.offset = start.plus(runs);
+            return runs;
+        }
         let (consumed, piece) = self.splitter.step(raw, delimiters(&self.frames, report.context));
         self.offset = start.plus(consumed);
         self.note_near_miss(report);
         self.piece(piece, raw, start, report);
         consumed
+    }
+
+    /// Lines of pure base64 need no search for delimiters, because there is no hyphen in its alphabet: how many
+    /// octets of them were decoded; if none, what to search instead.
+    fn base64_runs<'a>(&mut self, raw: &'a [u8], report: &mut Report<'_>) -> (usize, &'a [u8]) {
+        if !self.splitter.is_idle() {
+            return (0, raw);
+        }
+        let (consumed, is_within_group) = match &mut self.state {
+            State::Body(Body::Leaf { part, transfer: Transfer::Base64(decoder) }) => {
+                (decoder.feed_runs(raw, &mut LeafOutput { part, report }), decoder.is_within_group())
+            }
+            State::Body(Body::Encoded { part, transfer: Transfer::Base64(decoder), inside }) => {
+                (decoder.feed_runs(raw, &mut EncodedOutput { part, inside, report }), decoder.is_within_group())
+            }
+            _ => return (0, raw),
+        };
+        self.splitter.skip(raw.get(..consumed).unwrap_or_default());
+        if !is_within_group {
+            return (consumed, raw);
+        }
+        // The input was cut within a group: one line, and runs go on.
+        let line = memchr::memchr(b'\n', raw).and_then(|at| raw.get(..=at));
+        (consumed, line.unwrap_or(raw))
     }
 
     fn piece(&mut self, piece: Piece, raw: &[u8], start: Offset, report: &mut Report<'_>) {
