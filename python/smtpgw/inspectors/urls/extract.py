@@ -39,7 +39,7 @@ def _candidates(text: str) -> Iterator[str]:
         readings.append(unescape(text))
     for reading in readings:
         yield from _in_text(reading)
-        if INVISIBLE.search(reading):
+        if not reading.isascii() and INVISIBLE.search(reading):
             yield from _in_text(INVISIBLE.sub("", reading))
 
 
@@ -93,7 +93,7 @@ def _in_text(text: str) -> Iterator[str]:
 def _domains(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
     """Host names without a scheme, with what follows them; not those of mail addresses, nor those in `spans`."""
     done, span = 0, 0
-    for dot in DOT.finditer(text):
+    for dot in (PLAIN_DOT if text.isascii() else DOT).finditer(text):
         at = dot.start()
         if at < done:
             continue
@@ -125,6 +125,7 @@ NAME_BEFORE = re.compile(r"(?:https?|ftp|wss?)$", re.IGNORECASE)
 REST = re.compile(r"[A-Za-z]+:[^\s<>\"`]+")
 BRACKETED = re.compile(r"[^<>]{1,2000}(?=>)")
 INNER = re.compile(r"(?:https?|ftp):[/\\].+", re.IGNORECASE)
+PLAIN_DOT = re.compile(r"\.(?=[\w-])")  # a pattern that begins with one letter is searched for ten times as fast
 DOT = re.compile("[.\u3002\uff0e\uff61](?=[\\w-])")
 DOMAIN = re.compile('(?:[.\u3002\uff0e\uff61][\\w-]++)++(?::[0-9]{1,5})?(?:[/?#\\\\][^\\s<>"`]*)?')
 VALUE = re.compile(r"=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'<>`]++))")
