@@ -30,8 +30,8 @@ from smtpgw.gateway import Gateway
 
 __all__ = ["EXAMPLES", "demo"]
 
-EXAMPLES = """The test messages are harmless by agreement: EICAR stands for malware, GTUBE for spam, bad.example for a bad \
-link.
+EXAMPLES = """The test messages are harmless by agreement: EICAR stands for malware, GTUBE for spam, bad.example \
+for a bad link.
 
 Next: [bold]smtpgw run[/] for a gateway of your own, [bold]smtpgw check --explain[/] for all that can be set.
 """
