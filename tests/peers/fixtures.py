@@ -63,7 +63,7 @@ def run_gateway(tmp_path: Path, certificate: Certificate) -> Iterator[Callable[.
     """Starts gateways: `run_gateway(backend_address, xclient=…, inspectors=[…], limits={…})`; see `configuration`."""
     with ExitStack() as stack:
 
-        def start(backend: str, **changes: Any) -> RunningGateway:
+        def start(backend: str, /, **changes: Any) -> RunningGateway:
             folder = tmp_path / f"gateway-{len(list(tmp_path.glob('gateway-*')))}"
             folder.mkdir()
             return stack.enter_context(RunningGateway(configuration(certificate, backend, **changes), folder))

@@ -40,7 +40,13 @@ class Certificate:
 
 
 def configuration(
-    certificate: Certificate, backend: str, *, xclient: bool = False, inspectors: list[dict] | None = None, **more: Any
+    certificate: Certificate,
+    backend: str,
+    /,
+    *,
+    xclient: bool = False,
+    inspectors: list[dict] | None = None,
+    **more: Any,
 ) -> dict[str, Any]:
     """A small complete configuration: STARTTLS on a free port, one backend at `backend`, these inspectors.
 
@@ -106,6 +112,7 @@ class RunningGateway:
             ready = wait_until(self._ready, "the gateway is ready", within_s=30)
         except AssertionError:
             self.process.kill()
+            self.process.wait()
             self._reader.join(timeout=5)
             raise AssertionError("\n".join(self.other_output + list(map(str, self.records)))) from None
         self.port = int(ready["listeners"][0].rpartition(":")[2])
@@ -153,12 +160,13 @@ class RunningGateway:
 
     def _read(self) -> None:
         assert self.process.stderr
-        for line in self.process.stderr:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                record = None
-            if isinstance(record, dict):
-                self.records.append(record)
-            else:
-                self.other_output.append(line.rstrip("\n"))
+        with self.process.stderr as lines:
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    record = None
+                if isinstance(record, dict):
+                    self.records.append(record)
+                else:
+                    self.other_output.append(line.rstrip("\n"))

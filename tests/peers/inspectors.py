@@ -86,3 +86,11 @@ class Greedy(Inspector):
 
     def on_part(self, part: Part, mailbox: object) -> None:
         """Would be called without `mailbox`."""
+
+
+class EndlessOnParts(Endless):
+    """Lets connections and recipients pass, and never comes back from a part."""
+
+    on_connect = None  # type: ignore[assignment]
+    on_recipient = None  # type: ignore[assignment]
+    on_message = None  # type: ignore[assignment]

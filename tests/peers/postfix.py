@@ -25,12 +25,21 @@ import pytest
 
 from peers import free_port, program, wait_until
 
-__all__ = ["DEFERRED_USER_REPLY", "REFUSED_SUBJECT", "REFUSED_SUBJECT_REPLY", "REFUSED_USER_REPLY", "Postfix"]
+__all__ = [
+    "DEFERRED_USER_REPLY",
+    "REFUSED_RELAY_REPLY",
+    "REFUSED_SUBJECT",
+    "REFUSED_SUBJECT_REPLY",
+    "REFUSED_USER_REPLY",
+    "Postfix",
+]
 
 REFUSED_USER_REPLY = "550 5.1.1 <nobody@example.org>: Recipient address rejected: nobody of that name lives here"
 """What the server says to RCPT TO:<nobody@example.org>."""
 DEFERRED_USER_REPLY = "450 4.2.1 <later@example.org>: Recipient address rejected: come back later"
 """What the server says to RCPT TO:<later@example.org>."""
+REFUSED_RELAY_REPLY = "554 5.7.1 <eve@elsewhere.example>: Relay access denied"
+"""What it says to RCPT TO:<eve@elsewhere.example>, unless the client is 127.0.0.1."""
 REFUSED_SUBJECT = "unwelcome to the server"
 REFUSED_SUBJECT_REPLY = "550 5.7.1 the server does not want this subject"
 """What the server says at the end of a message with `REFUSED_SUBJECT`."""
@@ -120,7 +129,9 @@ class Postfix:
             "alias_database": "",
             "inet_interfaces": "127.0.0.1",
             "inet_protocols": "ipv4",
-            "mynetworks": "127.0.0.0/8",
+            # It trusts the gateway's own address, as servers behind a gateway do, and nobody else.
+            "mynetworks": "127.0.0.1/32",
+            "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination",
             # No DNS, no waits, no rewriting of what is not ours.
             "smtp_dns_support_level": "disabled",
             "smtpd_peername_lookup": "no",

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["Delivery", "Recorder"]
 
+RECORDED = b"250 2.0.0 recorded\r\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -43,9 +45,10 @@ class Recorder:
     """Commands by session, content left out, as they come in."""
     abandoned: list[bytes] = field(default_factory=list)
     """Content whose end never came."""
+    connections: set[socket.socket] = field(default_factory=set)
+    """Those that are open now."""
     address: str = ""
     _listener: socket.socket = field(init=False)
-    _open: set[socket.socket] = field(default_factory=set)
 
     def __enter__(self) -> Recorder:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -56,7 +59,7 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for connection in list(self._open):
+        for connection in list(self.connections):
             connection.close()
 
     @property
@@ -75,7 +78,7 @@ class Recorder:
             except OSError:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._open.add(connection)
+            self.connections.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -87,7 +90,7 @@ class Recorder:
         except OSError:
             pass  # The peer is gone, or the test is over.
         finally:
-            self._open.discard(connection)
+            self.connections.discard(connection)
 
 
 class _Session:
@@ -117,8 +120,11 @@ class _Session:
         content = b""
         while (line := self.line()) is not None:
             if line == b".":
-                if self.answer(b".", b"250 2.0.0 recorded\r\n").startswith(b"2"):
+                reply = self.recorder.replies.get(b".", RECORDED)
+                # Before the reply: whoever has read it must find the message here.
+                if reply and reply.startswith(b"2"):
                     self.recorder.deliveries.append(Delivery(content, tuple(self.commands)))
+                self.answer(b".", RECORDED)
                 return
             content += line.removeprefix(b".") + b"\r\n"
         self.recorder.abandoned.append(content)
