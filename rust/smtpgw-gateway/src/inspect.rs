@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::Notify;
 
 use crate::message::{Message, Part, Session};
 use crate::verdict::{Action, Verdict};
@@ -139,8 +139,6 @@ struct BatchProgress {
     next: usize,
     /// Slots that are not `Closed`.
     open: usize,
-    /// The batch's place in the queue, given back as soon as the last call is closed.
-    place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -155,7 +153,7 @@ impl Batch {
     pub fn new(calls: Vec<Call>) -> Arc<Self> {
         let slots = calls.iter().map(|_| Slot::Waiting).collect();
         Arc::new(Self {
-            progress: Mutex::new(BatchProgress { slots, next: 0, open: calls.len(), place: None }),
+            progress: Mutex::new(BatchProgress { slots, next: 0, open: calls.len() }),
             calls: calls.into(),
             complete: Notify::new(),
         })
@@ -164,11 +162,6 @@ impl Batch {
     /// The calls, in order.
     pub fn calls(&self) -> &[Call] {
         &self.calls
-    }
-
-    /// Notes the batch's place in the queue.
-    pub(crate) fn hold(&self, place: OwnedSemaphorePermit) {
-        self.progress.lock().place = Some(place);
     }
 
     /// The next call that nobody has taken and that is still wanted; `None` when there is none.
@@ -233,7 +226,6 @@ impl Batch {
         *slot = Slot::Closed(answer);
         progress.open -= 1;
         if progress.open == 0 {
-            progress.place = None;
             // A permit is kept if the one waiter is not waiting yet.
             self.complete.notify_one();
         }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use smtpgw_mime::{Defect, Header};
+// What an implementation of the seam shows of a message is named here, so that it needs no other crate of ours.
+pub use smtpgw_mime::{Defect, Field, Header, charset};
 
 /// One connection of one client. Never changed in place: a new fact makes a new one.
 #[derive(Clone, Debug)]
