@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io::{self, Write as _};
-use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -56,7 +55,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind(address).await?;
-    let mut ended = pin!(ended());
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     say(format_args!("listening {}", listener.local_addr()?))?;
     loop {
         tokio::select! {
@@ -67,19 +66,8 @@ where
                     tokio::spawn(handle(stream));
                 }
             }
-            signal = &mut ended => return signal,
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
         }
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-///
-/// # Errors
-/// The system's.
-pub async fn ended() -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
     }
 }

@@ -54,12 +54,7 @@ def parse(
         problems += from_validation(error, Config)
     # What can be checked is checked even if something else is wrong: one run shows all mistakes.
     problems += cross_check(config if config is not None else whole, folder, files=files)
-    if config is None or problems:
-        tables = whole.get("inspector")
-        if files and isinstance(tables, list):
-            from smtpgw.discovery import mistakes
-
-            problems += mistakes(tables, folder)
+    if problems or config is None:
         raise ConfigError(problems)
     return config
 

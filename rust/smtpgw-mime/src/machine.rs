@@ -15,12 +15,6 @@
 //! Containers whose content stands in the message as it is are frames on one stack. Only a message that is encoded
 //! has a machine of its own, because its octets are others; such machines nest, at most `Limits::encoded_depth`
 //! deep, and that is all the recursion there is.
-//!
-//! One file each for the two sides of the table, and one for the step from a header to what it describes.
-
-mod body;
-mod header;
-mod opening;
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -28,12 +22,14 @@ use alloc::vec::Vec;
 
 use crate::context::Context;
 use crate::defect::{DefectKind, DefectSet};
-use crate::event::Sink;
-use crate::header::Collector;
+use crate::dialect::{EncodedMultipart, JunkLine};
+use crate::entity::{Described, Encoding, describe};
+use crate::event::{Event, PartKind, Sink};
+use crate::header::{Collector, JUDGED, Line};
 use crate::limits::LimitKind;
-use crate::multipart::{Delimiters, Frames, Multipart, Splitter};
+use crate::multipart::{Boundary, Delimiters, Found, Frames, Judgement, Multipart, Piece, Splitter, ends_bare};
 use crate::path::PartPath;
-use crate::transfer::{Offset, Transfer};
+use crate::transfer::{Offset, Output, Transfer};
 
 /// Reads one message, or the inside of one container that was encoded.
 #[derive(Debug)]
@@ -202,11 +198,391 @@ impl Machine {
             rest = rest.get(consumed..).unwrap_or_default();
         }
     }
+
+    // --- headers ---
+
+    fn begin_header(&mut self, place: Place, default_type: &'static str) {
+        self.collector.clear();
+        self.collector.of_message = matches!(place, Place::Top(_));
+        self.state = State::Header(Entity { place, default_type, at: self.offset, line_at: self.offset });
+    }
+
+    /// Reads at most one line of a header; how many octets that was.
+    fn header(&mut self, raw: &[u8], report: &mut Report<'_>) -> usize {
+        let State::Header(entity) = &mut self.state else { return 0 };
+        let before = self.collector.line_len();
+        if before == 0 {
+            entity.line_at = self.offset;
+        }
+        // A line is looked at when it is complete, and once before when it is long: a body that follows without an
+        // empty line may have no line end at all.
+        let window = if before < JUDGED { raw.get(..JUDGED - before).unwrap_or(raw) } else { raw };
+        let len = memchr::memchr(b'\n', window).map_or(window.len(), |at| at + 1);
+        let taken = window.get(..len).unwrap_or_default();
+        self.collector.extend(taken, &report.context.limits);
+        self.offset = self.offset.plus(len);
+        let complete = taken.ends_with(b"\n");
+        if complete || before + len == JUDGED {
+            self.header_line(complete, report);
+        }
+        len
+    }
+
+    fn header_line(&mut self, complete: bool, report: &mut Report<'_>) {
+        let State::Header(entity) = &self.state else { return };
+        let line_at = entity.line_at;
+        if self.multiparts > 0 && self.collector.line().starts_with(b"--") {
+            let line = self.collector.line();
+            let delimiters = delimiters(&self.frames, report.context);
+            match delimiters.judge(line, complete || line.len() >= delimiters.judged()) {
+                Judgement::Delimiter(found) => {
+                    let line = self.collector.take_line();
+                    self.begin_unclosed(line_at, report);
+                    self.splitter.go_on_after(&line);
+                    self.delimiter(found, line_at, ends_bare(&line), report);
+                    return;
+                }
+                Judgement::Undecided => return,
+                Judgement::NearMiss(found) => self.near_miss(found, line_at, report),
+                Judgement::Content => {}
+            }
+        }
+        let skip_junk = report.context.dialect.junk_line == JunkLine::Skip;
+        if complete {
+            match self.collector.end_line(line_at.get(), skip_junk, &report.context.limits) {
+                Line::Taken => {}
+                Line::End => self.begin_entity(None, report),
+                Line::Junk => self.end_header_at_junk(line_at, report),
+            }
+        } else if !skip_junk && self.collector.is_junk() {
+            self.collector.note_junk(line_at.get());
+            self.end_header_at_junk(line_at, report);
+        }
+    }
+
+    /// The current line is no field: it is the first of the body.
+    fn end_header_at_junk(&mut self, line_at: Offset, report: &mut Report<'_>) {
+        let line = self.collector.take_line();
+        let end = self.offset;
+        self.offset = line_at;
+        self.begin_entity(None, report);
+        // Recursion ends: only the header of a message is followed by another one, and that one, empty as it is,
+        // makes a leaf.
+        self.read(&line, report);
+        self.offset = end;
+    }
+
+    fn finish_header(&mut self, report: &mut Report<'_>) {
+        if matches!(self.state, State::Header(_)) && self.collector.line_len() > 0 {
+            self.header_line(true, report);
+        }
+        self.begin_unclosed(self.offset, report);
+    }
+
+    /// Begins the entity at hand, and those in it, though their headers were not closed: at `at` they end.
+    fn begin_unclosed(&mut self, at: Offset, report: &mut Report<'_>) {
+        while matches!(self.state, State::Header(_)) {
+            self.begin_entity(Some(at), report);
+        }
+    }
+
+    /// The header is complete. `unclosed`: where it ended without an empty line.
+    fn begin_entity(&mut self, unclosed: Option<Offset>, report: &mut Report<'_>) {
+        let State::Header(entity) = core::mem::replace(&mut self.state, State::Body(Body::None)) else { return };
+        self.splitter.restart();
+        let at = entity.at.get();
+        if self.collector.hit_octets {
+            report.hit(LimitKind::HeaderOctets);
+        }
+        if self.collector.hit_fields {
+            report.hit(LimitKind::Fields);
+        }
+        let (header, mut notes) = self.collector.take(at);
+        if report.context.parts >= report.context.limits.parts {
+            report.hit(LimitKind::Parts);
+            self.state = State::Body(Body::Beyond);
+            return;
+        }
+        report.context.parts += 1;
+        if let Some(end) = unclosed {
+            notes.push((DefectKind::HeaderNotClosed, end.get()));
+        }
+        let mut hits = Vec::new();
+        let Described { mut head, boundary, encoding } = describe(
+            header,
+            entity.default_type,
+            &report.context.dialect,
+            &report.context.limits,
+            &mut |kind| notes.push((kind, at)),
+            &mut |limit| hits.push(limit),
+        );
+        let mut inside = match head.media_type.as_str() {
+            "message/rfc822" | "message/global" | "message/news" => Inside::Message,
+            kind if kind.starts_with("multipart/") => match self.multipart(kind, boundary, report) {
+                Some(multipart) => Inside::Multipart(multipart),
+                None => {
+                    notes.push((DefectKind::MissingBoundary, at));
+                    Inside::Leaf
+                }
+            },
+            _ => Inside::Leaf,
+        };
+        let encoded = encoding != Encoding::Identity
+            && match inside {
+                Inside::Leaf => false,
+                Inside::Message => {
+                    if head.media_type != "message/global" {
+                        notes.push((DefectKind::EncodedMessage, at));
+                    }
+                    true
+                }
+                Inside::Multipart(_) => {
+                    notes.push((DefectKind::EncodedMultipart, at));
+                    report.context.dialect.encoded_multipart == EncodedMultipart::Decode
+                }
+            };
+        if !matches!(inside, Inside::Leaf) && self.outer_depth + self.frames.len() >= report.context.limits.depth {
+            hits.push(LimitKind::Depth);
+            inside = Inside::Leaf;
+        } else if encoded && self.encoded_depth >= report.context.limits.encoded_depth {
+            hits.push(LimitKind::EncodedDepth);
+            inside = Inside::Leaf;
+        }
+        if let Inside::Multipart(multipart) = &inside {
+            self.note_boundary(multipart, at, &mut notes);
+            if multipart.boundary.is_cut() {
+                hits.push(LimitKind::Boundary);
+            }
+        }
+
+        head.kind = match inside {
+            Inside::Leaf => PartKind::Leaf,
+            Inside::Message => PartKind::Message,
+            Inside::Multipart(_) => PartKind::Multipart,
+        };
+        head.path = match (entity.place, head.kind) {
+            (Place::Child(path), _) | (Place::Top(path), PartKind::Multipart) => path,
+            (Place::Top(path), _) => path.child(1),
+        };
+        let mut part = Part { path: head.path.clone(), defects: DefectSet::default() };
+        report.sink.event(Event::PartBegin(Box::new(head)));
+        for limit in hits {
+            report.hit(limit);
+        }
+        for (kind, at) in notes {
+            report.defect(kind, at, &mut part);
+        }
+
+        let transfer = |report: &mut Report<'_>| {
+            let after_padding = report.context.dialect.base64_after_padding;
+            Transfer::new(encoding, after_padding, &mut report.context.spares)
+        };
+        let multipart = match inside {
+            Inside::Leaf => {
+                self.state = State::Body(Body::Leaf { part, transfer: transfer(report) });
+                return;
+            }
+            Inside::Message => None,
+            Inside::Multipart(multipart) => Some(multipart),
+        };
+        if encoded {
+            let container = Part { path: part.path.clone(), defects: part.defects };
+            let inside = Box::new(self.for_inside(Frame { part: container, multipart }));
+            self.state = State::Body(Body::Encoded { part, transfer: transfer(report), inside });
+        } else if multipart.is_some() {
+            self.multiparts += 1;
+            self.frames.push(Frame { part, multipart });
+            self.state = State::Body(Body::Preamble);
+        } else {
+            let place = Place::Top(part.path.clone());
+            self.frames.push(Frame { part, multipart });
+            self.begin_header(place, DEFAULT_TYPE);
+        }
+    }
+
+    /// A multipart, if its boundary is one.
+    fn multipart(&self, kind: &str, boundary: Option<Vec<u8>>, report: &Report<'_>) -> Option<Multipart> {
+        let mut octets = boundary?;
+        // Blanks at the end cannot be told from those behind a delimiter.
+        octets.truncate(octets.trim_ascii_end().len());
+        if octets.is_empty() {
+            return None;
+        }
+        let boundary = Boundary::new(octets, report.context.limits.boundary);
+        Some(Multipart { boundary, closed: false, digest: kind == "multipart/digest", children: 0 })
+    }
+
+    fn note_boundary(&self, multipart: &Multipart, at: u64, notes: &mut Vec<(DefectKind, u64)>) {
+        if !multipart.boundary.is_valid() {
+            notes.push((DefectKind::InvalidBoundary, at));
+        }
+        let mut outer = self.frames.iter().filter_map(|frame| frame.multipart.as_ref());
+        if outer.any(|outer| outer.boundary.is_ambiguous_with(&multipart.boundary)) {
+            notes.push((DefectKind::AmbiguousBoundary, at));
+        }
+    }
+
+    // --- bodies ---
+
+    /// Reads from a body, or the rest of a delimiter's line; how many octets that was.
+    fn body(&mut self, raw: &[u8], report: &mut Report<'_>) -> usize {
+        let start = self.offset;
+        if self.multiparts == 0 {
+            self.offset = start.plus(raw.len());
+            self.content(raw, start, report);
+            return raw.len();
+        }
+        let (consumed, piece) = self.splitter.step(raw, delimiters(&self.frames, report.context));
+        self.offset = start.plus(consumed);
+        self.note_near_miss(report);
+        self.piece(piece, raw, start, report);
+        consumed
+    }
+
+    fn piece(&mut self, piece: Piece, raw: &[u8], start: Offset, report: &mut Report<'_>) {
+        match piece {
+            Piece::None => {}
+            Piece::Input(range) => self.content(raw.get(range).unwrap_or_default(), start, report),
+            Piece::LineEnd(octets) => self.content(octets, start.minus(octets.len()), report),
+            Piece::Held(octets, back) => {
+                self.content(&octets, self.offset.minus(back), report);
+                self.splitter.give_back(octets);
+            }
+            Piece::Delimiter { found, len, bare } => self.delimiter(found, self.offset.minus(len), bare, report),
+        }
+    }
+
+    fn content(&mut self, octets: &[u8], at: Offset, report: &mut Report<'_>) {
+        let State::Body(body) = &mut self.state else { return };
+        match body {
+            Body::Leaf { part, transfer } => transfer.feed(octets, at, &mut LeafOutput { part, report }),
+            Body::Encoded { part, transfer, inside } => {
+                transfer.feed(octets, at, &mut EncodedOutput { part, inside, report });
+            }
+            Body::Epilogue => {
+                if let Some(frame) = self.frames.last_mut()
+                    && let Some(something) = octets.iter().position(|octet| !b" \t\r\n".contains(octet))
+                {
+                    report.defect(DefectKind::EpilogueNotEmpty, at.plus(something).get(), &mut frame.part);
+                }
+            }
+            Body::Preamble | Body::Beyond | Body::None => {}
+        }
+    }
+
+    fn note_near_miss(&mut self, report: &mut Report<'_>) {
+        if let Some((found, back)) = self.splitter.take_near_miss() {
+            self.near_miss(found, self.offset.minus(back), report);
+        }
+    }
+
+    fn near_miss(&mut self, found: Found, at: Offset, report: &mut Report<'_>) {
+        let Some(frame) = self.frames.get_mut(found.frame) else { return };
+        let kind = if found.trailer { DefectKind::DelimiterTrailer } else { DefectKind::DelimiterAfterClose };
+        report.defect(kind, at.get(), &mut frame.part);
+    }
+
+    /// A delimiter, whose line begins at `at`.
+    fn delimiter(&mut self, found: Found, at: Offset, bare: bool, report: &mut Report<'_>) {
+        self.close_down_to(found.frame + 1, at, report);
+        let Some(Frame { part, multipart: Some(multipart) }) = self.frames.last_mut() else { return };
+        if bare {
+            report.defect(DefectKind::BareLineFeed, at.get(), part);
+        }
+        if found.trailer {
+            report.defect(DefectKind::DelimiterTrailer, at.get(), part);
+        }
+        if found.after_close {
+            report.defect(DefectKind::DelimiterAfterClose, at.get(), part);
+        }
+        multipart.closed = found.close;
+        if found.close {
+            if multipart.children == 0 {
+                report.defect(DefectKind::MultipartWithoutParts, at.get(), part);
+            }
+            self.state = State::Body(Body::Epilogue);
+            return;
+        }
+        multipart.children = multipart.children.saturating_add(1);
+        let place = Place::Child(part.path.child(multipart.children));
+        let default_type = if multipart.digest { "message/rfc822" } else { DEFAULT_TYPE };
+        self.begin_header(place, default_type);
+    }
+
+    /// Ends the body at hand and all containers but the `kept` outermost ones; `at` is where they end.
+    fn close_down_to(&mut self, kept: usize, at: Offset, report: &mut Report<'_>) {
+        match core::mem::replace(&mut self.state, State::Body(Body::None)) {
+            State::Body(Body::Leaf { mut part, mut transfer }) => {
+                transfer.finish(at, &mut LeafOutput { part: &mut part, report });
+                report.context.spares.keep(transfer);
+                report.sink.event(Event::PartEnd);
+            }
+            State::Body(Body::Encoded { mut part, mut transfer, mut inside }) => {
+                transfer.finish(at, &mut EncodedOutput { part: &mut part, inside: &mut inside, report });
+                report.context.spares.keep(transfer);
+                inside.finish(report.context, report.sink);
+            }
+            _ => {}
+        }
+        while self.frames.len() > kept {
+            let Some(mut frame) = self.frames.pop() else { break };
+            if let Some(multipart) = frame.multipart {
+                self.multiparts -= 1;
+                if !multipart.closed {
+                    report.defect(DefectKind::MultipartNotClosed, at.get(), &mut frame.part);
+                    if multipart.children == 0 {
+                        report.defect(DefectKind::MultipartWithoutParts, at.get(), &mut frame.part);
+                    }
+                }
+            }
+            report.sink.event(Event::PartEnd);
+        }
+    }
 }
 
 /// RFC 2045 §5.2.
 const DEFAULT_TYPE: &str = "text/plain";
 
+/// What is in an entity.
+enum Inside {
+    Leaf,
+    Message,
+    Multipart(Multipart),
+}
+
 fn delimiters<'a>(frames: &'a Vec<Frame>, context: &'a Context) -> Delimiters<'a> {
     Delimiters { frames, dialect: &context.dialect, longest: context.limits.boundary }
+}
+
+/// To the sink.
+struct LeafOutput<'a, 'b> {
+    part: &'a mut Part,
+    report: &'a mut Report<'b>,
+}
+
+impl Output for LeafOutput<'_, '_> {
+    fn data(&mut self, octets: &[u8]) {
+        self.report.context.data(octets, self.report.sink);
+    }
+
+    fn defect(&mut self, kind: DefectKind, at: Offset) {
+        self.report.defect(kind, at.get(), self.part);
+    }
+}
+
+/// To the machine of an encoded message.
+struct EncodedOutput<'a, 'b> {
+    part: &'a mut Part,
+    inside: &'a mut Machine,
+    report: &'a mut Report<'b>,
+}
+
+impl Output for EncodedOutput<'_, '_> {
+    fn data(&mut self, octets: &[u8]) {
+        self.inside.read(octets, self.report);
+    }
+
+    fn defect(&mut self, kind: DefectKind, at: Offset) {
+        self.report.defect(kind, at.get(), self.part);
+    }
 }

@@ -1,0 +1,468 @@
+"""The compiled core. Private, except for what `smtpgw` names: `Part`, `Message`, `Session`, `Header`.
+
+Objects that inspectors are shown are frozen, cheap until they are asked for something, and may be kept for as long as
+wanted: they own what they show, and a message's content stays in memory or on the disk until the last of them is gone.
+Names and texts come from the message as they are, hostile ones too; nothing is cleaned.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from typing import Any, TypeVar, final, overload
+
+from typing_extensions import Buffer as _SupportsBuffer
+
+from smtpgw.inspector import RosterEntry
+
+_T = TypeVar("_T")
+
+__all__ = [
+    "Buffer",
+    "Core",
+    "Crew",
+    "Defect",
+    "Envelope",
+    "Header",
+    "Incident",
+    "Loop",
+    "Message",
+    "Part",
+    "Scanner",
+    "Session",
+    "Task",
+    "Tls",
+    "Worker",
+    "make_message",
+    "make_part",
+    "rehearse",
+    "self_signed",
+]
+
+@final
+class Buffer(_SupportsBuffer):
+    """Octets, read-only and without a copy: takes the place of `bytes` wherever a buffer will do.
+
+    `memoryview`, `re`, `hashlib`, `yara.Rules.match(data=...)` and `hyperscan.Database.scan(...)` read it where it
+    lies, in memory or in a mapped file.
+    """
+
+    def __len__(self) -> int:
+        """Octets."""
+
+    def __bytes__(self) -> bytes:
+        """A copy."""
+
+    @overload
+    def __getitem__(self, index: int, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> bytes: ...
+    def __contains__(self, wanted: _SupportsBuffer | int, /) -> bool:
+        """Whether these octets, or this one, occur. Raises `TypeError` for text."""
+
+    def __eq__(self, other: object, /) -> bool:
+        """Whether the other has the same octets: a buffer of any kind."""
+
+    def __hash__(self) -> int:
+        """That of equal `bytes`; copies once."""
+
+@final
+class Header:
+    """The fields of one header, in order.
+
+    Names are found whatever their case. Values are as a person reads them: on one line, encoded words (RFC 2047)
+    decoded. A field may come several times: `[...]` and `get` give the first.
+    """
+
+    def __len__(self) -> int:
+        """Fields."""
+
+    def __contains__(self, name: object, /) -> bool: ...
+    def __getitem__(self, name: str, /) -> str:
+        """The first field of that name; `KeyError` if there is none."""
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in order, as they are written."""
+
+    @overload
+    def get(self, name: str, default: None = None) -> str | None: ...
+    @overload
+    def get(self, name: str, default: _T) -> str | _T: ...
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Every field of that name, in order."""
+
+    def keys(self) -> tuple[str, ...]:
+        """The names, in order, as they are written."""
+
+    def items(self) -> tuple[tuple[str, str], ...]:
+        """Names and values, in order."""
+
+    @property
+    def raw(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Names and values as they came: everything behind the colon with its folds, without the last line end."""
+
+@final
+class Defect:
+    """One odd place in a message. Not a verdict: ordinary mail has some."""
+
+    @property
+    def kind(self) -> str:
+        """What is odd: `base64_junk`, `duplicate_field`, ...; see the documentation."""
+
+    @property
+    def path(self) -> str:
+        """The part it belongs to."""
+
+    @property
+    def offset(self) -> int:
+        """Where, in octets from the beginning of the raw message; within an encoded message, where its body begins."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Tls:
+    """What is known of a finished TLS handshake."""
+
+    @property
+    def version(self) -> str:
+        """`TLSv1.3`."""
+
+    @property
+    def cipher(self) -> str:
+        """IANA name of the cipher suite."""
+
+    @property
+    def group(self) -> str:
+        """IANA name of the key exchange group."""
+
+    @property
+    def sni(self) -> str | None:
+        """The name that the client asked for."""
+
+    @property
+    def client_certificate(self) -> bytes | None:
+        """The client's certificate, DER, leaf only, if it showed one. Nobody has verified it."""
+
+@final
+class Session:
+    """One connection of one client, as it was at the moment of the call."""
+
+    @property
+    def id(self) -> str:
+        """Unique within this process; in every record of the connection."""
+
+    @property
+    def client(self) -> tuple[str, int]:
+        """The remote side: address and port."""
+
+    @property
+    def listener(self) -> tuple[str, int]:
+        """Our own address and port that it connected to."""
+
+    @property
+    def helo(self) -> str:
+        """What EHLO or HELO said; empty before."""
+
+    @property
+    def tls(self) -> Tls | None:
+        """The facts of TLS; `None` in clear."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Envelope:
+    """Who sends and who receives, as the client said in MAIL and RCPT."""
+
+    @property
+    def reverse_path(self) -> str:
+        """The sender without angle brackets; empty for the null reverse-path `<>`."""
+
+    @property
+    def forward_paths(self) -> tuple[str, ...]:
+        """The accepted recipients without angle brackets, in order."""
+
+@final
+class Part:
+    """One decoded leaf of a message: a MIME part, or a member of a container in one."""
+
+    @property
+    def path(self) -> str:
+        """Where it stands: `1.2`, numbered by RFC 3501 §6.4.5; for a member of a container `1.2/dir/a.exe`."""
+
+    @property
+    def media_type(self) -> str:
+        """The declared type, in lower case, without parameters: `text/plain`. What it really is may differ."""
+
+    @property
+    def filename(self) -> str | None:
+        """The name that a recipient's program would show."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that the message gave it, decoded, `filename` included."""
+
+    @property
+    def charset(self) -> str | None:
+        """The declared charset, in lower case."""
+
+    @property
+    def transfer_encoding(self) -> str:
+        """The declared encoding, in lower case: `base64`."""
+
+    @property
+    def header(self) -> Header:
+        """Its header; empty for a member of a container."""
+
+    @property
+    def size(self) -> int:
+        """Decoded octets."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the decoded octets, as 64 hexadecimal digits."""
+
+    @property
+    def data(self) -> Buffer:
+        """The decoded octets, without a copy. Raises `OSError` if the spool cannot be read."""
+
+    @property
+    def text(self) -> str:
+        """`data` as text, by the declared charset; what cannot be decoded is replaced. Decoded once, when asked for."""
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What is odd about it."""
+
+    @property
+    def container(self) -> str | None:
+        """What it was packed in (`zip`), for a member of a container."""
+
+    def __eq__(self, other: object, /) -> bool:
+        """Whether it is the same part of the same message."""
+
+    def __hash__(self) -> int: ...
+
+@final
+class Message:
+    """One message, as far as it has arrived: in `on_part`, the parts up to that one; in `on_message`, all of it."""
+
+    @property
+    def session(self) -> Session:
+        """The connection it came on, as it was at MAIL."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """Who sends and who receives."""
+
+    @property
+    def header(self) -> Header:
+        """The message's own header; there before the first part."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Its leaf parts so far, in the order in which they ended."""
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """What is odd about it, so far."""
+
+    @property
+    def raw(self) -> Buffer:
+        """The whole content, byte for byte as the client sent it, without a copy.
+
+        Raises `InspectorError` before all of it is there: for `on_message`.
+        """
+
+    def __eq__(self, other: object, /) -> bool:
+        """Whether it is the same message."""
+
+    def __hash__(self) -> int: ...
+
+@final
+class Core:
+    """A gateway. `smtpgw.Gateway` wraps it."""
+
+    def __new__(cls, settings: str, roster: Sequence[RosterEntry], *, threads: int, records: bool = False) -> Core:
+        """Takes settings (`Config.to_core_json()`) and inspectors; nothing is bound yet.
+
+        `threads` run hooks that are not `async`. With `records`, `next_records` has what is logged. Raises
+        `ConfigError` for settings that it cannot read.
+        """
+
+    def start(self) -> None:
+        """Binds every listener and serves. Raises `ConfigError`, `TlsError` or `SmtpgwError`, with one clear line."""
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens, in the order of the settings; empty when it does not run."""
+
+    def reload(self, settings: str, roster: Sequence[RosterEntry]) -> None:
+        """Takes new settings and inspectors for connections from now on; raises like `start`, and goes on as before."""
+
+    def drain(self) -> None:
+        """Stops accepting; returns when the messages under way have had their replies, or after `limits.drain_s`."""
+
+    def stop(self) -> None:
+        """Ends every connection at once. A hook that hangs is left behind; it does not keep the process from ending."""
+
+    def next_records(self, timeout_s: float) -> list[str]:
+        """Records since the last call, one JSON object each; waits at most `timeout_s` seconds for the first.
+
+        The oldest of more than 10,000 are lost.
+        """
+
+@final
+class Scanner:
+    """Judges messages from files as the gateway would."""
+
+    def __new__(cls, settings: str, roster: Sequence[RosterEntry], *, threads: int) -> Scanner:
+        """Takes settings (listeners and backends do not matter) and inspectors."""
+
+    def scan(
+        self, source: bytes | str | PathLike[str], *, reverse_path: str = "", forward_paths: Sequence[str] = ()
+    ) -> str:
+        """One message, as its octets or by the path of its file: what a record would say of it, as a JSON object.
+
+        Blocks; one at a time. Raises `OSError` if the file cannot be read.
+        """
+
+def self_signed(hostname: str) -> tuple[str, str]:
+    """A certificate for `hostname` and its key, PEM, made on the spot; for trying things out, never for the world."""
+
+def make_part(
+    data: bytes,
+    sha256: bytes,
+    *,
+    path: str,
+    media_type: str,
+    filename: str | None,
+    names: Sequence[str],
+    charset: str | None,
+    transfer_encoding: str,
+    header: bytes,
+    container: bool,
+) -> Part:
+    """See `smtpgw.testing.make_part`."""
+
+def make_message(
+    parts: Sequence[Part],
+    *,
+    header: bytes,
+    raw: bytes | None,
+    reverse_path: str,
+    forward_paths: Sequence[str],
+    client: tuple[str, int],
+    listener: tuple[str, int],
+    helo: str,
+    tls: bool,
+) -> Message:
+    """See `smtpgw.testing.make_message`."""
+
+def rehearse(
+    roster: Sequence[RosterEntry], message: Message, *, threads: int
+) -> list[
+    tuple[
+        str,
+        str,
+        str,
+        list[tuple[str, str, float, str, list[tuple[str, str]], str | None]],
+        str | None,
+        float,
+    ]
+]:
+    """See `smtpgw.testing.ask`. Inspector, hook, path of the part, verdicts' attributes, what went wrong, seconds."""
+
+_Invocation = tuple[Callable[..., Any], bool, int, Any, Any]
+"""The hook, whether to await it, the shape of the call, and what that calls first and second."""
+
+@final
+class Worker:
+    """The calls for one thread, without end: waits for the next one, detached from the interpreter."""
+
+    def sit(self, ident: int) -> None:
+        """Tells which thread it is."""
+
+    def __iter__(self) -> Worker: ...
+    def __next__(self) -> _Invocation: ...
+    def returned(self, result: object) -> None:
+        """What the hook returned; several verdicts as a tuple."""
+
+    def raised(self, error: BaseException) -> None:
+        """What the hook raised."""
+
+@final
+class Task:
+    """The calls of one batch, for one task of an event loop."""
+
+    @property
+    def number(self) -> int:
+        """Unique in the crew."""
+
+    def __iter__(self) -> Task: ...
+    def __next__(self) -> _Invocation: ...
+    def returned(self, result: object) -> None:
+        """What the hook returned; several verdicts as a tuple."""
+
+    def raised(self, error: BaseException) -> None:
+        """What the hook raised."""
+
+@final
+class Loop:
+    """The batches for one event loop."""
+
+    def fileno(self) -> int:
+        """What to watch for wake-ups."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the loop is to end: the crew is closed, or another loop has taken its place."""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the crew is closed, so that nothing here is wanted any more."""
+
+    def look_up(self) -> list[int]:
+        """Takes note of a wake-up; the numbers of the tasks to cancel."""
+
+    def next_task(self) -> Task | None:
+        """The next batch; `None` if there is none, or there are as many tasks as may be."""
+
+@final
+class Incident:
+    """Something for the supervisor to look after."""
+
+    @property
+    def hook(self) -> str:
+        """`inspector.hook` that is over its time; empty if a thread ended for another reason."""
+
+    @property
+    def timeout_s(self) -> float:
+        """How long it may run, seconds."""
+
+    @property
+    def ident(self) -> int:
+        """The thread that is inside the hook; 0 for an asynchronous one."""
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the event loop is what to look after."""
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another thread takes the place of this one."""
+
+@final
+class Crew:
+    """What the threads that run hooks share."""
+
+    def worker(self) -> Worker | None:
+        """The calls for one more thread; `None` if no more are needed."""
+
+    def event_loop(self) -> Loop | None:
+        """The batches for an event loop that takes over from the one before; `None` if too many are blocked."""
+
+    def next_incident(self) -> Incident | None:
+        """Waits for the next thing to look after; `None` once the crew is to end."""
+
+    def event_loop_is_stuck(self, patience_s: float) -> bool:
+        """Whether the event loop does not look up any more; watches it for at most `patience_s` seconds."""
