@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, Write as _};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -55,7 +56,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind(address).await?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut ended = pin!(ended());
     say(format_args!("listening {}", listener.local_addr()?))?;
     loop {
         tokio::select! {
@@ -66,8 +67,19 @@ where
                     tokio::spawn(handle(stream));
                 }
             }
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            signal = &mut ended => return signal,
         }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+///
+/// # Errors
+/// The system's.
+pub async fn ended() -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
     }
 }

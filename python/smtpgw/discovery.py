@@ -12,6 +12,7 @@ import importlib
 import importlib.metadata
 import inspect
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -22,7 +23,7 @@ from smtpgw.config.problems import from_validation, meant, shorten
 from smtpgw.errors import ConfigError, InspectorError, Problem, SmtpgwError
 from smtpgw.inspector import Inspector, register
 
-__all__ = ["GROUP", "available", "build", "find"]
+__all__ = ["GROUP", "available", "build", "find", "mistakes"]
 
 GROUP = "smtpgw.inspectors"
 """The entry-point group of inspectors that are installed apart."""
@@ -52,6 +53,20 @@ def build(config: Config) -> list[Inspector]:
     if problems:
         raise ConfigError(problems)
     return made
+
+
+def mistakes(tables: Sequence[Any], base: Path) -> list[Problem]:
+    """What is wrong with the inspectors of a configuration that is wrong elsewhere as well, so that one run shows it
+    all. Tables that are no tables, or have mistakes in keys of their own, are left to those who look at these."""
+    problems: list[Problem] = []
+    for at, table in enumerate(tables):
+        try:
+            _make(InspectorTable.model_validate(table), f"inspector[{at}]", base)
+        except ValidationError:
+            continue
+        except ConfigError as error:
+            problems += error.problems
+    return problems
 
 
 def find(use: str, *, folder: Path | None = None) -> type[Inspector]:
@@ -96,8 +111,7 @@ def _make(table: InspectorTable, path: str, base: Path) -> Inspector | None:
     try:
         inspector = cls(**arguments)
     except ConfigError as error:
-        # An inspector names its own keys; where they stand in the file is known here.
-        inner = (Problem(f"{path}.{p.path}" if p.path else path, p.reason, p.value, p.hint) for p in error.problems)
+        inner = (Problem(_within(path, p.path), p.reason, p.value, p.hint) for p in error.problems)
         raise ConfigError(inner) from error
     except SmtpgwError as error:
         raise ConfigError([Problem(path, str(error))]) from error
@@ -113,6 +127,13 @@ def _make(table: InspectorTable, path: str, base: Path) -> Inspector | None:
     except InspectorError as error:
         raise ConfigError([Problem(path, line) for line in str(error).splitlines()]) from error
     return inspector
+
+
+def _within(table: str, place: str) -> str:
+    """An inspector names its own key, or a line of a file; where its table stands is known here."""
+    if not place:
+        return table
+    return f"{table}.{place}" if place.partition("[")[0].isidentifier() else f"{table} {place}"
 
 
 def _arguments(cls: type[Inspector], table: InspectorTable, path: str, base: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Mail never waits for this thread: `start` returns at once, and `run` only waits 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import queue
@@ -44,16 +45,23 @@ class Gateway:
     """
 
     def __init__(
-        self, config: Source = None, *, inspectors: Sequence[Inspector] = (), threads: int | None = None
+        self,
+        config: Source = None,
+        *,
+        inspectors: Sequence[Inspector] = (),
+        threads: int | None = None,
+        records: bool = False,
     ) -> None:
         """Reads the configuration and registers the inspectors; nothing is bound yet.
 
         `inspectors` are asked after those of the configuration. `threads` run hooks that are not `async`; by default
-        four for each processor, since hooks wait. Raises `ConfigError` or `InspectorError` with every mistake.
+        four for each processor, since hooks wait. With `records` the log's records can be had from `next_records` as
+        well, for tests and tools. Raises `ConfigError` or `InspectorError` with every mistake.
         """
         self._source = config
         self._given = tuple(inspectors)
         self._threads = threads or min(32, 4 * (os.cpu_count() or 1))
+        self._records = records
         self._config = _read(config)
         self._roster = self._register(self._config)
         self._core: Core | None = None
@@ -80,7 +88,7 @@ class Gateway:
             raise SmtpgwError("the gateway is running")
         from smtpgw._core import Core
 
-        core = Core(self._config.to_core_json(), self._roster, threads=self._threads)
+        core = Core(self._config.to_core_json(), self._roster, threads=self._threads, records=self._records)
         core.start()
         self._core = core
         return self
@@ -107,6 +115,12 @@ class Gateway:
         if self._core is not None:
             self._core.reload(fresh.to_core_json(), entries)
         self._config, self._roster = fresh, entries
+
+    def next_records(self, timeout_s: float = 1.0) -> list[dict[str, Any]]:
+        """The records since the last call, oldest first; waits for the first at most `timeout_s` seconds."""
+        if self._core is None:
+            return []
+        return [json.loads(line) for line in self._core.next_records(timeout_s)]
 
     def request_stop(self) -> None:
         """Makes `run` drain and return, as SIGTERM does. From any thread."""

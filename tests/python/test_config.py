@@ -353,7 +353,12 @@ def test_warnings_for_the_world():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from(["none", "*", "127.0.0.1:1"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from(["none", "*", "127.0.0.1:1"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(

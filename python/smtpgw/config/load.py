@@ -54,7 +54,12 @@ def parse(
         problems += from_validation(error, Config)
     # What can be checked is checked even if something else is wrong: one run shows all mistakes.
     problems += cross_check(config if config is not None else whole, folder, files=files)
-    if problems or config is None:
+    if config is None or problems:
+        tables = whole.get("inspector")
+        if files and isinstance(tables, list):
+            from smtpgw.discovery import mistakes
+
+            problems += mistakes(tables, folder)
         raise ConfigError(problems)
     return config
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::message::{Message, Part, Session};
 use crate::verdict::{Action, Verdict};
@@ -139,6 +139,8 @@ struct BatchProgress {
     next: usize,
     /// Slots that are not `Closed`.
     open: usize,
+    /// The batch's place in the queue, given back as soon as the last call is closed.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -153,7 +155,7 @@ impl Batch {
     pub fn new(calls: Vec<Call>) -> Arc<Self> {
         let slots = calls.iter().map(|_| Slot::Waiting).collect();
         Arc::new(Self {
-            progress: Mutex::new(BatchProgress { slots, next: 0, open: calls.len() }),
+            progress: Mutex::new(BatchProgress { slots, next: 0, open: calls.len(), place: None }),
             calls: calls.into(),
             complete: Notify::new(),
         })
@@ -162,6 +164,11 @@ impl Batch {
     /// The calls, in order.
     pub fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// Notes the batch's place in the queue.
+    pub(crate) fn hold(&self, place: OwnedSemaphorePermit) {
+        self.progress.lock().place = Some(place);
     }
 
     /// The next call that nobody has taken and that is still wanted; `None` when there is none.
@@ -226,6 +233,7 @@ impl Batch {
         *slot = Slot::Closed(answer);
         progress.open -= 1;
         if progress.open == 0 {
+            progress.place = None;
             // A permit is kept if the one waiter is not waiting yet.
             self.complete.notify_one();
         }

@@ -4,7 +4,7 @@
 //! message's dealings with it. Parts are asked about while content still arrives; `on_message` is asked once every
 //! `on_part` of the message has been answered or stands before it in the same batch.
 //!
-//! What is bounded: batches under way (a permit each, so the workers' queue is bounded), the time of one call (the
+//! What is bounded: batches under way (a place each until its last call is closed, so the workers' queue is bounded), the time of one call (the
 //! inspector's `timeout_s`), the time of all of them after the end of data (rule D0). A worker that is over its
 //! time is reported to the implementation and replaced; the call counts as timed out. An `Inspection` that is
 //! dropped early gives up what nobody has begun and leaves the rest to a supervisor task, so that a vanished
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::inspect::{Batch, Call, Inspect, InspectorInfo, Outcome, Subject};
 use crate::message::{Message, Part};
@@ -101,14 +101,8 @@ pub(crate) struct Inspection {
     panel: Arc<Panel>,
     /// Calls not yet submitted, synchronous and asynchronous inspectors apart.
     waiting: [Vec<Call>; 2],
-    submitted: Vec<Submitted>,
+    submitted: Vec<Arc<Batch>>,
     opinions: Vec<Opinion>,
-}
-
-struct Submitted {
-    batch: Arc<Batch>,
-    /// Given back when the batch is complete: this is what bounds the workers' queue.
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Inspection {
@@ -135,8 +129,9 @@ impl Inspection {
                 Err(_) => timeout_at(deadline, queue.acquire_owned()).await.ok().and_then(Result::ok),
             };
             match permit {
-                Some(permit) => {
-                    self.submitted.push(Submitted { batch: Arc::clone(&batch), _permit: permit });
+                Some(place) => {
+                    batch.hold(place);
+                    self.submitted.push(Arc::clone(&batch));
                     self.panel.inspect.submit(batch);
                 }
                 None => {
@@ -152,7 +147,7 @@ impl Inspection {
         let now = Instant::now();
         let mut next = None;
         for at in (0..self.submitted.len()).rev() {
-            let batch = Arc::clone(&self.submitted[at].batch);
+            let batch = Arc::clone(&self.submitted[at]);
             match self.panel.look_after(&batch, now) {
                 Some(soonest) => next = Some(next.map_or(soonest, |other: Instant| other.min(soonest))),
                 None => {
@@ -172,7 +167,7 @@ impl Inspection {
                 continue;
             }
             if let Some(first) = self.submitted.first() {
-                let batch = Arc::clone(&first.batch);
+                let batch = Arc::clone(first);
                 tokio::select! {
                     () = batch.completed() => {}
                     () = sleep_until(next.min(deadline)) => {}
@@ -209,7 +204,7 @@ impl Inspection {
     }
 
     fn give_up_all(&mut self) {
-        for Submitted { batch, .. } in &self.submitted {
+        for batch in &self.submitted {
             for (index, _) in batch.open_calls() {
                 if batch.give_up(index) {
                     self.panel.inspect.overrun(batch, index);
@@ -235,7 +230,7 @@ impl Inspection {
 
 impl Drop for Inspection {
     fn drop(&mut self) {
-        for Submitted { batch, _permit } in self.submitted.drain(..) {
+        for batch in self.submitted.drain(..) {
             for (index, since) in batch.open_calls() {
                 if since.is_none() {
                     batch.give_up(index);
@@ -244,7 +239,6 @@ impl Drop for Inspection {
             if let (false, Ok(runtime)) = (batch.is_complete(), tokio::runtime::Handle::try_current()) {
                 let panel = Arc::clone(&self.panel);
                 runtime.spawn(async move {
-                    let _permit = _permit;
                     while let Some(next) = panel.look_after(&batch, Instant::now()) {
                         tokio::select! {
                             () = batch.completed() => {}

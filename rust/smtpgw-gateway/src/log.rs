@@ -29,6 +29,9 @@ pub struct Record {
 pub trait RecordSink: Send {
     /// Takes one record.
     fn write(&mut self, record: &Record);
+
+    /// Called when no more records are at hand: what was gathered goes out now.
+    fn flush(&mut self) {}
 }
 
 /// Hands records to the log thread. Cheap to clone; never blocks.
@@ -43,19 +46,26 @@ impl Journal {
     /// Starts the log thread; it ends when the journal is closed and the ring is empty.
     pub(crate) fn start(
         level: LogLevel,
-        mut sinks: Vec<Box<dyn RecordSink>>,
+        sinks: Vec<Box<dyn RecordSink>>,
     ) -> io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (sender, receiver): (_, Receiver<Option<Record>>) = crossbeam_channel::bounded(RING);
         let lost = Arc::new(AtomicU64::new(0));
         let losses = Arc::clone(&lost);
         let thread = std::thread::Builder::new().name("smtpgw-log".into()).spawn(move || {
-            while let Ok(Some(record)) = receiver.recv() {
-                let missing = losses.swap(0, Ordering::Relaxed);
-                if missing > 0 {
-                    let notice = record_of(LogLevel::Warning, "records-lost", None, &Lost { count: missing });
-                    sinks.iter_mut().for_each(|sink| sink.write(&notice));
+            let mut writer = Writer { sinks, losses };
+            let mut open = true;
+            while open && let Ok(Some(record)) = receiver.recv() {
+                writer.write(&record);
+                writer.flush();
+                // Whoever writes a record while nobody waits for it pays no system call; so let some gather.
+                std::thread::sleep(GATHER);
+                for record in receiver.try_iter() {
+                    match record {
+                        Some(record) => writer.write(&record),
+                        None => open = false,
+                    }
                 }
-                sinks.iter_mut().for_each(|sink| sink.write(&record));
+                writer.flush();
             }
         })?;
         Ok((Self { sender, level, lost }, thread))
@@ -76,6 +86,27 @@ impl Journal {
         if let Err(TrySendError::Full(_)) = self.sender.try_send(Some(record)) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// The log thread's side.
+struct Writer {
+    sinks: Vec<Box<dyn RecordSink>>,
+    losses: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn write(&mut self, record: &Record) {
+        let count = self.losses.swap(0, Ordering::Relaxed);
+        if count > 0 {
+            let notice = record_of(LogLevel::Warning, "records-lost", None, &Lost { count });
+            self.sinks.iter_mut().for_each(|sink| sink.write(&notice));
+        }
+        self.sinks.iter_mut().for_each(|sink| sink.write(record));
+    }
+
+    fn flush(&mut self) {
+        self.sinks.iter_mut().for_each(|sink| sink.flush());
     }
 }
 
@@ -112,7 +143,7 @@ pub fn log_sink(settings: &Log) -> io::Result<Box<dyn RecordSink>> {
     };
     let for_people =
         settings.format == LogFormat::Logfmt || (matches!(output, Output::StandardError) && io::stderr().is_terminal());
-    Ok(Box::new(LineSink { output, for_people }))
+    Ok(Box::new(LineSink { output, for_people, lines: String::new() }))
 }
 
 enum Output {
@@ -123,18 +154,31 @@ enum Output {
 struct LineSink {
     output: Output,
     for_people: bool,
+    /// Whole lines that wait to be written together.
+    lines: String,
 }
 
 impl RecordSink for LineSink {
     fn write(&mut self, record: &Record) {
-        let mut line = if self.for_people { logfmt(&record.json) } else { record.json.clone() };
-        line.push('\n');
-        // One write a line, so that lines of several processes do not mix. A log that cannot be written has no
-        // better place to say so.
+        if self.for_people {
+            self.lines.push_str(&logfmt(&record.json));
+        } else {
+            self.lines.push_str(&record.json);
+        }
+        self.lines.push('\n');
+        if self.lines.len() >= PIECE {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        // Whole lines in one write, so that lines of several processes do not mix. A log that cannot be written
+        // has no better place to say so.
         let _ = match &mut self.output {
-            Output::File(file) => file.write_all(line.as_bytes()),
-            Output::StandardError => io::stderr().lock().write_all(line.as_bytes()),
+            Output::File(file) => file.write_all(self.lines.as_bytes()),
+            Output::StandardError => io::stderr().lock().write_all(self.lines.as_bytes()),
         };
+        self.lines.clear();
     }
 }
 
@@ -166,6 +210,12 @@ fn is_plain(text: &str) -> bool {
 pub(crate) fn timestamp(now: SystemTime) -> String {
     humantime::format_rfc3339_millis(now).to_string()
 }
+
+/// How long the log thread lets records gather.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Octets of lines that are written at once.
+const PIECE: usize = 64 << 10;
 
 /// How long closing waits for a place in the ring.
 const CLOSE: Duration = Duration::from_secs(1);

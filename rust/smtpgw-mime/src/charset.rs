@@ -3,7 +3,7 @@
 //! Labels are those of the WHATWG Encoding Standard, which is what mail programs built on browsers use. A byte
 //! order mark wins over the label. Nothing is ever dropped: where the label is unknown, or names a charset that
 //! has no decoder here, the octets are read as UTF-8 if they are that, else as windows-1252, and the caller is
-//! told. UTF-7 and UTF-32 are such labels for now; they belong beside [`decoder_for`].
+//! told. UTF-7 and UTF-32 are such labels for now; they belong beside `decoder_for`.
 
 use alloc::borrow::Cow;
 

@@ -4,7 +4,7 @@
 //! Names match in upper and lower case alike, also with blanks, NUL or other controls before the colon, as lenient
 //! programs accept them. The continuation lines of a removed field go with it. Looked at is the message's own
 //! header, up to its first empty line; lines that are no field do not end it here, so that a program which skips
-//! them finds no forged field behind them. Memory: the beginning of one line, at most [`HELD`] octets.
+//! them finds no forged field behind them. Memory: the beginning of one line, at most 1,024 octets.
 
 use alloc::vec::Vec;
 

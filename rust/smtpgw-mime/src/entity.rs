@@ -128,7 +128,7 @@ struct Fields<'a> {
 struct Names(Vec<String>);
 
 impl Names {
-    fn add(&mut self, parameters: &[Parameter], name: &str, dialect: &Dialect, odd: Odd<'_>) {
+    fn add(&mut self, parameters: &[Parameter<'_>], name: &str, dialect: &Dialect, odd: Odd<'_>) {
         for value in values(parameters, name, dialect.duplicate_parameter, odd) {
             if let Some(decoded) = value.decoded() {
                 odd(DefectKind::EncodedWordInParameter);
@@ -147,7 +147,7 @@ impl Names {
 
 /// The value of a parameter that is not for people: plain before extended, as programs that know nothing of
 /// RFC 2231 read it.
-fn preferred(parameters: &[Parameter], name: &str, dialect: &Dialect, odd: Odd<'_>) -> Option<Value> {
+fn preferred(parameters: &[Parameter<'_>], name: &str, dialect: &Dialect, odd: Odd<'_>) -> Option<Value> {
     let values = values(parameters, name, dialect.duplicate_parameter, odd);
     let at = values.iter().position(|value| value.form == Form::Plain).unwrap_or(0);
     values.into_iter().nth(at)

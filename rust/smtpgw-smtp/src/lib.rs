@@ -25,7 +25,33 @@
 //! what it is shown; no octet a peer sent reaches the other peer except through a parsed piece, content, or the
 //! cleaned text of a reply.
 //!
-//! No sockets, clock, randomness or logging: deadlines and their consequences are the caller's.
+//! No sockets, clock, randomness or logging: deadlines and their consequences are the caller's. A caller is a loop:
+//!
+//! ```
+//! use smtpgw_smtp::{Limits, Offer, Server, ServerEvent, ServerOptions, replies};
+//!
+//! let options = ServerOptions { hostname: "mx.example".into(), limits: Limits::default() };
+//! let mut server = Server::new(options, Offer::default());
+//! let (mut unread, mut content) = (Vec::new(), Vec::new());
+//! unread.extend(b"HELO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<b@example>\r\nDATA\r\nHi\r\n.\r\n");
+//! loop {
+//!     let received = server.receive(&unread);
+//!     let consumed = received.consumed;
+//!     match received.event {
+//!         Some(ServerEvent::Mail { .. }) => server.reply(&replies::SENDER_OK), // here a backend would be asked
+//!         Some(ServerEvent::Recipient { .. }) => server.reply(&replies::RECIPIENT_OK),
+//!         Some(ServerEvent::Data) => server.start_content(),
+//!         Some(ServerEvent::Content(octets)) => content.extend_from_slice(octets),
+//!         Some(ServerEvent::EndOfData) => server.reply(&replies::MESSAGE_OK),
+//!         Some(_) => {}
+//!         None if consumed == 0 => break, // here a socket would be written to and read from
+//!         None => {}
+//!     }
+//!     unread.drain(..consumed);
+//! }
+//! assert_eq!(content, b"Hi\r\n");
+//! assert!(server.output().ends_with(b"250 2.6.0 Message accepted\r\n"));
+//! ```
 
 extern crate alloc;
 

@@ -15,7 +15,7 @@
 //! |---|---|---|---|---|
 //! | EHLO, HELO | → Ready | = | → Ready | → Ready |
 //! | STARTTLS (offered) | 503 | → Handshake | 503 | 503 |
-//! | STARTTLS inside TLS; not offered | 503; 503, 502 | 503; 502 | 503; 502 | 503; 502 |
+//! | STARTTLS inside TLS; not offered | 503; 502 | 503; 502 | 503; 502 | 503; 502 |
 //! | MAIL | 503 | → MailPending | 503 | 503 |
 //! | RCPT | 503 | 503 | → RecipientPending | → RecipientPending (452 at the limit) |
 //! | DATA | 503 | 503 | 503, 554 once an RCPT was refused | → DataPending |

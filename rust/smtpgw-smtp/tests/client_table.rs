@@ -309,6 +309,10 @@ fn what_was_not_asked_for_is_refused() {
 
 #[test]
 fn nothing_may_stand_between_starttls_and_the_handshake() {
+    // What came in one segment is never reported as a go-ahead, not even for a moment.
+    let mut client = in_state("Ready");
+    client.send(&Command::Starttls).unwrap();
+    assert_eq!(client.receive(b"220 go\r\n2"), Err(ClientError::PlaintextBehindStarttls));
     for input in [&b"220 go\r\n250 x\r\n"[..], b"220 go\r\n\r", b"220-a\r\n220 go\r\n\x16"] {
         let result = every_split(input, |pieces| {
             let mut client = in_state("Ready");

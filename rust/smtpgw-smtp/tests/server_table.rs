@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Driver, full_offer, reply, small_limits};
-use smtpgw_smtp::{Server, ServerEvent, StateName};
+use smtpgw_smtp::{CloseReason, Server, ServerEvent, StateName};
 
 /// How each state is reached: what the client says, and the decisions it meets.
 const STATES: &[(&str, StateName, &[&str], &str)] = &[
@@ -218,4 +218,26 @@ fn every_answer_in_every_state() {
             assert_eq!(format!("{code} {:?}", server.state()), expected, "{answer} in {name}");
         }
     }
+}
+
+#[test]
+fn nothing_may_stand_behind_starttls() {
+    // In the same segment: no 220, so the client cannot take what it gets for a handshake.
+    for behind in ["\r", "EHLO c\r\nMAIL FROM:<a@b>\r\n", "\x16\x03\x01"] {
+        let mut server = in_state(1).server;
+        let input = ["STARTTLS\r\n", behind].concat();
+        let received = server.receive(input.as_bytes());
+        assert_eq!(received.event, Some(ServerEvent::Close(CloseReason::PlaintextBehindStarttls)));
+        assert!(server.output().starts_with(b"421 "));
+        assert_eq!(server.state(), StateName::Closed);
+    }
+    // Behind the 220 and before the handshake: nothing more is said.
+    let mut server = in_state(1).server;
+    assert_eq!(server.receive(b"STARTTLS\r\n").event, Some(ServerEvent::Starttls));
+    server.output().clear();
+    assert_eq!(server.receive(b"").event, None);
+    let received = server.receive(b"E");
+    assert_eq!(received.event, Some(ServerEvent::Close(CloseReason::PlaintextBehindStarttls)));
+    assert!(server.output().is_empty());
+    assert_eq!(server.state(), StateName::Closed);
 }

@@ -4,6 +4,7 @@
 //! forms are kept, because programs differ in which they show.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::encoded_word::{decode_words, hex};
@@ -51,11 +52,20 @@ impl Value {
 
 /// All values of parameter `name` (in lower case) in one field, the preferred ones of each form first: extended,
 /// then plain, each followed by its loose readings.
-pub(crate) fn values(parameters: &[Parameter], name: &str, pick: Pick, odd: Odd<'_>) -> Vec<Value> {
+pub(crate) fn values(parameters: &[Parameter<'_>], name: &str, pick: Pick, odd: Odd<'_>) -> Vec<Value> {
+    let mut named = parameters.iter().filter(|parameter| parameter.name.eq_ignore_ascii_case(name.as_bytes()));
+    match (named.next(), named.next()) {
+        (None, _) => return Vec::new(),
+        // Nearly always there is one, and it is plain.
+        (Some(Parameter { piece: None, extended: false, loose: None, value, .. }), None) => {
+            return vec![Value::new(Form::Plain, value.to_vec())];
+        }
+        _ => {}
+    }
     let mut pieces = Vec::new();
     let mut extended = Vec::new();
     let mut plain = Vec::new();
-    for parameter in parameters.iter().filter(|parameter| parameter.name == name.as_bytes()) {
+    for parameter in parameters.iter().filter(|parameter| parameter.name.eq_ignore_ascii_case(name.as_bytes())) {
         match (parameter.piece, parameter.extended) {
             (Some(number), _) => pieces.push((number, parameter)),
             (None, true) => extended.push(parameter),
@@ -81,16 +91,16 @@ pub(crate) fn values(parameters: &[Parameter], name: &str, pick: Pick, odd: Odd<
     }
     for parameter in plain {
         if let Some(loose) = &parameter.loose {
-            values.push(Value::new(Form::Loose, loose.clone()));
+            values.push(Value::new(Form::Loose, loose.to_vec()));
         }
-        values.push(Value::new(Form::Plain, parameter.value.clone()));
+        values.push(Value::new(Form::Plain, parameter.value.to_vec()));
     }
     values
 }
 
 /// Joins pieces in the order of their numbers, up to the first that is missing (RFC 2231 §3); where they are not
 /// simply in order, also all of them as they came.
-fn join(mut pieces: Vec<(u32, &Parameter)>, pick: Pick, values: &mut Vec<Value>, odd: Odd<'_>) {
+fn join(mut pieces: Vec<(u32, &Parameter<'_>)>, pick: Pick, values: &mut Vec<Value>, odd: Odd<'_>) {
     let as_they_came = pieces.clone();
     if pick == Pick::Last {
         // The sort is stable: of two with one number the last now comes first.
@@ -110,14 +120,14 @@ fn join(mut pieces: Vec<(u32, &Parameter)>, pick: Pick, values: &mut Vec<Value>,
     }
 }
 
-fn concatenate(pieces: &[(u32, &Parameter)], form: Form, odd: Odd<'_>) -> Value {
+fn concatenate(pieces: &[(u32, &Parameter<'_>)], form: Form, odd: Odd<'_>) -> Value {
     let mut value = Value::new(form, Vec::new());
     for (index, (_, parameter)) in pieces.iter().enumerate() {
         if !parameter.extended {
             value.octets.extend_from_slice(&parameter.value);
             continue;
         }
-        let mut rest = parameter.value.as_slice();
+        let mut rest = &*parameter.value;
         if index == 0 {
             (value.charset, rest) = split_charset(rest, odd);
         }

@@ -5,6 +5,7 @@
 //! grammar is reported as [`DefectKind::InvalidParameter`]. Where an unquoted value goes on after a blank
 //! (`filename=my file.pdf`) both readings are kept.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -31,17 +32,17 @@ impl Budget {
 
 /// One parameter, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parameter {
-    /// In lower case, without the marks of RFC 2231.
-    pub(crate) name: Vec<u8>,
+pub(crate) struct Parameter<'a> {
+    /// As it came, without the marks of RFC 2231.
+    pub(crate) name: &'a [u8],
     /// `*7`: which piece it is (RFC 2231 §3).
     pub(crate) piece: Option<u32>,
     /// A final `*`: charset, language and percent signs (RFC 2231 §4).
     pub(crate) extended: bool,
     /// By the grammar, without quotes.
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: Cow<'a, [u8]>,
     /// Up to the next semicolon, where that is another value.
-    pub(crate) loose: Option<Vec<u8>>,
+    pub(crate) loose: Option<Cow<'a, [u8]>>,
 }
 
 /// Reports something odd.
@@ -58,10 +59,9 @@ pub(crate) fn parse_media_type<'a>(value: &'a [u8], odd: Odd<'_>) -> (Option<Str
         cursor.skip_blanks_and_comments(odd);
         let subtype = cursor.token();
         if !subtype.is_empty() {
-            let mut media_type = String::with_capacity(kind.len() + 1 + subtype.len());
-            media_type.extend(kind.iter().map(|&b| char::from(b.to_ascii_lowercase())));
+            let mut media_type = lower_case(kind);
             media_type.push('/');
-            media_type.extend(subtype.iter().map(|&b| char::from(b.to_ascii_lowercase())));
+            media_type.push_str(&lower_case(subtype));
             return (Some(media_type), cursor.0);
         }
     }
@@ -83,11 +83,11 @@ pub(crate) fn parse_token<'a>(value: &'a [u8], odd: Odd<'_>) -> (Option<String>,
     if token.is_empty() {
         return (None, cursor.0);
     }
-    (Some(token.iter().map(|&b| char::from(b.to_ascii_lowercase())).collect()), cursor.0)
+    (Some(lower_case(token)), cursor.0)
 }
 
 /// All parameters of a list, which begins behind the value in front of it.
-pub(crate) fn parse_list(list: &[u8], budget: &mut Budget, odd: Odd<'_>) -> Vec<Parameter> {
+pub(crate) fn parse_list<'a>(list: &'a [u8], budget: &mut Budget, odd: Odd<'_>) -> Vec<Parameter<'a>> {
     let mut cursor = Cursor(list);
     let mut parameters = Vec::new();
     loop {
@@ -133,8 +133,8 @@ pub(crate) fn parse_list(list: &[u8], budget: &mut Budget, odd: Odd<'_>) -> Vec<
     }
 }
 
-impl Parameter {
-    fn new(name: &[u8], value: Vec<u8>, loose: Option<Vec<u8>>, odd: Odd<'_>) -> Self {
+impl<'a> Parameter<'a> {
+    fn new(name: &'a [u8], value: Cow<'a, [u8]>, loose: Option<Cow<'a, [u8]>>, odd: Odd<'_>) -> Self {
         let (base, extended) = name.strip_suffix(b"*").map_or((name, false), |base| (base, true));
         let mut parts = base.splitn(2, |&b| b == b'*');
         let (base, digits) = (parts.next().unwrap_or_default(), parts.next());
@@ -149,7 +149,7 @@ impl Parameter {
         if digits.is_some() && piece.is_none() {
             odd(DefectKind::InvalidRfc2231);
         }
-        Self { name: base.to_ascii_lowercase(), piece, extended, value, loose }
+        Self { name: base, piece, extended, value, loose }
     }
 }
 
@@ -217,7 +217,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A value, and the other value that it has where the grammar is not kept.
-    fn value(&mut self, odd: Odd<'_>) -> (Vec<u8>, Option<Vec<u8>>) {
+    fn value(&mut self, odd: Odd<'_>) -> (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>) {
         if self.skip(b'"') {
             let value = self.quoted(odd);
             // `"report.pdf".exe`
@@ -227,47 +227,51 @@ impl<'a> Cursor<'a> {
             }
             odd(DefectKind::InvalidParameter);
             let loose = [&value, tail].concat();
-            return (value, Some(loose));
+            return (value, Some(Cow::Owned(loose)));
         }
         let all = self.0;
         let value = self.take_until(|b| matches!(b, b';' | b'(') || is_blank(b));
         if !self.0.iter().any(|&b| !is_blank(b)) || self.0.first() == Some(&b';') {
-            return (value.to_vec(), None);
+            return (Cow::Borrowed(value), None);
         }
         let len = memchr::memchr(b';', all).unwrap_or(all.len());
         let (loose, after) = all.split_at(len);
         let tail = trim(loose.get(value.len()..).unwrap_or_default());
         if tail.is_empty() {
-            return (value.to_vec(), None);
+            return (Cow::Borrowed(value), None);
         }
         if memchr::memchr(b'=', tail).is_some() {
             // A forgotten semicolon, or a comment: what follows is read as the next parameter.
-            return (value.to_vec(), None);
+            return (Cow::Borrowed(value), None);
         }
         if tail.starts_with(b"(") && tail.ends_with(b")") {
             // A comment by the grammar, part of the name to many programs: `report(1).pdf`, `us-ascii (plain)`.
             self.0 = after;
-            return (value.to_vec(), Some(trim(loose).to_vec()));
+            return (Cow::Borrowed(value), Some(Cow::Borrowed(trim(loose))));
         }
         odd(DefectKind::InvalidParameter);
         self.0 = after;
-        (value.to_vec(), Some(trim(loose).to_vec()))
+        (Cow::Borrowed(value), Some(Cow::Borrowed(trim(loose))))
     }
 
     /// What is left of a quoted string after its first quote.
-    fn quoted(&mut self, odd: Odd<'_>) -> Vec<u8> {
-        let mut value = Vec::new();
+    fn quoted(&mut self, odd: Odd<'_>) -> Cow<'a, [u8]> {
+        let mut value = Cow::Borrowed(&[][..]);
         loop {
             let len = memchr::memchr2(b'"', b'\\', self.0).unwrap_or(self.0.len());
             let (run, rest) = self.0.split_at(len);
-            value.extend_from_slice(run);
+            if value.is_empty() {
+                value = Cow::Borrowed(run);
+            } else {
+                value.to_mut().extend_from_slice(run);
+            }
             self.0 = match rest {
                 [b'"', rest @ ..] => {
                     self.0 = rest;
                     return value;
                 }
                 [b'\\', quoted, rest @ ..] => {
-                    value.push(*quoted);
+                    value.to_mut().push(*quoted);
                     rest
                 }
                 _ => {
@@ -278,6 +282,14 @@ impl<'a> Cursor<'a> {
             };
         }
     }
+}
+
+/// A token, which is ASCII.
+fn lower_case(token: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * token.len() + 1);
+    text.push_str(core::str::from_utf8(token).unwrap_or_default());
+    text.make_ascii_lowercase();
+    text
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ fn list(text: &str) -> (Vec<String>, Vec<&'static str>) {
     let parameters = parse_list(text.as_bytes(), &mut budget, &mut |kind| odd.push(kind.name()));
     odd.dedup();
     let shown = parameters.iter().map(|parameter| {
-        let mut line = String::from_utf8_lossy(&parameter.name).to_string();
+        let mut line = String::from_utf8_lossy(parameter.name).to_ascii_lowercase();
         if let Some(piece) = parameter.piece {
             line.push_str(&alloc::format!("*{piece}"));
         }

@@ -127,6 +127,21 @@ impl Splitter {
         self.held.clear();
     }
 
+    /// Whether nothing but a line end before the next line is held.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.edge, Edge::LineStart(_) | Edge::Inside)
+    }
+
+    /// Octets were read as content elsewhere: no delimiter is among them, and line ends in them are of no interest.
+    pub(crate) fn skip(&mut self, content: &[u8]) {
+        self.edge = match content {
+            [] => return,
+            [.., b'\r', b'\n'] => Edge::LineStart(LineEnd::CrLf),
+            [.., b'\n'] => Edge::LineStart(LineEnd::Lf),
+            _ => Edge::Inside,
+        };
+    }
+
     /// Whether the rest of a delimiter's line has to be read before anything else.
     pub(crate) fn is_in_trailer(&self) -> bool {
         self.edge == Edge::Trailer

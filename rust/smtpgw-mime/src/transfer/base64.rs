@@ -110,6 +110,24 @@ impl Base64 {
         }
     }
 
+    /// Whether the next character is within a group of four.
+    pub(crate) fn is_within_group(&self) -> bool {
+        self.count > 0
+    }
+
+    /// Decodes lines at the beginning of `raw` that hold nothing but the alphabet, and so no delimiter either; how
+    /// many octets that was. The last of them ends a line, unless it is within one of more than [`LINE`] octets.
+    pub(crate) fn feed_runs(&mut self, raw: &[u8], out: &mut dyn Output) -> usize {
+        let mut rest = raw;
+        while self.count == 0
+            && self.padding == Padding::None
+            && let Run::Clean(len) = self.run(rest, out)
+        {
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        raw.len() - rest.len()
+    }
+
     pub(crate) fn finish(&mut self, at: Offset, out: &mut dyn Output) {
         match (self.count, self.padding) {
             (0, Padding::Half) => out.defect(DefectKind::Base64Padding, at),
@@ -190,13 +208,20 @@ impl Base64 {
         }
     }
 
-    /// At most [`STRIDE`] characters, one at a time.
+    /// At most [`STRIDE`] characters.
     fn patiently(&mut self, raw: &[u8], at: Offset, out: &mut dyn Output) {
         self.make_room(out);
-        for (index, &octet) in raw.iter().enumerate() {
+        let mut rest = raw;
+        loop {
+            if self.count == 0 && self.padding == Padding::None {
+                rest = self.groups(rest);
+            }
+            let Some((&octet, after)) = rest.split_first() else { return };
+            let place = at.plus(raw.len() - rest.len());
+            rest = after;
             let value = VALUES[octet as usize];
             if value < 64 {
-                if self.padding != Padding::None && !self.go_on_after_padding(at.plus(index), out) {
+                if self.padding != Padding::None && !self.go_on_after_padding(place, out) {
                     continue;
                 }
                 self.bits = self.bits << 6 | u32::from(value);
@@ -208,11 +233,29 @@ impl Base64 {
                     self.count = 0;
                 }
             } else if value == PAD {
-                self.pad(at.plus(index), out);
+                self.pad(place, out);
             } else if value == JUNK {
-                out.defect(DefectKind::Base64Junk, at.plus(index));
+                out.defect(DefectKind::Base64Junk, place);
             }
         }
+    }
+
+    /// Decodes whole groups of the alphabet; what is left begins with another one.
+    fn groups<'a>(&mut self, raw: &'a [u8]) -> &'a [u8] {
+        let room = self.decoded.get_mut(self.filled..).unwrap_or_default();
+        let mut done = 0;
+        for (group, room) in raw.as_chunks::<4>().0.iter().zip(room.as_chunks_mut::<3>().0) {
+            let [a, b, c, d] = group.map(|octet| VALUES[octet as usize]);
+            if (a | b | c | d) >= 64 {
+                break;
+            }
+            let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+            let [_, octets @ ..] = bits.to_be_bytes();
+            *room = octets;
+            done += 1;
+        }
+        self.filled += 3 * done;
+        raw.get(4 * done..).unwrap_or_default()
     }
 
     /// A character of the alphabet after padding: whether it counts.

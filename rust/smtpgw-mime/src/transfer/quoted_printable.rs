@@ -16,6 +16,8 @@
 //! `=` begins Equals from Text and, after what was kept, from everywhere. Held are at most [`BLANKS`] blanks; a
 //! longer run is given out as it stands.
 
+use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Offset, Output};
@@ -24,6 +26,8 @@ use crate::header::hex;
 
 /// Decoded octets that are gathered before they come out.
 const BUFFER: usize = 16 * 1024;
+/// Text up to this length is copied at a fixed width.
+const SHORT: usize = 32;
 /// Blanks that are held until it is known whether they end a line: as many as RFC 5322 §2.1.1 gives a line.
 const BLANKS: usize = 998;
 
@@ -33,7 +37,49 @@ pub(crate) struct QuotedPrintable {
     state: State,
     /// Blanks, and perhaps one CR after them, of which it is not known whether they end a line.
     held: Vec<u8>,
-    decoded: Vec<u8>,
+    decoded: Decoded,
+}
+
+/// Decoded octets that have not come out.
+#[derive(Debug)]
+struct Decoded {
+    octets: Box<[u8]>,
+    filled: usize,
+}
+
+impl Default for Decoded {
+    fn default() -> Self {
+        Self { octets: vec![0; 2 * BUFFER + BLANKS + SHORT].into_boxed_slice(), filled: 0 }
+    }
+}
+
+impl Decoded {
+    /// Adds the first `len` of `octets`. There is always room: between two looks at [`BUFFER`] no more than that and
+    /// what was held is added.
+    fn put(&mut self, octets: &[u8], len: usize) {
+        let Some(room) = self.octets.get_mut(self.filled..) else { return };
+        if let (true, Some(from), Some(to)) =
+            (len <= SHORT, octets.first_chunk::<SHORT>(), room.first_chunk_mut::<SHORT>())
+        {
+            // Text between escapes is short: one copy of fixed width, of which the beginning counts.
+            *to = *from;
+            self.filled += len;
+        } else if let (Some(from), Some(to)) = (octets.get(..len), room.get_mut(..len)) {
+            to.copy_from_slice(from);
+            self.filled += len;
+        }
+    }
+
+    fn put_all(&mut self, octets: &[u8]) {
+        self.put(octets, octets.len());
+    }
+
+    fn push(&mut self, octet: u8) {
+        if let Some(room) = self.octets.get_mut(self.filled) {
+            *room = octet;
+            self.filled += 1;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +104,7 @@ impl QuotedPrintable {
                     after
                 }
             };
-            if self.decoded.len() >= BUFFER {
+            if self.decoded.filled >= BUFFER {
                 self.flush(out);
             }
         }
@@ -82,10 +128,12 @@ impl QuotedPrintable {
     }
 
     fn flush(&mut self, out: &mut dyn Output) {
-        if !self.decoded.is_empty() {
-            out.data(&self.decoded);
-            self.decoded.clear();
+        if let Some(decoded) = self.decoded.octets.get(..self.decoded.filled)
+            && !decoded.is_empty()
+        {
+            out.data(decoded);
         }
+        self.decoded.filled = 0;
     }
 
     /// Takes the text up to and including the next line end or `=`; gives what is left.
@@ -96,7 +144,7 @@ impl QuotedPrintable {
             let (text, after) = raw.split_at(window.len());
             let (text, carriage_return) = text.strip_suffix(b"\r").map_or((text, &[][..]), |text| (text, b"\r"));
             let (text, blanks) = self.split_blanks(text, at, out);
-            self.decoded.extend_from_slice(text);
+            self.decoded.put_all(text);
             self.held.extend_from_slice(blanks);
             self.held.extend_from_slice(carriage_return);
             return after;
@@ -106,13 +154,13 @@ impl QuotedPrintable {
             [b'\n', after @ ..] => {
                 let (text, line_end) = text.strip_suffix(b"\r").map_or((text, &b"\n"[..]), |text| (text, b"\r\n"));
                 let (text, _) = self.split_blanks(text, at, out);
-                self.decoded.extend_from_slice(text);
-                self.decoded.extend_from_slice(line_end);
+                self.decoded.put(raw, text.len());
+                self.decoded.put_all(line_end);
                 after
             }
             [_, after @ ..] => {
                 self.note_blanks(text, at, out);
-                self.decoded.extend_from_slice(text);
+                self.decoded.put(raw, text.len());
                 match after {
                     [b'\r', b'\n', after @ ..] => after,
                     [high @ (b'0'..=b'9' | b'A'..=b'F'), low @ (b'0'..=b'9' | b'A'..=b'F'), after @ ..] => {
@@ -157,7 +205,7 @@ impl QuotedPrintable {
         match (self.state, octet) {
             (State::Text, b'\n') => {
                 let line_end: &[u8] = if self.held.ends_with(b"\r") { b"\r\n" } else { b"\n" };
-                self.decoded.extend_from_slice(line_end);
+                self.decoded.put_all(line_end);
                 self.held.clear();
             }
             (State::Text, b' ' | b'\t') => {
@@ -232,7 +280,8 @@ impl QuotedPrintable {
     }
 
     fn give_back(&mut self) {
-        self.decoded.append(&mut self.held);
+        self.decoded.put_all(&self.held);
+        self.held.clear();
     }
 }
 

@@ -93,7 +93,7 @@ fn what_is_held_is_bounded() {
     for raw in [&b"="[..], &blanks, b"\r", &blanks, b"=4", &blanks] {
         decoder.feed(raw, Offset::START, &mut out);
         assert!(decoder.held.len() <= BLANKS + 1);
-        assert!(decoder.decoded.len() <= 2 * BUFFER);
+        assert!(decoder.decoded.filled < BUFFER);
     }
 }
 

@@ -1,0 +1,1 @@
+"""The benchmark suite: contenders, workloads, measurements, report. `benches/run.py` is its command line."""

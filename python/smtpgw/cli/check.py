@@ -1,0 +1,63 @@
+"""`smtpgw check`: every mistake in a configuration at once, or what it resolves to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+
+from smtpgw import config as configuration
+from smtpgw.cli import options
+from smtpgw.cli.exits import reported
+
+__all__ = ["EXAMPLES", "check"]
+
+EXAMPLES = """[bold]Examples[/]
+
+  smtpgw check -c smtpgw.toml             is it right, what does it come to?
+
+  smtpgw check -c smtpgw.toml --explain   with the meaning of every key
+
+  smtpgw check --explain > smtpgw.toml    the defaults, to begin with
+
+The exit status is 0 if a gateway would start with it, and 78 if it would not.
+"""
+
+
+def check(
+    config: options.File = None,
+    set_: options.Set = None,
+    listen: options.Listen = None,
+    backend: options.Backend = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Write the meaning of every key above it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write what the core is given, as JSON.")] = False,
+) -> None:
+    """Check a configuration and show what it resolves to.
+
+    Everything that can be wrong is looked at: keys and values, certificates and their keys, folders, rule files, block
+    lists, inspectors of your own. What is allowed but should be known is said on standard error.
+    """
+    from smtpgw.config.render import to_toml
+    from smtpgw.discovery import build
+    from smtpgw.inspector import roster
+
+    with reported(options.named(config)):
+        resolved = options.load(config, set_, listen, backend)
+        entries = roster(build(resolved))
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    for warning in configuration.warnings(resolved):
+        errors.print(f"[yellow]warning:[/] {escape(warning)}")
+    if as_json:
+        typer.echo(resolved.to_core_json())
+        return
+    text = to_toml(resolved, explain=explain)
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.print(Syntax(text.rstrip("\n"), "toml", background_color="default", word_wrap=True))
+    else:
+        typer.echo(text, nl=False)
+    names = ", ".join(f"{entry.name} ({entry.mode})" for entry in entries) or "none"
+    errors.print(f"[bold green]ok[/]: inspectors in this order: {escape(names)}")

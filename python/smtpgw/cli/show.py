@@ -1,0 +1,110 @@
+"""A judged message for people: the same for `scan` and `demo`. Works on the core's reports and records.
+
+Everything shown comes from a hostile message: what is no printable character is shown as an escape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from smtpgw.config.model import VerdictPolicy
+from smtpgw.config.render import size
+
+__all__ = ["is_clean", "line", "plain", "tree", "verdict", "why"]
+
+COLOURS = {"accept": "green", "defer": "yellow", "discard": "yellow", "quarantine": "magenta", "reject": "red"}
+
+
+def is_clean(report: Mapping[str, Any], tag_score: float) -> bool:
+    """Whether nothing at all was found. What was not scanned is not clean."""
+    decision = report.get("verdict") or {}
+    failed = any(inspector.get("failures") for inspector in report["inspectors"])
+    return (
+        decision.get("action") == "accept" and decision["score"] < tag_score and not report["unscanned"] and not failed
+    )
+
+
+def verdict(report: Mapping[str, Any], policy: VerdictPolicy) -> str:
+    """The verdict in a word, marked up."""
+    decision = report.get("verdict")
+    if not decision:
+        return "[yellow]none[/]"
+    action = decision["action"]
+    if action == "accept" and decision["score"] >= policy.tag_score:
+        return "[yellow]accept, marked as spam[/]"
+    if action == "accept" and not is_clean(report, policy.tag_score):
+        return "[yellow]accept[/]"
+    return f"[{COLOURS[action]}]{action}[/]"
+
+
+def why(report: Mapping[str, Any]) -> Iterator[str]:
+    """The reasons, the decisive one first, marked up."""
+    decision = report.get("verdict") or {}
+    if decision.get("by"):
+        yield f"{escape(plain(decision['by']))}: {escape(plain(decision['reason']))}"
+    if decision.get("symbols"):
+        yield f"{decision['score']:g} points: {escape(plain(', '.join(decision['symbols'])))}"
+    for piece in report["unscanned"]:
+        yield f"not scanned: {piece['reason']} ({escape(plain(piece['what']))})"
+    for inspector in report["inspectors"]:
+        for failure in inspector.get("failures", []):
+            place = f"{inspector['name']} failed on {failure['about']}"
+            yield escape(plain(f"{place}: {failure['failure']}"))
+
+
+def line(name: str, report: Mapping[str, Any], policy: VerdictPolicy) -> str:
+    """One message on one line."""
+    reasons = "; ".join(why(report))
+    return f"{verdict(report, policy)}  {escape(plain(name))}{f'  {reasons}' if reasons else ''}"
+
+
+def tree(name: str, report: Mapping[str, Any], policy: VerdictPolicy) -> Tree:
+    """Everything that is known of a message."""
+    root = Tree(f"[bold]{escape(plain(name))}[/]  {verdict(report, policy)}")
+    for reason in why(report):
+        root.add(reason)
+    if subject := report.get("subject"):
+        root.add(f"subject: {escape(plain(subject))}")
+    parts = root.add(f"{len(report['parts'])} parts, {size(report['size'])}")
+    for part in report["parts"]:
+        parts.add(_part(part))
+    if defects := report["defects"]:
+        places = {f"{kind} (part {path or '-'}, octet {offset})" for kind, path, offset in report.get("defects_at", [])}
+        odd = root.add("odd")
+        for defect in sorted(places) or defects:
+            odd.add(escape(plain(defect)))
+    asked = root.add("inspectors")
+    for inspector in report["inspectors"]:
+        shadow = ", shadow" if inspector["mode"] == "shadow" else ""
+        took = f"{inspector['calls']} calls, {inspector['elapsed_s'] * 1000:.1f} ms{shadow}"
+        node = asked.add(f"{escape(plain(inspector['name']))} ({took})")
+        for said in inspector.get("verdicts", []):
+            node.add(_said(said))
+    if added := report.get("added_header"):
+        fields = root.add("would be added on top")
+        for field in added.splitlines():
+            fields.add(escape(plain(field)))
+    return root
+
+
+def plain(text: str) -> str:
+    """`text` without anything a terminal would obey, or a person would misread."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    name = f"  [bold]{escape(plain(part['filename']))}[/]" if part.get("filename") else ""
+    odd = f"  [yellow]{escape(plain(', '.join(part['defects'])))}[/]" if part.get("defects") else ""
+    kind = escape(plain(part["media_type"]))
+    return f"{escape(plain(part['path']))}  {kind}{name}  {size(part['size'])}  [dim]{part['sha256'][:16]}[/]{odd}"
+
+
+def _said(said: Mapping[str, Any]) -> str:
+    points = f" {said['points']:+g} {said['symbol']}" if said.get("symbol") else ""
+    reason = f": {said['reason']}" if said.get("reason") else ""
+    about = f" ({said['about']})" if said["about"] != "message" else ""
+    return escape(plain(f"{said['action']}{points}{about}{reason}"))

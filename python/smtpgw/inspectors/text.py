@@ -1,0 +1,65 @@
+"""The text of a part, for inspectors that read.
+
+Decoded by the gateway where it is declared as text, and looked at all the same where it is not, since a declared type
+proves nothing. Character references and invisible characters are the two disguises that every reader must undo.
+"""
+
+from __future__ import annotations
+
+import codecs
+import html
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smtpgw._core import Part
+
+__all__ = ["INVISIBLE", "text_of", "unescape"]
+
+
+def text_of(part: Part) -> str | None:
+    """The text of `part`; `None` if its beginning is that of no text (many controls)."""
+    if part.media_type.startswith(("text/", "message/")):
+        text: str = part.text
+        return text
+    beginning = bytes(part.data[:SNIFFED])
+    for mark, charset in MARKS:
+        if beginning.startswith(mark):
+            return bytes(part.data).decode(charset, "replace")
+    controls = len(beginning) - len(beginning.translate(None, CONTROLS))
+    if controls * FEW > len(beginning):
+        return None
+    return bytes(part.data).decode("utf-8", "replace")
+
+
+def unescape(text: str) -> str:
+    """Character references resolved; unlike `html.unescape`, whatever the length of a number."""
+    return REFERENCE.sub(_reference, text) if "&" in text else text
+
+
+def _reference(match: re.Match[str]) -> str:
+    digits = match[1] or match[2]
+    if digits is None:
+        return html.unescape(match[0])
+    if len(digits) > 7:
+        return "\ufffd"
+    return html.unescape(f"&#{'x' if match[1] else ''}{digits};")
+
+
+SNIFFED = 1_024
+"""Octets in which binary data shows itself."""
+FEW = 20
+"""One control in so many octets is still taken for text: a stray NUL must not hide a page, and programs, pictures and
+archives have more."""
+CONTROLS = bytes(c for c in range(0x20) if chr(c) not in "\t\n\f\r\x1b")
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+REFERENCE = re.compile(r"&(?:#[xX]0*([0-9a-fA-F]+);?|#0*([0-9]+);?|[A-Za-z][A-Za-z0-9]{1,31};?)")
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+"""Characters that take no room on the screen, and that browsers drop from host names."""

@@ -1,0 +1,172 @@
+"""YARA rules on every decoded part, members of archives included.
+
+Rules are compiled once, each file in a namespace of its own, with `include` switched off; a scan ends itself soon
+after the gateway would have given it up. Rules see the external variables `filename`, `filepath`, `extension`,
+`media_type` and `size`, and what `externals` adds. A part with several names is scanned under each of them (up to
+`NAMES`), since a recipient's program may show any.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from smtpgw.errors import ConfigError, InspectorError, Problem
+from smtpgw.inspector import Inspector
+from smtpgw.verdict import Verdict
+
+if TYPE_CHECKING:
+    from smtpgw._core import Part
+
+__all__ = ["Yara"]
+
+DATA = Path(__file__).parent / "data"
+
+
+class Yara(Inspector):
+    """Refuses parts that a YARA rule matches."""
+
+    name = "yara"
+
+    def __init__(
+        self,
+        *,
+        rules: Sequence[Path] = (),
+        shipped: bool = True,
+        action: Literal["reject", "quarantine", "defer"] = "reject",
+        externals: Mapping[str, str | int | float | bool] | None = None,
+    ) -> None:
+        """Compiles the rules.
+
+        `rules` are files, folders (all `*.yar` and `*.yara` below) and patterns (`rules/*.yar`); `shipped` adds those
+        that come with smtpgw (EICAR). `externals` are variables that rules expect beside the ones above. Raises
+        `ConfigError` with every file that is missing or does not compile.
+        """
+        self._files = list(_files(rules, shipped=shipped))
+        self._action: Literal["reject", "quarantine", "defer"] = action
+        self._externals = dict(externals or {})
+        self._rules = self._compile()
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The rule files in use."""
+        return tuple(self._files)
+
+    def on_part(self, part: Part) -> Verdict | None:
+        """Scans one decoded part."""
+        names = list(dict.fromkeys(name for name in (part.filename, *part.names) if name))[:NAMES]
+        found = self.scan(part.data, names=names, path=part.path, media_type=part.media_type)
+        if not found:
+            return None
+        what = f" in {names[0]}" if names else ""
+        verdict = {"reject": Verdict.reject, "quarantine": Verdict.quarantine, "defer": Verdict.defer}[self._action]
+        return verdict(f"{', '.join(found)}{what}")
+
+    def scan(self, data: Any, *, names: Iterable[str] = (), path: str = "", media_type: str = "") -> list[str]:  # noqa: ANN401
+        """The rules that match `data` (any buffer), as `namespace:rule`.
+
+        Raises `yara.TimeoutError` if it takes longer than `timeout_s`.
+        """
+        # Whole seconds, and later than the gateway's own limit, which then decides what a timeout counts as.
+        seconds = math.ceil(self.timeout_s) + 1
+        found: dict[str, None] = {}
+        for name in list(names)[:NAMES] or [""]:
+            externals = _externals(name, path, media_type, len(data))
+            matches = self._rules.match(
+                data=data, externals=externals, timeout=seconds, fast=True, warnings_callback=_note_warning
+            )
+            found |= dict.fromkeys(f"{match.namespace}:{match.rule}" for match in matches)
+        return list(found)
+
+    def _compile(self) -> Any:  # noqa: ANN401
+        yara = _yara()
+        externals = {**_externals("", "", "", 0), **self._externals}
+        options = {"includes": False, "externals": externals, "error_on_warning": False}
+        try:
+            return yara.compile(filepaths=_namespaces(self._files), **options)
+        except yara.Error as error:
+            problems: list[Problem] = []
+            for file in self._files:
+                try:
+                    yara.compile(filepath=str(file), **options)
+                except yara.Error as own:
+                    problems.append(Problem("rules", str(own)))
+            raise ConfigError(problems or [Problem("rules", str(error))]) from error
+
+
+def _note_warning(kind: int, what: object) -> int:
+    """A string that matches a million times is cut off there: enough for every rule, so that it is only noted."""
+    LOG.debug("yara warning %s: %s", kind, what)
+    return int(_yara().CALLBACK_CONTINUE)
+
+
+def _yara() -> Any:  # noqa: ANN401
+    try:
+        import yara
+    except ImportError as error:
+        raise InspectorError(
+            "the yara inspector needs yara-python, which has no release for this Python version: "
+            "use Python 3.13 or older, or leave the inspector out"
+        ) from error
+    return yara
+
+
+def _files(rules: Sequence[Path], *, shipped: bool) -> Iterator[Path]:
+    problems: list[Problem] = []
+    files: list[Path] = []
+    for rule in [*([DATA / "eicar.yar"] if shipped else []), *rules]:
+        rule = Path(rule)
+        if rule.is_dir():
+            some = sorted(file for file in rule.rglob("*") if file.suffix in (".yar", ".yara") and file.is_file())
+        elif rule.is_file():
+            some = [rule]
+        else:
+            base = Path(rule.anchor)
+            some = sorted(file for file in base.glob(str(rule.relative_to(base))) if file.is_file())
+        if not some:
+            reason = "there is no rule file in it" if rule.is_dir() else "there is no such file or folder"
+            problems.append(Problem("rules", reason, f'"{rule}"'))
+        files += some
+    if not problems and not files:
+        problems.append(Problem("rules", "is empty", hint="name rule files, or set shipped = true"))
+    if problems:
+        raise ConfigError(problems)
+    yield from dict.fromkeys(files)
+
+
+def _namespaces(files: Iterable[Path]) -> dict[str, str]:
+    """`malware` for `malware.yar`; with the folder in front where two files share a name."""
+    spaces: dict[str, str] = {}
+    for file in files:
+        space = file.stem
+        for parent in file.parents:
+            if space not in spaces:
+                break
+            space = f"{parent.name}/{space}"
+        spaces[space] = str(file)
+    return spaces
+
+
+def _externals(name: str, path: str, media_type: str, size: int) -> dict[str, str | int]:
+    shown = _plain(name)
+    return {
+        "filename": shown,
+        "filepath": _plain(path),
+        "extension": Path(shown).suffix.lower(),
+        "media_type": media_type,
+        "size": size,
+    }
+
+
+def _plain(text: str) -> str:
+    # A NUL would end the text for the rules, and what stands behind it must not be hidden from them.
+    return text.replace("\0", "?").encode(errors="replace").decode()
+
+
+LOG = logging.getLogger("smtpgw.inspectors.yara")
+
+NAMES = 4
+"""Names of one part that are tried; more than two are never seen in honest mail."""

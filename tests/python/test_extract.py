@@ -1,0 +1,110 @@
+"""URLs are found in text and HTML in every spelling, and finding them is linear in the text."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpgw.inspectors.urls import extract
+
+
+def found(text):
+    return [str(url) for url in extract(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://bad.example/x",
+        "see http://bad.example/x.",
+        "(http://bad.example/x)",
+        "<http://bad.example/x>",
+        "<http://bad.exam\nple/x>",
+        '"http://bad.example/x"',
+        "URL:http://bad.example/x",
+        "xhttp://bad.example/x",
+        "HTTP://BAD.EXAMPLE/x",
+        "http:\\\\bad.example\\x",
+        "http://good.example@bad.example/x",
+        "http://ba\u00add.example/x",
+        "ht\u200btp://bad.example/x",
+        "http&colon;//bad.example/x",
+        "http&#58;//bad&#46;example/x",
+        "h&#0000000116;tp://bad.example/x",
+        "h&#x74;&#x0000000074p://bad.example/x",
+        '<a href="http://bad.example/x">',
+        "<a href='http://bad.example/x'>",
+        "<a href=http://bad.example/x>",
+        "<A HREF = http://bad.example/x>",
+        '<a\nhref\n=\n"\n http://bad.example/x\n"\n>',
+        '<a href="ht\ttp:\n//bad.exa\nmple/x">',
+        '<a href="http:bad.example/x">',
+        '<a href="http&#x3a;//bad.example/x">',
+        '<a href="/\\bad.example/x">',
+        '<img src="http://good.example/" srcset="http://bad.example/x 2x">',
+        '<form action="http://bad.example/x">',
+        '<meta http-equiv="refresh" content="0;url=http://bad.example/x">',
+        "<style>a{background:url(http://bad.example/x)}</style>",
+        "<!-- http://bad.example/x -->",
+        '<script>location="http://bad.example/x"</script>',
+        '<a title=">" href="http://bad.example/x">',
+        '<a href="http://bad.example/x',
+        '<base href="http://bad.example/y/"><a href="../x">',
+        '<base target="_top" href=http://bad.example/><a href=x>',
+        "https://safe.example/?url=http%3A%2F%2Fbad.example%2Fx",
+        "https://safe.example/r/http://bad.example/x",
+    ],
+)
+def test_finds(text):
+    assert "http://bad.example/x" in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["bad.example/x", "www.bad.example/x", "go to bad.example/x, now", "Bad.Example/x", "bad\u3002example/x",
+    "//bad.example/x",
+     "ｂａｄ.example/x", "b\u00adad.example/x", '<a href="//bad.example/x">', "see/bad.example/x", "a..bad.example/x"],
+)  # fmt: skip
+def test_finds_without_a_scheme_under_both(text):
+    urls = [url.replace("www.", "") for url in found(text)]
+    assert {"http://bad.example/x", "https://bad.example/x"} <= set(urls)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no url here.", "end of sentence.Next one", "e.g. this", "user@bad.example", "user@mail.bad.example",
+     "mailto:user@bad.example", "1.5 GB", "...", "http://", ":/", "a. b", "<a href='#x'>", "<a href=''>"],
+)  # fmt: skip
+def test_does_not_find_the_host(text):
+    assert not any("bad.example" in url for url in found(text))
+
+
+def test_each_canonical_form_comes_once_and_in_order():
+    assert found("http://b.example/ HTTP://B.EXAMPLE/ http://a.example") == ["http://b.example/", "http://a.example/"]
+
+
+@given(st.lists(st.sampled_from([*"<>&=\"'#;:/\\.@ \n\tahtp0x", "http://", "<a href=", "&#", "\u00ad", "bad.example"])))
+def test_takes_any_text(pieces):
+    for url in extract("".join(pieces)):
+        assert str(url).isascii()
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "a.", ".", "<", "<a ", "<base ", "<base href", "=", "= ", '="', "='", "&", "&#", "&#0", "&#x", "&amp",
+    "http:", "http:/",
+     "://", "<http://a", "http://a ", "http://a&", ":/", "a@b.", "\u00ad", "[", "http://[", "%", "http://%", "xn--",
+     "http://a?http%3a",
+     "<!--", "-->", '<a href="a', "a" * 63 + ".", "\u3002a", "=  \n"],
+)  # fmt: skip
+def test_is_linear(piece):
+    def seconds(octets):
+        text = piece * (octets // len(piece))
+        start = time.process_time()
+        for _ in extract(text):
+            pass
+        return time.process_time() - start
+
+    small, large = seconds(50_000), seconds(400_000)
+    assert large < max(8 * small * 4, 0.5)
