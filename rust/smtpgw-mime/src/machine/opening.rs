@@ -19,6 +19,20 @@ enum Inside {
     Multipart(Multipart),
 }
 
+/// What is odd about an entity, until it has begun; once a kind, because a header may be a megabyte of oddities.
+struct Notes {
+    known: DefectSet,
+    list: Vec<(DefectKind, u64)>,
+}
+
+impl Notes {
+    fn add(&mut self, kind: DefectKind, at: u64) {
+        if self.known.insert(kind) {
+            self.list.push((kind, at));
+        }
+    }
+}
+
 impl Machine {
     /// The header is complete. `unclosed`: where it ended without an empty line.
     pub(super) fn begin_entity(&mut self, unclosed: Option<Offset>, report: &mut Report<'_>) {
@@ -31,7 +45,8 @@ impl Machine {
         if self.collector.hit_fields {
             report.hit(LimitKind::Fields);
         }
-        let (header, mut notes) = self.collector.take(at);
+        let (header, notes) = self.collector.take(at);
+        let mut notes = Notes { known: DefectSet::default(), list: notes };
         if report.context.parts >= report.context.limits.parts {
             report.hit(LimitKind::Parts);
             self.state = State::Body(Body::Beyond);
@@ -39,7 +54,7 @@ impl Machine {
         }
         report.context.parts += 1;
         if let Some(end) = unclosed {
-            notes.push((DefectKind::HeaderNotClosed, end.get()));
+            notes.add(DefectKind::HeaderNotClosed, end.get());
         }
         let mut hits = Vec::new();
         let Described { mut head, boundary, encoding } = describe(
@@ -47,7 +62,7 @@ impl Machine {
             entity.default_type,
             &report.context.dialect,
             &report.context.limits,
-            &mut |kind| notes.push((kind, at)),
+            &mut |kind| notes.add(kind, at),
             &mut |limit| hits.push(limit),
         );
         let mut inside = match head.media_type.as_str() {
@@ -55,7 +70,7 @@ impl Machine {
             kind if kind.starts_with("multipart/") => match self.multipart(kind, boundary, report) {
                 Some(multipart) => Inside::Multipart(multipart),
                 None => {
-                    notes.push((DefectKind::MissingBoundary, at));
+                    notes.add(DefectKind::MissingBoundary, at);
                     Inside::Leaf
                 }
             },
@@ -66,12 +81,12 @@ impl Machine {
                 Inside::Leaf => false,
                 Inside::Message => {
                     if head.media_type != "message/global" {
-                        notes.push((DefectKind::EncodedMessage, at));
+                        notes.add(DefectKind::EncodedMessage, at);
                     }
                     true
                 }
                 Inside::Multipart(_) => {
-                    notes.push((DefectKind::EncodedMultipart, at));
+                    notes.add(DefectKind::EncodedMultipart, at);
                     report.context.dialect.encoded_multipart == EncodedMultipart::Decode
                 }
             };
@@ -103,7 +118,7 @@ impl Machine {
         for limit in hits {
             report.hit(limit);
         }
-        for (kind, at) in notes {
+        for (kind, at) in notes.list {
             report.defect(kind, at, &mut part);
         }
 
@@ -146,13 +161,13 @@ impl Machine {
         Some(Multipart { boundary, closed: false, digest: kind == "multipart/digest", children: 0 })
     }
 
-    fn note_boundary(&self, multipart: &Multipart, at: u64, notes: &mut Vec<(DefectKind, u64)>) {
+    fn note_boundary(&self, multipart: &Multipart, at: u64, notes: &mut Notes) {
         if !multipart.boundary.is_valid() {
-            notes.push((DefectKind::InvalidBoundary, at));
+            notes.add(DefectKind::InvalidBoundary, at);
         }
         let mut outer = self.frames.iter().filter_map(|frame| frame.multipart.as_ref());
         if outer.any(|outer| outer.boundary.is_ambiguous_with(&multipart.boundary)) {
-            notes.push((DefectKind::AmbiguousBoundary, at));
+            notes.add(DefectKind::AmbiguousBoundary, at);
         }
     }
 }

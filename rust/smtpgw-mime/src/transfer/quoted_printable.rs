@@ -27,7 +27,7 @@ use crate::header::hex;
 /// Decoded octets that are gathered before they come out.
 const BUFFER: usize = 16 * 1024;
 /// Text up to this length is copied at a fixed width.
-const SHORT: usize = 32;
+const SHORT: usize = 64;
 /// Blanks that are held until it is known whether they end a line: as many as RFC 5322 §2.1.1 gives a line.
 const BLANKS: usize = 998;
 
@@ -136,45 +136,55 @@ impl QuotedPrintable {
         self.decoded.filled = 0;
     }
 
-    /// Takes the text up to and including the next line end or `=`; gives what is left.
+    /// Takes text, line ends and whole escapes until the buffer is full or something remains open; gives what is
+    /// left.
     fn text<'a>(&mut self, raw: &'a [u8], at: Offset, out: &mut dyn Output) -> &'a [u8] {
-        // What is taken at once stays small, so that the buffer does.
-        let window = raw.get(..BUFFER).unwrap_or(raw);
-        let Some(special) = memchr::memchr2(b'=', b'\n', window) else {
-            let (text, after) = raw.split_at(window.len());
-            let (text, carriage_return) = text.strip_suffix(b"\r").map_or((text, &[][..]), |text| (text, b"\r"));
-            let (text, blanks) = self.split_blanks(text, at, out);
-            self.decoded.put_all(text);
-            self.held.extend_from_slice(blanks);
-            self.held.extend_from_slice(carriage_return);
-            return after;
-        };
-        let (text, after) = raw.split_at(special);
-        match after {
-            [b'\n', after @ ..] => {
-                let (text, line_end) = text.strip_suffix(b"\r").map_or((text, &b"\n"[..]), |text| (text, b"\r\n"));
-                let (text, _) = self.split_blanks(text, at, out);
-                self.decoded.put(raw, text.len());
-                self.decoded.put_all(line_end);
-                after
-            }
-            [_, after @ ..] => {
-                self.note_blanks(text, at, out);
-                self.decoded.put(raw, text.len());
-                match after {
-                    [b'\r', b'\n', after @ ..] => after,
-                    [high @ (b'0'..=b'9' | b'A'..=b'F'), low @ (b'0'..=b'9' | b'A'..=b'F'), after @ ..] => {
-                        self.decoded.push(hex(*high) << 4 | hex(*low));
-                        after
+        let mut rest = raw;
+        while self.decoded.filled < BUFFER && !rest.is_empty() {
+            let at = at.plus(raw.len() - rest.len());
+            // What is taken at once stays small, so that the buffer does.
+            let window = rest.get(..BUFFER).unwrap_or(rest);
+            let Some(special) = find_special(window) else {
+                let (text, after) = rest.split_at(window.len());
+                let (text, carriage_return) = text.strip_suffix(b"\r").map_or((text, &[][..]), |text| (text, b"\r"));
+                let (text, blanks) = self.split_blanks(text, at, out);
+                self.decoded.put_all(text);
+                self.held.extend_from_slice(blanks);
+                self.held.extend_from_slice(carriage_return);
+                return after;
+            };
+            let (text, after) = rest.split_at(special);
+            rest = match after {
+                [b'\n', after @ ..] => {
+                    let line = text.strip_suffix(b"\r").unwrap_or(text);
+                    let (kept, blanks) = self.split_blanks(line, at, out);
+                    if blanks.is_empty() {
+                        self.decoded.put(rest, special + 1);
+                    } else {
+                        self.decoded.put(rest, kept.len());
+                        self.decoded.put_all(rest.get(line.len()..=special).unwrap_or_default());
                     }
-                    _ => {
-                        self.state = State::Equals;
-                        after
+                    after
+                }
+                [b'=', after @ ..] => {
+                    self.note_blanks(text, at, out);
+                    self.decoded.put(rest, special);
+                    match after {
+                        [b'\r', b'\n', after @ ..] => after,
+                        [high @ (b'0'..=b'9' | b'A'..=b'F'), low @ (b'0'..=b'9' | b'A'..=b'F'), after @ ..] => {
+                            self.decoded.push(hex(*high) << 4 | hex(*low));
+                            after
+                        }
+                        _ => {
+                            self.state = State::Equals;
+                            return after;
+                        }
                     }
                 }
-            }
-            [] => after,
+                _ => return after,
+            };
         }
+        rest
     }
 
     /// Splits off the blanks at the end of `text` that would be held there: a run longer than [`BLANKS`] is given
@@ -282,6 +292,19 @@ impl QuotedPrintable {
     fn give_back(&mut self) {
         self.decoded.put_all(&self.held);
         self.held.clear();
+    }
+}
+
+/// The next `=` or line feed. Escapes stand close together where there are any: the first octets are looked at here,
+/// a vector search is only begun behind them.
+fn find_special(window: &[u8]) -> Option<usize> {
+    const NEAR: usize = 12;
+    let Some((near, far)) = window.split_first_chunk::<NEAR>() else {
+        return memchr::memchr2(b'=', b'\n', window);
+    };
+    match near.iter().position(|&octet| octet == b'=' || octet == b'\n') {
+        Some(at) => Some(at),
+        None => memchr::memchr2(b'=', b'\n', far).map(|at| at + NEAR),
     }
 }
 
