@@ -1,12 +1,15 @@
 //! Messages to measure with: the kinds whose mixture is mail.
 
-/// A text message of about `size` octets: what a person writes, over and over.
+/// A text message of about `size` octets: what a person writes, with a link now and then.
 pub fn text(size: usize) -> Vec<u8> {
     let mut message = header("text/plain; charset=utf-8", "8bit");
     let mut line = 0usize;
     while message.len() < size {
-        let text =
-            format!("Line {line} says what the lines before have said, see https://example.net/page/{line}.\r\n");
+        let text = if line % 20 == 5 {
+            format!("The page is https://www.example.net/page/{line}, have a look when you find the time.\r\n")
+        } else {
+            format!("Line {line} says about what the lines before it have said, and takes its time for it.\r\n")
+        };
         message.extend_from_slice(text.as_bytes());
         line += 1;
     }

@@ -26,7 +26,6 @@ class Bench:
         """`folder` takes logs, configurations and messages; it is the caller's to remove."""
         self.folder = folder
         self.python = Path(sys.executable)
-        self.gateway = self.python.parent / "smtpgw"
         self.programs = _target() / "release"
         # Thousands of connections need as many descriptors, here and in every child.
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -61,12 +60,14 @@ class Bench:
     def typical_message(self) -> Path:
         """What a company sends: text and HTML side by side, a picture and a document; about 75 KiB."""
         message = _message("A typical message")
-        lines = [f"Grüße, Zeile {n}: siehe https://example.net/seite/{n} und so weiter.\n" for n in range(60)]
+        lines = [f"Grüße aus dem Büro, dies ist Zeile {n} von vielen, und so geht es weiter.\n" for n in range(60)]
         message.set_content("".join(lines), cte="quoted-printable")
-        html = "".join(
-            f'<p style="margin:0">{line}<a href="https://example.org/{line[-9:-1]}">x</a></p>\n' for line in lines
-        )
-        message.add_alternative(html * 2, subtype="html", cte="quoted-printable")
+        html = [
+            f'<p style="margin:0">{line.strip()} <a href="https://www.example.org/de/{n}?id={n}">mehr</a></p>\n'
+            for n, line in enumerate(lines[:40])
+        ]
+        page = "<html><head><style>p { color: #333 }</style></head><body>\n" + "".join(html) * 3 + "</body></html>\n"
+        message.add_alternative(page, subtype="html", cte="quoted-printable")
         noise = random.Random(1)  # noqa: S311 - the same octets every time
         message.add_attachment(noise.randbytes(8 << 10), maintype="image", subtype="png", filename="logo.png")
         message.add_attachment(

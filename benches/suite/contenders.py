@@ -6,6 +6,7 @@ proxy, another way to run the gateway) is a further class in `CONTENDERS`; nothi
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import socket
@@ -88,7 +89,7 @@ class Gateway(Contender):
 
     def absent(self, bench: Bench) -> str | None:
         """It has to be built and installed."""
-        return None if bench.gateway.exists() else f"{bench.gateway.name} is not installed beside this Python"
+        return None if importlib.util.find_spec("smtpgw") else "this Python has no smtpgw"
 
     def start(self, bench: Bench, backend: str, *, starttls: bool) -> Subject:
         """Starts it, and waits for the record that says where it listens."""
@@ -97,7 +98,7 @@ class Gateway(Contender):
         log.unlink(missing_ok=True)
         config = bench.file(f"{stem}.toml", "")
         config.write_text(self._config(bench, backend, log, starttls=starttls))
-        process = Process([bench.gateway, "run", "-c", config], log=bench.folder / f"{stem}.err")
+        process = Process([bench.python, "-m", "smtpgw", "run", "-c", config], log=bench.folder / f"{stem}.err")
         try:
             wait_until(self.name, process, lambda: _listener(log) is not None)
             address = _listener(log)

@@ -37,7 +37,7 @@ def tables(results: Results) -> Iterator[Table]:
         title = "Idle connections, and greetings beside them (ms)"
         yield Table(title, heads, [_idle_row(each) for each in results.idle])
     if results.hooks:
-        heads = ("", "call", "in a Python loop", "beyond the hook")
+        heads = ("", "the hook in a Python loop", "call beyond it", "all told beyond it")
         title = f"Hook calls (µs, {results.hooks['parts']} parts)"
         yield Table(title, heads, [_hook_row(results, name) for name in ("takes-nothing", "takes-part")])
     if results.micro:
@@ -84,7 +84,7 @@ def _idle_row(each: Idle) -> Sequence[str]:
 
 
 def _hook_row(results: Results, name: str) -> Sequence[str]:
-    return (name, *(f"{results.hooks[name][key]:.2f}" for key in ("call_us", "python_loop_us", "overhead_us")))
+    return (name, *(f"{results.hooks[name][key]:.2f}" for key in ("python_loop_us", "call_us", "all_told_us")))
 
 
 def _gate_row(each: Gate) -> Sequence[str]:

@@ -82,8 +82,8 @@ class Results:
                 what = "decoding a 10 MiB attachment in base64, raw message on one core"
                 yield Gate(what, micro.megabytes_per_second, 2_500, "MB/s")
         if self.hooks:
-            overhead = self.hooks["takes-part"]["overhead_us"]
-            yield Gate("a hook call beyond what the hook does", overhead, 1.0, "µs", at_most=True)
+            call = self.hooks["takes-part"]["call_us"]
+            yield Gate("a hook call beyond what the hook does, from claim to answer", call, 1.0, "µs", at_most=True)
         for growth in self.growth:
             if growth.contender != "relay":
                 what = f"{growth.contender}: memory from the 10th to the {growth.messages}th message of 25 MB"
