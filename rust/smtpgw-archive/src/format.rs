@@ -109,7 +109,7 @@ fn begins_as_zip(head: &[u8]) -> bool {
 /// picture that a viewer opens. The size of the directory tells it from text about zips.
 fn ends_as_zip(tail: &[u8]) -> bool {
     let tail = &tail[tail.len().saturating_sub(TAIL)..];
-    memmem::rfind_iter(tail, b"PK\x05\x06").any(|at| {
+    memmem::find_iter(tail, b"PK\x05\x06").any(|at| {
         let record = &tail[at..];
         let (records, size) = (u32::from(le16(record, 10)), le32(record, 12));
         record.len() >= END_LENGTH && records > 0 && (size == u32::MAX || (46 * records..1 << 29).contains(&size))
