@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.syntax import Syntax
 
 from smtpgw import config as configuration
 from smtpgw.cli import options
@@ -56,6 +55,8 @@ def check(
     text = to_toml(resolved, explain=explain)
     console = Console(highlight=False)
     if console.is_terminal:
+        from rich.syntax import Syntax
+
         console.print(Syntax(text.rstrip("\n"), "toml", background_color="default", word_wrap=True))
     else:
         typer.echo(text, nl=False)

@@ -62,12 +62,13 @@ def demo() -> None:
     Starts a gateway with the embedded defaults on a free port of this machine, sends it a clean message, malware,
     malware in an archive, spam and a bad link through STARTTLS, and shows for each the reply, the verdict and why.
     """
-    out = Console(highlight=False)
+    out = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="smtpgw-demo-") as folder, reported():
         wrong = asyncio.run(_show(Path(folder), out))
     if wrong:
         out.print(f"[bold red]{wrong} of these did not go as it must.[/]")
         raise typer.Exit(SOFTWARE)
+    out.print("[green]As it must be.[/] For a gateway of your own: [bold]smtpgw run[/]")
 
 
 async def _show(folder: Path, out: Console) -> int:
@@ -76,9 +77,8 @@ async def _show(folder: Path, out: Console) -> int:
     async with gateway:
         host, port = gateway.addresses[0]
         inspectors = ", ".join(entry.name for entry in gateway.roster)
-        out.print(
-            f"[bold]smtpgw[/] listens on {host}:{port}, STARTTLS, inspectors: {inspectors}; mail goes to a Maildir\n"
-        )
+        out.print(f"A gateway listens on [bold]{host}:{port}[/], offers STARTTLS and delivers into a Maildir.")
+        out.print(f"It asks the inspectors {inspectors} about these five messages:\n")
         for number, letter in enumerate(_letters(), 1):
             before = _delivered(folder)
             seen = await _send(gateway, letter, port, folder)
@@ -96,7 +96,7 @@ def _print(
     code = seen.reply[:1]
     colour = {"2": "green", "4": "yellow"}.get(code, "red")
     out.print(f"[bold]{number}  {letter.title}[/]")
-    out.print(f"   sent     {escape(letter.what)} [dim]({seen.tls})[/]")
+    out.print(f"   sent     {escape(letter.what)} [dim]over {seen.tls}[/]")
     out.print(f"   reply    [{colour}]{escape(show.plain(seen.reply))}[/]")
     out.print(f"   verdict  {show.verdict(seen.record, gateway.config.verdict)}")
     out.print(f"   why      {f'{chr(10)}            '.join(reasons)}")
@@ -136,7 +136,7 @@ async def _send(gateway: Gateway, letter: Letter, port: int, folder: Path) -> Se
         else:
             reply = f"250 {reply}"
         tls = client.get_transport_info("ssl_object")
-        facts = f"{tls.version()}, {tls.cipher()[0]}" if tls else "in clear"
+        facts = str(tls.version()) if tls else "in clear"
         record = await asyncio.to_thread(_record, gateway)
     return Seen(" ".join(reply.split()), facts, record)
 

@@ -63,7 +63,7 @@ class Yara(Inspector):
             return None
         what = f" in {names[0]}" if names else ""
         verdict = {"reject": Verdict.reject, "quarantine": Verdict.quarantine, "defer": Verdict.defer}[self._action]
-        return verdict(f"{', '.join(found)}{what}")
+        return verdict(f"{'rule' if len(found) == 1 else 'rules'} {', '.join(found)}{what}")
 
     def scan(self, data: Any, *, names: Iterable[str] = (), path: str = "", media_type: str = "") -> list[str]:  # noqa: ANN401
         """The rules that match `data` (any buffer), as `namespace:rule`.

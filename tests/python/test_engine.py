@@ -1,0 +1,174 @@
+"""The inspectors on real messages, through the core's own decoding and folding."""
+
+import base64
+import email.message
+import email.policy
+import email.utils
+import io
+import json
+import zipfile
+
+import pytest
+from smtpgw._core import Scanner
+
+from smtpgw import Inspector, Verdict, config
+from smtpgw.discovery import build
+from smtpgw.inspector import roster
+from smtpgw.inspectors.urls import Urls
+
+# In two pieces, so that scanners leave this file alone.
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-" + rb"ANTIVIRUS-TEST-FILE!$H+H*"
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+
+@pytest.fixture
+def judge():
+    def judge(message, *inspectors, overrides=()):
+        settings = config.default(overrides=overrides)
+        scanner = Scanner(settings.to_core_json(), roster(inspectors or build(settings)), threads=2)
+        return json.loads(scanner.scan(message if isinstance(message, bytes) else message.as_bytes()))
+
+    return judge
+
+
+def letter(text="Hello.\n", **header):
+    message = email.message.EmailMessage(policy=email.policy.SMTP)
+    message["From"] = "Anna <anna@sender.example>"
+    message["To"] = "Ben <ben@recipient.example>"
+    message["Date"] = email.utils.localtime()
+    message["Message-ID"] = "<1@sender.example>"
+    message["Subject"] = "Hello"
+    for name, value in header.items():
+        message[name] = value
+    message.set_content(text)
+    return message
+
+
+def packed(name, data):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+    return file.getvalue()
+
+
+def test_clean(judge):
+    verdict = judge(letter())["verdict"]
+    assert (verdict["action"], verdict["score"], verdict["by"]) == ("accept", 0.0, "")
+
+
+def test_eicar_attached(judge):
+    message = letter()
+    message.add_attachment(EICAR, maintype="application", subtype="pdf", filename="invoice.pdf")
+    verdict = judge(message)["verdict"]
+    assert (verdict["action"], verdict["by"]) == ("reject", "yara")
+    assert verdict["reason"] == "rule eicar:EICAR in invoice.pdf"
+
+
+def test_eicar_in_archives(judge):
+    message = letter()
+    inner = packed("a/b.com", EICAR)
+    message.add_attachment(packed("inner.zip", inner), maintype="application", subtype="zip", filename="outer.zip")
+    verdict = judge(message)["verdict"]
+    assert (verdict["action"], verdict["by"]) == ("reject", "yara")
+
+
+def test_eicar_in_a_forwarded_message(judge):
+    inner = letter()
+    inner.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="x")
+    message = letter()
+    message.add_attachment(inner)
+    assert judge(message)["verdict"]["by"] == "yara"
+
+
+def test_gtube(judge):
+    report = judge(letter(f"Hello\n{GTUBE}\n"))
+    assert (report["verdict"]["action"], report["verdict"]["by"]) == ("reject", "score")
+    assert report["verdict"]["symbols"] == ["GTUBE=1000"]
+
+
+def test_points_mark_below_the_threshold(judge):
+    report = judge(letter(f"Hello\n{GTUBE}\n"), overrides=["verdict.reject_score=2000"])
+    assert report["verdict"]["action"] == "accept"
+    assert "X-Spam-Flag: YES\r\n" in report["added_header"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<a href="http://bad.example/">x</a>',
+        '<a href="http://good.example@b&#97;d.example/">x</a>',
+        "<p>http://www.bad.example/</p>",
+    ],
+)
+@pytest.mark.parametrize("declared", ["text/html", "application/octet-stream", "image/png"])
+def test_urls_whatever_the_declared_type(judge, page, declared):
+    message = letter()
+    maintype, subtype = declared.split("/")
+    message.add_attachment(page.encode(), maintype=maintype, subtype=subtype, filename="page")
+    verdict = judge(message)["verdict"]
+    assert (verdict["action"], verdict["by"]) == ("reject", "urls")
+    assert "bad.example" in verdict["reason"]
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-8-sig", "utf-32"])
+def test_urls_in_wide_text(judge, charset):
+    message = letter()
+    data = "see http://bad.example/".encode(charset)
+    message.add_attachment(data, maintype="application", subtype="octet-stream", filename="x.txt")
+    assert judge(message)["verdict"]["by"] == "urls"
+
+
+def test_urls_may_give_points(judge):
+    report = judge(letter("http://bad.example/\n"), Urls(action="score", points=7))
+    assert report["verdict"]["action"] == "accept"
+    assert report["verdict"]["symbols"] == ["BLOCKED_URL=7"]
+    assert "X-Spam-Flag: YES" in report["added_header"]
+
+
+def test_the_sanity_of_a_header(judge):
+    report = judge(b"Subject: a\r\nSubject: b\r\n\r\nx\r\n")
+    assert report["verdict"]["symbols"] == [
+        "MISSING_DATE=1", "MISSING_FROM=2", "MISSING_MESSAGE_ID=0.5", "SEVERAL_SUBJECT=2"
+    ]  # fmt: skip
+
+
+def test_spam_in_an_encoded_subject_and_body(judge):
+    message = letter("You have won the big lottery prize today!\n")
+    report = judge(message)
+    assert report["verdict"]["symbols"] == ["LOTTERY=3"]
+    subject = base64.b64encode(b"cheap VIAGRA").decode()
+    report = judge(
+        f"Subject: =?utf-8?b?{subject}?=\r\nFrom: a@b.example\r\nDate: x\r\nMessage-ID: <1>\r\n\r\n.\r\n".encode()
+    )
+    assert report["verdict"]["symbols"] == ["PILLS_SUBJECT=2.5", "INVALID_DATE=1"]
+
+
+def test_a_hook_may_give_several_verdicts(judge):
+    class Several(Inspector):
+        scores = True
+
+        def on_message(self, message):
+            yield Verdict.score(1, "A")
+            yield Verdict.score(2, "B", header={"X-B": "b\r\nX-C: c"})
+
+    report = judge(letter(), Several())
+    assert report["verdict"]["symbols"] == ["A=1", "B=2"]
+    assert "X-B: b X-C: c\r\n" in report["added_header"]
+
+
+def test_an_inspector_that_raises_is_named(judge):
+    class Broken(Inspector):
+        def on_part(self):
+            raise RuntimeError("broken")
+
+    report = judge(letter(), Broken())
+    assert (report["verdict"]["action"], report["verdict"]["by"]) == ("defer", "broken")
+    assert "RuntimeError: broken" in report["inspectors"][0]["failures"][0]["failure"]
+
+
+def test_shadow_never_counts(judge):
+    message = letter()
+    message.add_attachment(EICAR, maintype="application", subtype="pdf", filename="invoice.pdf")
+    report = judge(message, overrides=["inspector[0].mode=shadow"])
+    assert report["verdict"]["action"] == "accept"
+    assert report["inspectors"][0]["verdicts"][0]["action"] == "reject"
