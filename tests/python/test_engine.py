@@ -9,9 +9,9 @@ import json
 import zipfile
 
 import pytest
-from smtpgw._core import Scanner
 
 from smtpgw import Inspector, Verdict, config
+from smtpgw._core import Scanner
 from smtpgw.discovery import build
 from smtpgw.inspector import roster
 from smtpgw.inspectors.urls import Urls

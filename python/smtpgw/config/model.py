@@ -132,15 +132,16 @@ class Limits(Table):
     transactions: Count = 1_000
     """Messages on one connection."""
     recipients: Annotated[Count, Field(ge=100)] = 1_000
-    """Recipients of one message; RFC 5321 asks for 100 at least."""
+    """Recipients of one message; RFC 5321 §4.5.3.1.8 asks for 100 at least."""
     command_line: Annotated[Size, Field(ge=512)] = 4_096
-    """The longest command line; RFC 5321 asks for 512 octets at least, and extensions add to it."""
+    """The longest command line; RFC 5321 §4.5.3.1.4 asks for 512 octets at least, extensions for more."""
     text_line: Annotated[Size, Field(ge=1_000)] = 1 << 20
-    """The longest line of content; RFC 5321 asks for 1000 octets at least, and real mail has far longer ones."""
+    """The longest line of content; RFC 5321 §4.5.3.1.6 asks for 1000 octets at least, and real mail has longer
+    ones."""
     message_size: Annotated[Size, Field(ge=65_536)] = 25 << 20
-    """The largest message, offered to clients as SIZE; RFC 5321 asks for 64 KiB at least."""
+    """The largest message, offered to clients as SIZE; RFC 5321 §4.5.3.1.7 asks for 64 KiB at least."""
     command_s: Seconds = 300.0
-    """One whole command, not one read; RFC 5321 asks for five minutes."""
+    """One whole command, not one read; RFC 5321 §4.5.3.2.7 asks for five minutes."""
     handshake_s: Seconds = 30.0
     """The TLS handshake."""
     data_rate: Size = 500

@@ -1,0 +1,107 @@
+"""The documentation and the examples are true: every key has its line, every example runs."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from smtpgw import Inspector, config
+from smtpgw.config.reference import reference
+from smtpgw.discovery import build
+from smtpgw.inspector import register
+from smtpgw.inspectors.spam.rules import RuleSet
+
+ROOT = Path(__file__).parent.parent.parent
+MARKER = "<!-- Written by `python -m smtpgw.config.reference`; a test holds it equal. -->\n\n"
+LISTENER = '[[listener]]\naddress = "127.0.0.1:0"\ntls = "none"\nbackend = "b"\nrecipient_domains = ["*"]\n'
+BACKEND = '[backend.b]\naddress = "127.0.0.1:1"\n'
+
+
+def test_every_key_stands_in_the_reference():
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    assert page.partition(MARKER)[2] == reference() + "\n"
+
+
+@pytest.mark.parametrize("path", ["examples/gateway.toml", "examples/postfix/smtpgw.toml"])
+def test_configurations_are_right(path):
+    config.load(ROOT / path, files=False)
+
+
+@pytest.fixture
+def example():
+    def example(name):
+        spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return example
+
+
+def inspectors_of(module):
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Inspector) and value is not Inspector
+    ]
+
+
+@pytest.mark.parametrize("name", ["no_executables", "known_sender", "embed"])
+def test_examples_register(example, name):
+    (inspector,) = inspectors_of(example(name))
+    assert register(inspector())
+
+
+def blocks(page, language):
+    text = (ROOT / "docs" / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_inspector_tables_of_the_page_are_right(tmp_path, example):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "lists").mkdir()
+    for path in ("rules/a.yar", "more/b.yar"):
+        (tmp_path / path).write_text('rule A { condition: site == "example" }')
+    (tmp_path / "lists" / "bad-hosts.txt").touch()
+    (tmp_path / "my.rules").touch()
+    (tmp_path / "no_executables.py").write_bytes((ROOT / "examples" / "no_executables.py").read_bytes())
+    tables = blocks("inspectors.md", "toml")
+    assert len(tables) == 4
+    table = tomllib.loads(LISTENER + BACKEND + "".join(tables))
+    names = [inspector.name for inspector in build(config.parse(table, base=tmp_path))]
+    assert names == ["yara", "urls", "spam", "no-executables"]
+
+
+def test_the_rules_of_the_page_are_right(tmp_path):
+    (rules,) = blocks("inspectors.md", "text")
+    (tmp_path / "my.rules").write_text(rules)
+    assert [rule.symbol for rule in RuleSet([tmp_path / "my.rules"]).rules] == ["PRIZE", "URGENT", "OLD_MAILER"]
+
+
+def test_the_inspector_of_the_page_runs():
+    (code,) = blocks("inspectors.md", "python")
+    module = {}
+    exec(compile(code, "inspectors.md", "exec"), module)  # noqa: S102
+    assert register(module["NoExecutables"]())
+
+
+def test_the_list_entries_of_the_page_are_right(tmp_path):
+    from smtpgw.inspectors.urls.lists import BlockList
+
+    page = (ROOT / "docs" / "inspectors.md").read_text()
+    entries = re.findall(r"^\| `([^`]+)` \| (?:the host|every URL|what a|nothing)", page, re.MULTILINE)
+    (tmp_path / "list.txt").write_text("\n".join(entries))
+    assert len(BlockList([tmp_path / "list.txt"])) == 4
+
+
+def test_the_spellings_of_the_page_are_one_place():
+    from smtpgw.inspectors.urls import extract
+
+    page = (ROOT / "docs" / "inspectors.md").read_text()
+    claimed = page.partition("all the same:")[2].partition("Numbers")[0]
+    spellings = re.findall(r"`([^`]+)`", claimed)
+    assert len(spellings) == 4
+    assert {str(url) for text in spellings for url in list(extract(text))[-1:]} == {"https://bad.example/a"}
