@@ -49,6 +49,8 @@ def canonical(text: str) -> Url | None:
 
     Without a scheme (`www.example.org/x`, `//example.org/x`) it is taken for http.
     """
+    if len(text) < 253 and (match := CANONICAL.fullmatch(text)) and not NUMBER_AT_END.search(match[2]):
+        return Url(match[1], match[2], None, match[3] or "/")
     text = IGNORED.sub("", text[:LONGEST].strip(BLANKS))
     scheme, rest = "http", text
     if (match := SCHEME.match(text)) and match[1].lower() in PORTS:
@@ -194,6 +196,11 @@ LONGEST_HOST = 3_000
 """Characters of a host as written: 253 octets, each in a percent code of a full-width letter."""
 PORTS = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}
 
+# Most URLs are canonical as they stand; whatever this takes, the long way gives the same.
+CANONICAL = re.compile(
+    r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)"
+    r"((?:(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)+/?|/)(?:\?[A-Za-z0-9_~.=&-]+)?)?"
+)
 BLANKS = "".join(map(chr, range(0x21)))
 IGNORED = re.compile(r"[\t\r\n]+")
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}):")

@@ -62,8 +62,11 @@ def _attributes(text: str) -> Iterator[str]:
     base = BASE.search(text)
     folder = unescape(base[1]) if base else ""
     for match in VALUE.finditer(text):
-        value = unescape(match[1] or match[2] or match[3] or "").strip(BLANKS)
-        value = LINE_ENDS.sub("", value)
+        value = unescape(match[match.lastindex or 0])
+        # Most attributes are names and numbers.
+        if not (folder or ":" in value or "/" in value or "\\" in value):
+            continue
+        value = LINE_ENDS.sub("", value.strip(BLANKS))
         if SCHEMED.match(value) or value.startswith(("//", "\\\\", "/\\", "\\/")):
             yield value
         elif folder:
