@@ -2,9 +2,13 @@
 
 import os
 import random
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smtpgw import ConfigError
 from smtpgw.inspectors import urls as module
@@ -77,6 +81,20 @@ def test_every_mistake_is_named(make):
         ("list.txt:10", "is no pattern", "it ends with a slash, and nothing behind"),
         ("list.txt:11", "Zero-width assertions are not supported", None),
     }
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200) | st.text(alphabet="ab.=/*:#\n []()ü", max_size=60).map(str.encode))
+def test_whatever_a_file_says_a_config_error_is_the_worst(content):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        try:
+            urls = Urls(block=[Path(file.name)], shipped=False)
+        except ConfigError as error:
+            assert error.problems
+        else:
+            urls.scan("http://a.example/ text")
 
 
 def test_mistakes_of_one_file_are_bounded(make):

@@ -98,7 +98,8 @@ def test_canonical_forms(text, expected):
      "http://a b/", "http://a..b/", "http://[::g]/", "http://1.2.3.4.5/", "http://256.1.1.1/", "http://09.1.1.1/",
      "http://bad.example:99999/", "http://bad.example:x/", "http://a%2fb/", "http://" + "a" * 300,
      "http://" + "." * 9_000,
-     "http://4294967296/", "http://%00/"],
+     "http://4294967296/", "http://%00/",
+     "http://" + "ü" * 59 + "/", "http://" + "".join(chr(0x4E00 + 37 * at) for at in range(50)) + "/"],
 )  # fmt: skip
 def test_what_leads_nowhere(text):
     assert canonical(text) is None

@@ -1,11 +1,14 @@
 """URLs are found in text and HTML in every spelling, and finding them is linear in the text."""
 
+import contextlib
+import random
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smtpgw import SmtpgwError
 from smtpgw.inspectors.urls import extract
 
 
@@ -78,6 +81,41 @@ def test_finds_without_a_scheme_under_both(text):
 )  # fmt: skip
 def test_does_not_find_the_host(text):
     assert not any("bad.example" in url for url in found(text))
+
+
+@pytest.mark.parametrize("text", ["你好。世界。再见", "使用Python。然后。", "終わり。次の文"])
+def test_sentences_of_languages_with_ideographic_stops_are_no_hosts(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("text", ["例子.中国", "http://例子。中国", "http://例子.中国/"])
+def test_hosts_in_other_letters(text):
+    assert "http://xn--fsqu00a.xn--fiqs8s/" in found(text)
+
+
+@pytest.mark.parametrize("separator", [".", "\u3002"])
+@pytest.mark.parametrize("letters", [58, 62, 250, 3_000])
+def test_hosts_in_other_letters_are_bounded(letters, separator):
+    draw = random.Random(1)
+
+    def host():
+        labels = (
+            "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(min(letters, 62)))
+            for _ in range(letters // 62 + 1)
+        )
+        return separator.join(labels)
+
+    text = " ".join(f"http://{host()}/" for _ in range(400_000 // letters))
+    start = time.process_time()
+    with contextlib.suppress(SmtpgwError):
+        found(text)
+    assert time.process_time() - start < 20
+
+
+def test_too_many_hosts_in_other_letters_are_an_error_and_never_clean():
+    with pytest.raises(SmtpgwError, match="not all were looked at"):
+        found(" ".join(f"http://ü{number}.example/" for number in range(2_001)) + " http://bad.example/")
+    assert len(found(" ".join(f"http://u{number}.example/ü" for number in range(5_000)))) == 5_000
 
 
 def test_each_canonical_form_comes_once_and_in_order():

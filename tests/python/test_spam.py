@@ -2,9 +2,13 @@
 
 import datetime
 import email
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smtpgw import ConfigError
 from smtpgw.inspectors.spam import Spam
@@ -72,6 +76,20 @@ def test_every_mistake_is_named(make):
         "my.rules:7": "is no rule",
         "my.rules:8": "Zero-width assertions are not supported",
     }
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200) | st.text(alphabet="AB1 body/()[].#\n", max_size=60).map(str.encode))
+def test_whatever_a_file_says_a_config_error_is_the_worst(content):
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        try:
+            spam = Spam(rules=[Path(file.name)], shipped=False)
+        except ConfigError as error:
+            assert error.problems
+        else:
+            spam.scan("a", [("b", "c")], ["d"])
 
 
 def test_a_missing_file(tmp_path):

@@ -110,11 +110,23 @@ def _mapped(text: str) -> str | None:
     except idna.IDNAError:
         # A character that no name may have: browsers refuse it, other programs may not.
         text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).casefold().translate(DOTS)
-    if FORBIDDEN.search(text):
+    if len(text) > 253 or FORBIDDEN.search(text):
         return None
-    return ".".join(
-        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in text.split(".")
-    )
+    labels: list[str] = []
+    for piece in text.split("."):
+        label = _label(piece)
+        if label is None:
+            return None
+        labels.append(label)
+    return ".".join(labels)
+
+
+def _label(text: str) -> str | None:
+    if text.isascii():
+        return text
+    # Encoding takes quadratic time, and what is longer would not fit into the 63 octets of a label (RFC 1035 §2.3.4).
+    label = f"xn--{text.encode('punycode').decode()}" if len(text) <= LONGEST_LABEL else ""
+    return label if 0 < len(label) <= 63 else None
 
 
 def _ipv6(text: str) -> str | None:
@@ -192,6 +204,8 @@ def _without_dots(path: str) -> str:
 
 LONGEST = 8_192
 """Characters of a URL that are looked at; servers refuse longer ones."""
+LONGEST_LABEL = 58
+"""Characters of a label with other letters than ASCII: `xn--`, a digit at least for each, and one for the length."""
 LONGEST_HOST = 3_000
 """Characters of a host as written: 253 octets, each in a percent code of a full-width letter."""
 PORTS = {"http": 80, "https": 443, "ftp": 21, "ws": 80, "wss": 443}

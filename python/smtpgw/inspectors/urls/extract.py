@@ -9,9 +9,11 @@ unseen. Time is linear in the text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote, urljoin
 
+from smtpgw.errors import SmtpgwError
 from smtpgw.inspectors.text import INVISIBLE, unescape
 from smtpgw.inspectors.urls.canonical import Url, canonical, with_scheme
 
@@ -19,13 +21,22 @@ __all__ = ["extract"]
 
 
 def extract(text: str) -> Iterator[Url]:
-    """The URLs in `text`, each canonical form once, in the order in which they are found."""
+    """The URLs in `text`, each canonical form once, in the order in which they are found.
+
+    Raises `SmtpgwError` for a text with more than `FOREIGN` different hosts in other letters than ASCII.
+    """
     seen: set[str | Url] = set()
+    foreign = 0
     for candidate in _candidates(text):
         if candidate in seen:
             continue
         seen.add(candidate)
-        for url in _readings(candidate):
+        readings = list(_readings(candidate))
+        if (not candidate.isascii() or "%" in candidate) and (not readings or "xn--" in readings[0].host):
+            foreign += 1
+            if foreign > FOREIGN:
+                raise SmtpgwError(f"more than {FOREIGN} hosts in foreign letters in one text: not all were looked at")
+        for url in readings:
             if url not in seen:
                 seen.add(url)
                 yield url
@@ -112,10 +123,15 @@ def _domains(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
         if match is None:
             continue
         done = match.end()
-        if not (start and text[start - 1] == "@"):
+        if start and text[start - 1] == "@":
+            continue
+        # An ideographic full stop between words of such a language ends a sentence, not a label.
+        if match[1].isascii() or match[1][0] == "." or unicodedata.normalize("NFKC", match[1][1:]).isascii():
             yield text[start : match.end()].rstrip(PUNCTUATION)
 
 
+FOREIGN = 2_000
+"""Different hosts in other letters than ASCII in one text; each takes some milliseconds, and honest texts have few."""
 LABEL = 63
 """The longest label of a host name."""
 PUNCTUATION = ".,;:!?)]}'*_"
@@ -130,6 +146,6 @@ BRACKETED = re.compile(r"[^<>]{1,2000}(?=>)")
 INNER = re.compile(r"(?:https?|ftp):[/\\].+", re.IGNORECASE)
 PLAIN_DOT = re.compile(r"\.(?=[\w-])")  # a pattern that begins with one letter is searched for ten times as fast
 DOT = re.compile("[.\u3002\uff0e\uff61](?=[\\w-])")
-DOMAIN = re.compile('(?:[.\u3002\uff0e\uff61][\\w-]++)++(?::[0-9]{1,5})?(?:[/?#\\\\][^\\s<>"`]*)?')
+DOMAIN = re.compile('(?:([.\u3002\uff0e\uff61][\\w-]++))++(?::[0-9]{1,5})?(?:[/?#\\\\][^\\s<>"`]*)?')
 VALUE = re.compile(r"=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'<>`]++))")
 BASE = re.compile(r"<base\s[^<>]*?\bhref\s*=\s*[\"']?([^\"'\s<>]+)", re.IGNORECASE)
