@@ -180,6 +180,34 @@ def test_run_serves_and_drains(run, tmp_path):
     assert message.read_bytes().endswith(CLEAN)
 
 
+def begin(wire):
+    """A message up to its content."""
+    for line in (b"", b"HELO a.example\r\n", b"MAIL FROM:<a@b.example>\r\n", b"RCPT TO:<c@d.example>\r\n", b"DATA\r\n"):
+        wire.write(line)
+        assert wire.readline()[:1] in (b"2", b"3")
+
+
+def test_run_lets_a_message_finish_and_a_second_signal_does_not(run, tmp_path):
+    gateway = run("--listen", "127.0.0.1:0")
+    with socket.create_connection(gateway.address, timeout=20) as client, client.makefile("rwb", buffering=0) as wire:
+        begin(wire)
+        gateway.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            gateway.process.wait(1)
+        wire.write(CLEAN + b".\r\n")
+        assert wire.readline().startswith(b"250")
+        assert gateway.process.wait(20) == 0
+    gateway = run("--listen", "127.0.0.1:0")
+    with socket.create_connection(gateway.address, timeout=20) as client, client.makefile("rwb", buffering=0) as wire:
+        begin(wire)
+        gateway.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            gateway.process.wait(1)
+        assert gateway.end() == 0
+        assert wire.readline()[:1] != b"2"
+    assert len(list((tmp_path / "mail" / "new").iterdir())) == 1
+
+
 def test_run_reloads_and_keeps_the_last_good_state(run, tmp_path):
     path = tmp_path / "smtpgw.toml"
     good = (
