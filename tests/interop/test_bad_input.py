@@ -85,9 +85,9 @@ def test_an_open_relay_does_not_start(tmp_path: Path, certificate: Certificate) 
     ("inspector", "words"),
     [
         ({"use": "yara", "rules": ["missing.yar"]}, ["missing.yar"]),
-        ({"use": "yara", "rules": ["broken.yar"]}, ["broken.yar", "line 1"]),
+        ({"use": "yara", "rules": ["broken.yar"]}, ["broken.yar(1)"]),
         ({"use": "urls", "block": ["missing.txt"]}, ["missing.txt"]),
-        ({"use": "inspectors:Misspelt"}, ["Misspelt", "on_mesage", "on_message"]),
+        ({"use": "inspectors:Misspelt"}, ["inspectors.py:", "on_mesage", "on_message"]),
         ({"use": "inspectors:Greedy"}, ["Greedy", "on_part", "mailbox"]),
         ({"use": "inspectors:Nobody"}, ["inspectors", "Nobody"]),
         ({"use": "no_such_module:Nobody"}, ["no_such_module"]),
@@ -111,8 +111,8 @@ def test_certificate_that_does_not_match_its_key(tmp_path: Path, certificate: Ce
     wrong = Certificate(certificate.chain, other, certificate.authority)
     done = run(tmp_path, configuration(wrong, "127.0.0.1:25", xclient=True))
     assert done.returncode == EX_CONFIG
+    assert "listener[0].certificates[0]" in said(done)
     assert "other.pem" in said(done)
-    assert "chain.pem" in said(done)
 
 
 def test_port_in_use(tmp_path: Path, certificate: Certificate, recorder: Recorder) -> None:
@@ -122,7 +122,7 @@ def test_port_in_use(tmp_path: Path, certificate: Certificate, recorder: Recorde
     assert done.returncode in (69, 71)
     assert recorder.address in said(done)
     assert "in use" in said(done)
-    assert len(said(done).strip().splitlines()) == 1
+    assert len([line for line in said(done).splitlines() if not line.startswith("{")]) == 1
 
 
 @pytest.mark.parametrize(("on_error", "code", "outcome"), [

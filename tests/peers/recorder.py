@@ -117,17 +117,17 @@ class _Session:
                 self.answer(verb, b"250 2.0.0 ok\r\n")
 
     def content(self) -> None:
-        content = b""
+        content = bytearray()
         while (line := self.line()) is not None:
             if line == b".":
                 reply = self.recorder.replies.get(b".", RECORDED)
                 # Before the reply: whoever has read it must find the message here.
                 if reply and reply.startswith(b"2"):
-                    self.recorder.deliveries.append(Delivery(content, tuple(self.commands)))
+                    self.recorder.deliveries.append(Delivery(bytes(content), tuple(self.commands)))
                 self.answer(b".", RECORDED)
                 return
             content += line.removeprefix(b".") + b"\r\n"
-        self.recorder.abandoned.append(content)
+        self.recorder.abandoned.append(bytes(content))
 
     def answer(self, verb: bytes, reply: bytes) -> bytes:
         """Sends the reply, or what the test wants instead of it."""
