@@ -4,6 +4,7 @@ import os
 import random
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,14 @@ def test_a_file_that_cannot_be_read(tmp_path, content):
         (tmp_path / "x").write_bytes(content)
     with pytest.raises(ConfigError, match=r"cannot be read|is not UTF-8"):
         Urls(block=[tmp_path / "x"])
+
+
+def test_many_threads_may_scan_at_once(make):
+    # hyperscan refuses two scans with one scratch; texts are long enough for the scans to overlap.
+    urls = make("/needle-[0-9]+/\n/(a|b)+c{3}x/\n")
+    text = "ab " * 200_000 + "needle-7"
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: hits(urls, text), range(32))) == [[("/needle-[0-9]+/", "list.txt:1")]] * 32
 
 
 def test_the_shipped_list():
