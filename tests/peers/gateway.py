@@ -96,8 +96,7 @@ class RunningGateway:
     _reader: threading.Thread = field(init=False)
 
     def __enter__(self) -> RunningGateway:
-        path = self.folder / "smtpgw.toml"
-        path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in self.settings.items()))
+        path = self.configure(self.settings)
         self.process = subprocess.Popen(
             [SMTPGW, "run", "-c", path],
             cwd=self.folder,
@@ -148,6 +147,12 @@ class RunningGateway:
         except AssertionError:
             raise AssertionError(f"no record {event} {fields}:\n" + "\n".join(map(str, self.records))) from None
         return self.found(event, **fields)[number - 1]
+
+    def configure(self, settings: dict[str, Any]) -> Path:
+        """Writes the configuration file; a running gateway reads it at the next SIGHUP."""
+        path = self.folder / "smtpgw.toml"
+        path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
+        return path
 
     def stop(self, *, within_s: float = 20.0) -> int:
         """SIGTERM, and the exit status."""
