@@ -19,10 +19,11 @@ use crate::house::House;
 use crate::inspect::Subject;
 use crate::inspection::Opinion;
 use crate::message::Session;
+use crate::pace::Pace;
 use crate::record::ConnectionRecord;
 use crate::settings::LogLevel;
 use crate::setup::{Front, Setup};
-use crate::transaction::{Correspondence, Pace};
+use crate::transaction::Correspondence;
 use crate::wire::Wire;
 use crate::world::{Instant, World, timeout, timeout_at};
 

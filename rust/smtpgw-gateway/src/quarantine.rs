@@ -11,10 +11,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::content::Reader;
+use crate::decision::Decision;
 use crate::durable;
 use crate::message::{Content, Message};
 use crate::spool::blocking;
-use crate::verdict::Decision;
 
 #[derive(Serialize)]
 struct Card {

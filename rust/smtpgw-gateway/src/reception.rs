@@ -9,13 +9,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::decision::{Decision, fold};
 use crate::decode::Decoding;
 use crate::inspection::{Inspection, Opinion, Panel};
 use crate::message::{Content, Envelope, Message, Part, Session};
 use crate::record::{self, JudgedRecord, PartRecord, UnscannedRecord, VerdictRecord};
 use crate::settings::{Settings, Unscanned};
 use crate::spool::{Budget, Spool};
-use crate::verdict::{Decision, fold};
 use crate::world::Instant;
 
 /// What receptions need from the gateway.

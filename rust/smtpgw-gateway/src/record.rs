@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::decision::Decision;
 use crate::inspect::{InspectorInfo, Mode};
 use crate::inspection::{About, Failure, Opinion};
 use crate::message::{Part, TlsFacts};
 use crate::settings::{ListenerTls, Unscanned};
-use crate::verdict::{Action, Decision, Verdict};
+use crate::verdict::{Action, Verdict};
 
 /// Every listener is bound.
 #[derive(Debug, Serialize)]

@@ -81,7 +81,8 @@ pub(crate) fn facts(connection: &CommonState, sni: Option<&str>) -> TlsFacts {
     let group = connection.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name()));
     TlsFacts {
         version: name(version).replace('_', "."),
-        cipher: name(suite),
+        // rustls writes `TLS13_` where the IANA registry has `TLS_`.
+        cipher: name(suite).replace("TLS13_", "TLS_"),
         group: group.unwrap_or_else(|| "unknown".into()),
         sni: sni.map(str::to_owned),
         client_certificate: connection

@@ -6,11 +6,11 @@
 //! not seen the end of data, so that a retry is no duplicate (rules R2, D0).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, Reply, ReversePath, replies};
 
 use crate::backend::Leg;
+use crate::decision::{Decision, fold};
 use crate::error::BackendError;
 use crate::house::House;
 use crate::inspect::{InspectorInfo, Subject};
@@ -18,12 +18,13 @@ use crate::inspection::Opinion;
 use crate::log::timestamp;
 use crate::message::{Envelope, Session};
 use crate::outgoing::Outgoing;
+use crate::pace::Pace;
 use crate::quarantine;
 use crate::reception::{Judged, Reception};
 use crate::record::{JudgedRecord, Timing, TransactionRecord};
 use crate::settings::{Identity, LogLevel, QuarantineReply};
 use crate::setup::{Front, Setup};
-use crate::verdict::{Action, Decision, fold};
+use crate::verdict::Action;
 use crate::world::{Instant, World};
 
 /// Everything between one client and its backend.
@@ -473,37 +474,3 @@ fn worded(reply: Reply, text: Option<&str>) -> Reply {
         _ => reply,
     }
 }
-
-/// The slowest that content may come: an allowance to begin with, and a second more for every `rate` octets. Only
-/// time spent waiting for the client counts.
-pub(crate) struct Pace {
-    rate: u64,
-    received: u64,
-    waited: Duration,
-}
-
-impl Pace {
-    fn new(rate: u64) -> Self {
-        Self { rate: rate.max(1), received: 0, waited: Duration::ZERO }
-    }
-
-    /// By when the next octets must come if waiting begins `now`.
-    pub(crate) fn deadline(&self, now: Instant) -> Instant {
-        let allowed = ALLOWANCE + Duration::from_secs(self.received / self.rate);
-        now + allowed.saturating_sub(self.waited).min(STALL)
-    }
-
-    pub(crate) fn waited(&mut self, time: Duration) {
-        self.waited += time;
-    }
-
-    pub(crate) fn received(&mut self, octets: usize) {
-        self.received += octets as u64;
-    }
-}
-
-/// Time a client has for content beyond what its octets earn.
-const ALLOWANCE: Duration = Duration::from_secs(60);
-
-/// The longest silence in content, however much came before: RFC 5321 §4.5.3.2.5 gives a client three minutes.
-const STALL: Duration = Duration::from_secs(180);
