@@ -4,10 +4,8 @@
 
 mod support;
 
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
-
 use smtpgw_mime::{Decoder, Dialect, Event, Limits, PartKind, Sink};
+use smtpgw_testkit::effort::{is_linear, quickest};
 use support::{Tree, crlf, decode_pieces, decode_with};
 
 fn limited(message: &str, limits: Limits) -> Tree {
@@ -199,17 +197,8 @@ impl Sink for Count {
     }
 }
 
-/// What this thread has worked; on other systems than Linux the time that passed.
-fn worked() -> Duration {
-    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = schedstat.as_deref().and_then(|text| text.split(' ').next()?.parse().ok());
-    nanoseconds.map_or_else(|| BEGUN.elapsed(), Duration::from_nanos)
-}
-
-/// Decodes and counts; how much work it was.
-fn count(raw: &[u8], piece: usize) -> (Count, Duration) {
-    let begun = worked();
+/// Decodes and counts.
+fn count(raw: &[u8], piece: usize) -> Count {
     let mut count = Count::default();
     let mut decoder = Decoder::new(Limits::DEFAULT, Dialect::default());
     for piece in raw.chunks(piece) {
@@ -217,20 +206,17 @@ fn count(raw: &[u8], piece: usize) -> (Count, Duration) {
     }
     decoder.finish(&mut count);
     assert_eq!(count.depth, 0);
-    (count, worked().saturating_sub(begun))
+    count
 }
 
-/// A bomb at two sizes, one eight times the other: the large one may cost sixteen times as much, plus what the
-/// clock is too coarse for; a quadratic algorithm costs sixty-four times as much.
+/// A bomb at two sizes, one eight times the other, must be linear work.
 fn linear(bomb: impl Fn(usize) -> Vec<u8>, small: usize) -> Count {
     for piece in [64 * 1024, 7] {
         let (small, large) = (bomb(small), bomb(8 * small));
-        let quickest = |raw: &[u8]| (0..3).map(|_| count(raw, piece).1).min().unwrap_or_default();
-        let (little, much) = (quickest(&small), quickest(&large));
-        let allowed = little * 16 + Duration::from_millis(40);
-        assert!(much <= allowed, "{} octets: {little:?}; {} octets: {much:?}", small.len(), large.len());
+        let (little, much) = (quickest(|| _ = count(&small, piece)), quickest(|| _ = count(&large, piece)));
+        assert!(is_linear(little, much), "{} octets: {little:?}; {} octets: {much:?}", small.len(), large.len());
     }
-    count(&bomb(8 * small), 64 * 1024).0
+    count(&bomb(8 * small), 64 * 1024)
 }
 
 #[test]
@@ -261,7 +247,7 @@ fn bomb_of_encoded_messages() {
         raw =
             format!("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}").into_bytes();
     }
-    let (count, _) = count(&raw, 64 * 1024);
+    let count = count(&raw, 64 * 1024);
     assert_eq!((count.parts, count.limits), (Limits::DEFAULT.encoded_depth + 1, vec!["encoded_depth"]));
 }
 
