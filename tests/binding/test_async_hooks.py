@@ -5,10 +5,13 @@ import contextvars
 import logging
 import threading
 import time
+import weakref
 
 import pytest
 
-from smtpgw import Inspector, Verdict
+from smtpgw import Inspector, Verdict, config
+from smtpgw._core import Scanner
+from smtpgw.inspector import roster
 from smtpgw.testing import ask, make_message, make_part
 
 
@@ -111,13 +114,15 @@ def test_raising_ends_nothing_but_the_call(error, text):
 
 
 def test_a_call_over_its_time_is_cancelled():
-    cancelled = []
+    """At once, and not when the crew ends."""
+    calls = []
 
     async def hook(self, part):
+        calls.append(part.path)
         try:
             await asyncio.sleep(20 if part.path == "2" else 0)
         except asyncio.CancelledError:
-            cancelled.append(part.path)
+            calls.append(f"{part.path} cancelled")
             raise
         return Verdict.reject(part.path)
 
@@ -125,7 +130,7 @@ def test_a_call_over_its_time_is_cancelled():
     answers = ask(inspector(hook, timeout_s=0.2), make_message(*parts(4)))
     assert time.monotonic() - begin < 5
     assert [answer.error for answer in answers] == [None, "timed out", None, None]
-    assert cancelled == ["2"]
+    assert calls == ["1", "2", "2 cancelled", "3", "4"]
 
 
 def test_a_call_that_will_not_be_cancelled_is_left_behind():
@@ -159,6 +164,26 @@ def test_a_blocked_loop_is_replaced(caplog):
     assert "made.on_part blocks the event loop" in record.getMessage()
     release.set()
     wait_until(lambda: not hook_threads())
+
+
+def test_nothing_is_kept_once_it_is_answered():
+    """The loop stays; what it was about is gone."""
+    kept = []
+
+    class Keeps(Inspector):
+        async def on_part(self, part, message):
+            await asyncio.sleep(0)
+            kept.extend([weakref.ref(part), weakref.ref(message)])
+
+        async def on_message(self, message):
+            kept.append(weakref.ref(message))
+            raise ValueError("with a traceback")
+
+    scanner = Scanner(config.default().to_core_json(), roster([Keeps()]), threads=1)
+    scanner.scan(b"Subject: x\r\n\r\nx\r\n")
+    assert len(kept) == 3
+    wait_until(lambda: not any(reference() for reference in kept))
+    assert hook_threads()
 
 
 def test_context_variables_do_not_leak_between_messages():

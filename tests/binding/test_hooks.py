@@ -7,7 +7,9 @@ import weakref
 
 import pytest
 
-from smtpgw import Inspector, Verdict
+from smtpgw import Inspector, Verdict, config
+from smtpgw._core import Scanner
+from smtpgw.inspector import roster
 from smtpgw.testing import ask, make_message, make_part
 
 
@@ -225,8 +227,9 @@ def test_hooks_never_run_in_the_callers_thread():
     assert ask_one(hook).verdicts[0].reason.startswith("smtpgw-inspector-")
 
 
-def test_nothing_is_kept_once_it_is_answered():
-    """A thread that waits holds no message: those can be large."""
+@pytest.mark.parametrize("last", ["returns", "generates", "raises", "errs"])
+def test_nothing_is_kept_once_it_is_answered(last):
+    """A thread that waits holds no message, whatever its last call came to: messages can be large."""
     kept = []
 
     class Keeps(Inspector):
@@ -235,16 +238,18 @@ def test_nothing_is_kept_once_it_is_answered():
 
         def on_message(self, message):
             kept.append(weakref.ref(message))
-            return (Verdict.score(1, "A") for _ in [message])
+            if last == "raises":
+                raise ValueError("with a traceback")
+            if last == "errs":
+                return message
+            return (Verdict.score(1, "A") for _ in [message]) if last == "generates" else None
 
-        def on_connect(self):
-            raise ValueError("with a traceback")
-
-    message = make_message(*[make_part(path=str(number)) for number in range(3)])
-    ask(Keeps(), message)
-    alive = [reference() for reference in kept if reference() is not None]
-    assert len(kept) == 7
-    assert alive == []
+    scanner = Scanner(config.default().to_core_json(), roster([Keeps()]), threads=1)
+    scanner.scan(b"Subject: x\r\n\r\nx\r\n")
+    assert len(kept) == 3
+    wait_until(lambda: not any(reference() for reference in kept))
+    # The thread is still there, waiting.
+    assert hook_threads()
 
 
 def test_threads_end_with_the_crew():

@@ -4,6 +4,7 @@
 //! (a mapping, decoded text) is there for the next one.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -23,7 +24,7 @@ use crate::session::{Envelope, Session};
 pub(crate) struct Message {
     message: Arc<message::Message>,
     /// The `Part` objects handed out, by the address of the part, which the object keeps alive.
-    parts: Mutex<HashMap<usize, Py<Part>>>,
+    parts: Mutex<HashMap<usize, Py<Part>, BuildHasherDefault<OfAddress>>>,
     raw: PyOnceLock<Py<Buffer>>,
 }
 
@@ -60,7 +61,7 @@ impl PartialEq for Message {
 }
 
 impl std::hash::Hash for Message {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         Arc::as_ptr(&self.message).hash(state);
     }
 }
@@ -110,5 +111,24 @@ impl Message {
     fn __repr__(&self) -> String {
         let parts = self.message.progress.read().parts.len();
         format!("<smtpgw.Message from {:?} with {parts} parts>", self.message.envelope.reverse_path)
+    }
+}
+
+/// Hashes an address, which is spread well but for its low bits, and which no sender can choose.
+#[derive(Default)]
+struct OfAddress(u64);
+
+impl Hasher for OfAddress {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        octets.iter().for_each(|octet| self.write_usize(usize::from(*octet)));
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        // Fibonacci hashing; hashbrown takes both the low and the high bits.
+        self.0 = (self.0 ^ address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
     }
 }
