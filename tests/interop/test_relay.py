@@ -132,7 +132,7 @@ def test_content_is_relayed_unchanged(
         # Offered once the backend has been seen to offer it; until then EHLO is careful.
         wait_until(lambda: b"8BITMIME" in client.command(b"EHLO " + HELO.encode()), "8BITMIME is offered")
         assert client.command(b"MAIL FROM:<> BODY=8BITMIME").startswith(b"250 ")
-        client.command(b"RCPT TO:<bob@example.org>")
+        assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
         assert client.command(b"DATA").startswith(b"354 ")
         client.send(stuffed)
         # R1 on the recorder's own words.

@@ -92,7 +92,13 @@ def send_by_aiosmtplib(port: int, authority: Path, message: bytes, sender: str, 
                     end = _joined(error.code, error.message)
             return Sent(tuple(_joined(*answer) for answer in answers), end, version)
 
-    return asyncio.run(send())
+    async def send_and_part() -> Sent:
+        sent = await send()
+        # The transport under TLS is closed a moment after the client says so; the loop must not end before.
+        await asyncio.sleep(0.1)
+        return sent
+
+    return asyncio.run(send_and_part())
 
 
 def send_by_swaks(port: int, authority: Path, message: bytes, sender: str, recipients: list[str]) -> Sent:

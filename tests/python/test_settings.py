@@ -13,7 +13,8 @@ import pytest
 from smtpgw import config
 from smtpgw.config.units import LATER
 
-SOURCE = (Path(__file__).parent.parent.parent / "rust/smtpgw-gateway/src/settings.rs").read_text()
+CRATE = Path(__file__).parent.parent.parent / "rust/smtpgw-gateway/src"
+SOURCE = (CRATE / "settings.rs").read_text() + (CRATE / "unscanned.rs").read_text()
 NUMBER = r"[0-9_]+(?:\.[0-9]+)?"
 
 
