@@ -338,6 +338,23 @@ def test_rfcs_are_cited_in_the_form_that_grep_finds() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_documents_name_files_that_are_there() -> None:
+    """Links between pages, and the gateway's files in the life of a message."""
+    lost = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in sources(ends=(".md",))
+        for target in re.findall(r"\]\(([^):#]+)[^):]*\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    life = (ROOT / "docs" / "life-of-a-message.md").read_text()
+    lost += [
+        name
+        for name in set(re.findall(r"`([\w/]+\.rs)`", life))
+        if not (ROOT / "rust/smtpgw-gateway/src" / name).exists()
+    ]
+    assert not lost
+
+
 def test_importing_the_package_does_no_work() -> None:
     """Heavy imports wait until something needs them; the command line stays quick."""
     heavy = "{'yara', 'hyperscan', 'aiosmtplib', 'rich', 'typer', 'asyncio'}"
