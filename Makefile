@@ -14,10 +14,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Words added to a command: make run ARGS=--help, make test-python ARGS='-k tls', make bench ARGS=--quick
 ARGS ?=
-FUZZ_SECONDS ?= 60
 # The extension module has no Rust tests of its own: its tests are the Python ones.
 CRATES := --release --locked --workspace --exclude smtpgw-python
-RUST := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o -type f -print)
+RUST := Cargo.toml Cargo.lock $(shell find rust -type f)
 say = @printf '== %s\n' "$(1)"
 
 ## Use it
@@ -63,13 +62,6 @@ test-interop: peers ## the tests against real mail servers and clients (ARGS='-k
 peers: build ## the mail programs the tests talk to (Postfix, swaks, openssl), by apt where this is root
 	@scripts/setup peers
 
-.PHONY: fuzz
-fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs cargo-fuzz
-	@scripts/setup cargo
-	@command -v cargo-fuzz >/dev/null || { echo 'cargo-fuzz was not found: cargo install cargo-fuzz' >&2; exit 69; }
-	cd rust && for target in $$(cargo fuzz list); do \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
-
 ## Work on it
 
 .PHONY: check
@@ -102,7 +94,7 @@ fmt: $(VENV)/.deps ## format Rust and Python
 
 .PHONY: clean
 clean: ## remove everything that was built or set up here
-	rm -rf $(VENV) target rust/fuzz/target benches/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) target benches/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find python tests benches -name __pycache__ -prune -exec rm -rf {} +
 	rm -f python/smtpgw/_core*.so
 

@@ -1,4 +1,4 @@
-//! What an inspector thinks of a message. How many opinions become one decision is [`crate::decision`]'s.
+//! What an inspector thinks of a message. How many opinions become one decision stands in `decision.rs`.
 
 /// What to do with a message, weakest first, so that the greater of two wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
