@@ -25,6 +25,8 @@ class Growth:
     """Octets before the first message."""
     rss_first: int
     """Octets after the tenth."""
+    rss_half: int
+    """Octets when half of the rest had been sent."""
     rss_last: int
     """Octets after the last."""
     descriptors_start: int
@@ -34,6 +36,11 @@ class Growth:
     def growth(self) -> int:
         """Octets that came between the tenth message and the last."""
         return self.rss_last - self.rss_first
+
+    @property
+    def late_growth(self) -> int:
+        """Octets that came in the second half: what leaks goes on, what is warming up does not."""
+        return self.rss_last - self.rss_half
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Idle:
 
 
 def measure_growth(bench: Bench, contenders: Sequence[Contender], messages: int) -> Iterator[Growth]:
-    """Sends ten messages of 25 MB, reads memory, sends the rest, reads it again. Two connections at a time."""
+    """Sends ten messages of 25 MB, then the rest in two halves, and reads memory each time. Two at a time."""
     large = bench.large_message(25_000_000)
     with ExitStack() as stack:
         sink, backend = start_sink(bench)
@@ -62,8 +69,11 @@ def measure_growth(bench: Bench, contenders: Sequence[Contender], messages: int)
                 start, descriptors = process.rss(), process.descriptors()
                 _send(bench, subject.address, large, 10)
                 first = process.rss()
-                _send(bench, subject.address, large, messages - 10)
-                yield Growth(contender.name, messages, start, first, process.rss(), descriptors, process.descriptors())
+                _send(bench, subject.address, large, (messages - 10) // 2)
+                half = process.rss()
+                _send(bench, subject.address, large, messages - 10 - (messages - 10) // 2)
+                last, left = process.rss(), process.descriptors()
+                yield Growth(contender.name, messages, start, first, half, last, descriptors, left)
 
 
 def _send(bench: Bench, address: str, message: object, count: int) -> None:

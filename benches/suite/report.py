@@ -30,7 +30,7 @@ def tables(results: Results) -> Iterator[Table]:
         heads = ("", "msgs/s", "MB/s", "CPU s / 1,000", "msgs / CPU s", "of relay", *LATENCIES)
         yield Table(workload, heads, [_throughput_row(each) for each in summaries if each.workload == workload])
     if results.growth:
-        heads = ("", "at start", "after 10", "after all", "messages", "growth", "descriptors")
+        heads = ("", "at start", "after 10", "half", "all", "messages", "growth", "2nd half", "descriptors")
         yield Table("Memory, messages of 25 MB", heads, [_growth_row(each) for each in results.growth])
     if results.idle:
         heads = ("", "connections", "alive", "KiB each", "greeting p50", "p90", "p99", "max")
@@ -72,9 +72,10 @@ def _throughput_row(each: Summary) -> Sequence[str]:
 
 
 def _growth_row(each: Growth) -> Sequence[str]:
-    octets = (each.rss_start, each.rss_first, each.rss_last)
+    octets = (each.rss_start, each.rss_first, each.rss_half, each.rss_last)
+    growth = (_mib(each.growth), _mib(each.late_growth))
     descriptors = f"{each.descriptors_start} → {each.descriptors_last}"
-    return (each.contender, *map(_mib, octets), f"{each.messages}", _mib(each.growth), descriptors)
+    return (each.contender, *map(_mib, octets), f"{each.messages}", *growth, descriptors)
 
 
 def _idle_row(each: Idle) -> Sequence[str]:

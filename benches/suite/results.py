@@ -87,7 +87,9 @@ class Results:
         for growth in self.growth:
             if growth.contender != "relay":
                 what = f"{growth.contender}: memory from the 10th to the {growth.messages}th message of 25 MB"
-                yield Gate(what, growth.growth / (1 << 20), 2.0, "MiB", at_most=True)
+                yield Gate(what, growth.growth / (1 << 20), SETTLING, "MiB", at_most=True)
+                what = f"{growth.contender}: the second half of that"
+                yield Gate(what, growth.late_growth / (1 << 20), NOISE, "MiB", at_most=True)
         for idle in self.idle:
             if idle.contender != "relay":
                 tls = ", TLS" if idle.starttls else ""
@@ -100,7 +102,7 @@ class Results:
             "facts": self.facts,
             "throughput": [asdict(each) for each in self.summaries],
             "measurements": [asdict(each) for each in self.measurements],
-            "memory": [asdict(each) | {"growth": each.growth} for each in self.growth],
+            "memory": [asdict(each) | {"growth": each.growth, "late": each.late_growth} for each in self.growth],
             "idle": [asdict(each) for each in self.idle],
             "micro": [asdict(each) | {"megabytes_per_second": each.megabytes_per_second} for each in self.micro],
             "hooks": self.hooks,
@@ -112,3 +114,9 @@ class Results:
 
 # Messages of 4 KiB per processor second, relative to the relay's.
 RATIOS = {"plain": 0.5, "run": 0.5, "run+yara+urls": 0.4}
+
+# Resident memory in MiB that may come with use and stay: buffers and arenas that one of the threads had not needed
+# before. A third of one message; a leak of one kept message in a hundred is far above it.
+SETTLING = 8.0
+# How far two readings of settled memory may be apart.
+NOISE = 2.0
