@@ -87,7 +87,7 @@ class Results:
         for growth in self.growth:
             if growth.contender != "relay":
                 what = f"{growth.contender}: memory from the 10th to the {growth.messages}th message of 25 MB"
-                yield Gate(what, growth.growth / (1 << 20), SETTLING, "MiB", at_most=True)
+                yield Gate(what, growth.growth / (1 << 20), NOISE, "MiB", at_most=True)
                 what = f"{growth.contender}: the second half of that"
                 yield Gate(what, growth.late_growth / (1 << 20), NOISE, "MiB", at_most=True)
         for idle in self.idle:
@@ -115,8 +115,5 @@ class Results:
 # Messages of 4 KiB per processor second, relative to the relay's.
 RATIOS = {"plain": 0.5, "run": 0.5, "run+yara+urls": 0.4}
 
-# Resident memory in MiB that may come with use and stay: buffers and arenas that one of the threads had not needed
-# before. A third of one message; a leak of one kept message in a hundred is far above it.
-SETTLING = 8.0
-# How far two readings of settled memory may be apart.
+# How far two readings of settled memory may be apart, in MiB.
 NOISE = 2.0
