@@ -246,7 +246,12 @@ impl<W: World> Connection<W> {
         if let Some(pace) = self.correspondence.take_pace() {
             return Box::pin(self.content_stage(pace)).await;
         }
+        let stalled = !self.server.wants_input();
         self.flush().await?;
+        if stalled && self.server.wants_input() && !self.wire.input.is_empty() {
+            // Reading had stopped because replies waited to be written; what is buffered comes first (rule B3).
+            return Ok(());
+        }
         let Self { wire, draining, server, deadline, .. } = self;
         let drained = async {
             if server.in_transaction() {
@@ -279,9 +284,11 @@ impl<W: World> Connection<W> {
     /// One read of content: the backend is kept awake and hung inspectors are noticed while the client dribbles.
     async fn read_content(&mut self, pace: &mut Pace) -> Result<(), End> {
         loop {
+            // First, for it may wait for the backend, and that is not the client's time.
+            let look = self.correspondence.look_after().await;
             let begun = Instant::now();
             let deadline = pace.deadline(begun);
-            let look = self.correspondence.look_after().await.unwrap_or(deadline);
+            let look = look.unwrap_or(deadline);
             let read = timeout_at(deadline.min(look).min(begun + WATCH), self.wire.read()).await;
             pace.waited(begun.elapsed());
             match read {

@@ -11,22 +11,22 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use smtpgw_archive as archive;
-use smtpgw_mime::{Decoder, Defect, Dialect, Event, Header, LimitKind, PartHead, PartKind, Sink};
+use smtpgw_mime::{Decoder, Defect, DefectKind, Dialect, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
 
 use crate::content::{Reader, detect};
 use crate::message::{Content, Message, Part};
 use crate::record::UnscannedRecord;
 use crate::settings::{Settings, Unscanned};
-use crate::spool::{Budget, Spool, blocking};
+use crate::spool::{Spool, blocking};
 use crate::world::Instant;
 
 /// One message on its way through the decoder.
 pub(crate) struct Decoding {
     decoder: Decoder,
     collector: Collector,
-    /// What unpacking may still cost, shared by all containers of the message; taken along by the thread that
-    /// opens them.
-    unpacking: Option<archive::Budget>,
+    /// What unpacking needs, shared by all containers of the message; taken along by the thread that opens them. The
+    /// members have a spool of their own: that of the leaves may hold the beginning of one that is still arriving.
+    unpacking: Option<(Spool, archive::Budget)>,
     archive_depth: usize,
 }
 
@@ -42,6 +42,8 @@ struct Collector {
     ended: Vec<Leaf>,
     gaps: Vec<UnscannedRecord>,
     parts: usize,
+    /// Octets that further headers may take.
+    header_left: u64,
 }
 
 /// A leaf without its octets.
@@ -59,7 +61,9 @@ struct Leaf {
 }
 
 impl Decoding {
-    pub(crate) fn new(message: Arc<Message>, spool: Spool, settings: &Settings) -> Self {
+    /// `spools`: one for the leaves, one for the members of containers.
+    pub(crate) fn new(message: Arc<Message>, spools: [Spool; 2], settings: &Settings) -> Self {
+        let [spool, members] = spools;
         let decode = &settings.decode;
         let mut limits = smtpgw_mime::Limits::DEFAULT;
         limits.depth = decode.depth;
@@ -77,8 +81,9 @@ impl Decoding {
                 ended: Vec::new(),
                 gaps: Vec::new(),
                 parts: 0,
+                header_left: decode.header as u64 * HEADERS,
             },
-            unpacking: Some(archive_budget(settings)),
+            unpacking: Some((members, archive_budget(settings))),
             archive_depth: decode.archive.depth,
         }
     }
@@ -111,18 +116,14 @@ impl Decoding {
     }
 
     async fn open(&mut self, parts: Vec<Arc<Part>>) -> io::Result<Vec<Arc<Part>>> {
-        let Some(budget) = self.unpacking.take() else { return Ok(parts) };
-        // The spool goes along: members are written to it where blocking is allowed.
-        let empty = Spool::new(Arc::default(), 0, Budget::new(0));
-        let spool = std::mem::replace(&mut self.collector.spool, empty);
+        let Some((spool, budget)) = self.unpacking.take() else { return Ok(parts) };
         let mut opening = Opening { spool, budget, depth: self.archive_depth, gaps: Vec::new() };
         let (opening, result) = blocking(move || {
             let result = opening.open_all(parts);
             (opening, result)
         })
         .await?;
-        self.collector.spool = opening.spool;
-        self.unpacking = Some(opening.budget);
+        self.unpacking = Some((opening.spool, opening.budget));
         self.collector.gaps.extend(opening.gaps);
         result
     }
@@ -146,6 +147,11 @@ impl Sink for Collector {
                 None => self.containers = self.containers.saturating_sub(1),
             },
             Event::Defect(defect) => {
+                if defect.kind == DefectKind::UnknownEncoding {
+                    // Its octets are shown as they came; a program that knows the encoding shows something else.
+                    let what = defect.path.to_string();
+                    self.gaps.push(UnscannedRecord { reason: Unscanned::Unhandled, what });
+                }
                 if let Some(leaf) = &mut self.leaf {
                     leaf.defects.push(defect.clone());
                 }
@@ -164,7 +170,7 @@ impl Collector {
     fn begin(&mut self, head: PartHead) {
         let is_message = self.parts == 0;
         self.parts += 1;
-        let header = Arc::new(head.header);
+        let header = self.keep(head.header);
         if is_message {
             self.message.progress.write().header = Some(Arc::clone(&header));
         }
@@ -188,6 +194,24 @@ impl Collector {
             defects: Vec::new(),
             container: None,
         });
+    }
+}
+
+impl Collector {
+    /// The header to keep. Headers live as long as the message, so all of them together have a limit: what is over it
+    /// is not kept, and that is said.
+    fn keep(&mut self, header: Header) -> Arc<Header> {
+        let octets = |field: &Field| (field.name().len() + field.raw().len() + size_of::<Field>()) as u64;
+        let size: u64 = header.fields().iter().map(octets).sum();
+        if size <= self.header_left {
+            self.header_left -= size;
+            return Arc::new(header);
+        }
+        if self.header_left > 0 {
+            self.header_left = 0;
+            self.gaps.push(UnscannedRecord { reason: Unscanned::Ambiguous, what: "headers".into() });
+        }
+        Arc::default()
     }
 }
 
@@ -251,6 +275,10 @@ impl Opening {
         let outcome = archive::unpack(format, Reader::new(&part.data), &mut self.budget, &mut members);
         let Members { ended, mut rested, gaps, error, .. } = members;
         self.gaps.extend(gaps);
+        if matches!(outcome, Err(archive::Unscanned::Unreadable)) {
+            // Our own trouble, not the sender's: the message is deferred.
+            return Err(io::Error::other("a container could not be read back"));
+        }
         if let Err(reason) = outcome {
             self.gap(reason_of_archive(&reason), part.path.clone());
         }
@@ -316,6 +344,9 @@ impl archive::Members for Members<'_> {
     }
 }
 
+/// All headers of a message may take this many times what one may (`decode.header`).
+const HEADERS: u64 = 4;
+
 /// Whether it is worth a trip to a thread that may block: what is in memory is looked at here.
 fn may_be_container(content: &Content) -> bool {
     match content {
@@ -360,5 +391,93 @@ const fn reason_of_archive(reason: &archive::Unscanned) -> Unscanned {
         archive::Unscanned::Timeout => Unscanned::Timeout,
         archive::Unscanned::DisabledFormat => Unscanned::DisabledFormat,
         _ => Unscanned::Unhandled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+    use super::*;
+    use crate::message::{Envelope, Session};
+    use crate::spool::{Budget, read_piece};
+
+    fn message() -> Arc<Message> {
+        let nowhere = std::net::SocketAddr::from(([0; 4], 0));
+        let (id, helo) = (String::new(), String::new());
+        let session = Session { id, client: nowhere, listener: nowhere, esmtp: true, helo, tls: None };
+        Arc::new(Message { session: Arc::new(session), envelope: Envelope::default(), progress: Default::default() })
+    }
+
+    async fn octets(content: &Content) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let piece = read_piece(content, all.len() as u64).await.unwrap();
+            if piece.is_empty() {
+                return all;
+            }
+            all.extend_from_slice(&piece);
+        }
+    }
+
+    async fn decode(raw: &[&[u8]], threshold: u64) -> Vec<(String, Vec<u8>)> {
+        let budget = Budget::new(1 << 30);
+        let spool = || Spool::new(Arc::new(std::env::temp_dir()), threshold, Arc::clone(&budget));
+        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        let mut parts = Vec::new();
+        for piece in raw {
+            decoding.push(piece);
+            parts.extend(decoding.settle().await.unwrap());
+        }
+        decoding.finish();
+        parts.extend(decoding.settle().await.unwrap());
+        let mut found = Vec::new();
+        for part in parts {
+            let data = octets(&part.data).await;
+            assert_eq!(part.sha256[..], Sha256::digest(&data)[..], "{}", part.path);
+            found.push((part.path.clone(), data));
+        }
+        found
+    }
+
+    #[tokio::test]
+    async fn members_never_mix_with_the_leaf_that_is_arriving() {
+        let zip: &[u8] = b"PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00a.exeMZ memberPK\x01\x02\x14\x03\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00a.exePK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x003\x00\x00\x00,\x00\x00\x00\x00\x00";
+        let mut raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
+        for body in [zip, b"MZ the leaf behind it", zip, b"and the last"] {
+            raw.extend_from_slice(b"--b\r\nContent-Transfer-Encoding: binary\r\n\r\n");
+            raw.extend_from_slice(body);
+            raw.extend_from_slice(b"\r\n");
+        }
+        raw.extend_from_slice(b"--b--\r\n");
+        let whole = decode(&[&raw], 1 << 20).await;
+        let paths: Vec<_> = whole.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(paths, ["1", "1/a.exe", "2", "3", "3/a.exe", "4"]);
+        assert_eq!(whole[1].1, b"MZ member");
+        assert_eq!(whole[2].1, b"MZ the leaf behind it");
+        for threshold in [0, 1 << 20] {
+            for at in 1..raw.len() {
+                assert_eq!(decode(&[&raw[..at], &raw[at..]], threshold).await, whole, "cut at {at}");
+            }
+            assert_eq!(decode(&raw.chunks(1).collect::<Vec<_>>(), threshold).await, whole, "octet by octet");
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_of_all_parts_together_are_bounded() {
+        let mut settings = Settings::default();
+        settings.decode.header = 1_000;
+        let mut raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
+        for _ in 0..50 {
+            raw.extend_from_slice(format!("--b\r\nA: {}\r\n\r\nx\r\n", "y".repeat(900)).as_bytes());
+        }
+        let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+        let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+        decoding.push(&raw);
+        decoding.finish();
+        let parts = decoding.settle().await.unwrap();
+        assert_eq!(parts.len(), 50);
+        assert!(parts.iter().map(|part| part.header.fields().len()).sum::<usize>() < 10);
+        assert_eq!(decoding.take_gaps().iter().filter(|gap| gap.what == "headers").count(), 1);
     }
 }

@@ -195,6 +195,14 @@ impl Batch {
         running
     }
 
+    /// Gives the call at `index` up if nobody has claimed it.
+    pub(crate) fn give_up_waiting(&self, index: usize) {
+        let mut progress = self.progress.lock();
+        if matches!(progress.slots.get(index), Some(Slot::Waiting)) {
+            self.close(&mut progress, index, None);
+        }
+    }
+
     /// Takes the answers, by call; `None` for one that was given up.
     pub fn take_answers(&self) -> Vec<Option<Answer>> {
         let mut progress = self.progress.lock();

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::inspect::{Batch, Call, Inspect, InspectorInfo, Outcome, Subject};
 use crate::message::{Message, Part};
 use crate::verdict::Verdict;
-use crate::world::{Instant, sleep_until, timeout_at};
+use crate::world::{Instant, sleep_until};
 
 /// The inspectors, with what the gateway keeps about them.
 pub(crate) struct Panel {
@@ -103,11 +103,23 @@ pub(crate) struct Inspection {
     waiting: [Vec<Call>; 2],
     submitted: Vec<Arc<Batch>>,
     opinions: Vec<Opinion>,
+    /// Inspectors whose failure on this message their breakers have been told of.
+    failed: Failed,
 }
+
+/// Inspectors, by index, that have failed on one message. A breaker hears of one failure a message, however many parts
+/// it has: a sender must not be able to switch an inspector off for everybody with one message.
+type Failed = Vec<usize>;
 
 impl Inspection {
     pub(crate) fn new(panel: Arc<Panel>) -> Self {
-        Self { panel, waiting: [Vec::new(), Vec::new()], submitted: Vec::new(), opinions: Vec::new() }
+        Self {
+            panel,
+            waiting: [Vec::new(), Vec::new()],
+            submitted: Vec::new(),
+            opinions: Vec::new(),
+            failed: Failed::new(),
+        }
     }
 
     /// Notes a finished part; [`Inspection::submit`] sends it off.
@@ -123,11 +135,7 @@ impl Inspection {
                 continue;
             }
             let batch = Batch::new(calls);
-            let queue = Arc::clone(&self.panel.queue);
-            let permit = match Arc::clone(&queue).try_acquire_owned() {
-                Ok(permit) => Some(permit),
-                Err(_) => timeout_at(deadline, queue.acquire_owned()).await.ok().and_then(Result::ok),
-            };
+            let permit = self.place(deadline).await;
             match permit {
                 Some(place) => {
                     batch.hold(place);
@@ -142,13 +150,32 @@ impl Inspection {
         }
     }
 
+    /// A place in the queue, at most until `deadline`. Batches under way are looked after meanwhile, or hung workers
+    /// and those who wait for them would wait for each other.
+    async fn place(&mut self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        let queue = Arc::clone(&self.panel.queue);
+        loop {
+            if let Ok(place) = Arc::clone(&queue).try_acquire_owned() {
+                return Some(place);
+            }
+            let look = self.poll().unwrap_or(deadline).min(deadline);
+            tokio::select! {
+                place = Arc::clone(&queue).acquire_owned() => return place.ok(),
+                () = sleep_until(look) => {}
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+        }
+    }
+
     /// Takes what is answered, and gives up what is over its time. Never waits. Returns when to look again.
     pub(crate) fn poll(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let mut next = None;
         for at in (0..self.submitted.len()).rev() {
             let batch = Arc::clone(&self.submitted[at]);
-            match self.panel.look_after(&batch, now) {
+            match Arc::clone(&self.panel).look_after(&batch, now, &mut self.failed) {
                 Some(soonest) => next = Some(next.map_or(soonest, |other: Instant| other.min(soonest))),
                 None => {
                     self.submitted.swap_remove(at);
@@ -207,6 +234,7 @@ impl Inspection {
         for batch in &self.submitted {
             for (index, _) in batch.open_calls() {
                 if batch.give_up(index) {
+                    self.panel.failed(batch.calls()[index].inspector, &mut self.failed);
                     self.panel.inspect.overrun(batch, index);
                 }
             }
@@ -214,7 +242,6 @@ impl Inspection {
     }
 
     fn take(&mut self, batch: &Arc<Batch>) {
-        let now = Instant::now();
         for (call, answer) in batch.calls().iter().zip(batch.take_answers()) {
             let elapsed = answer.as_ref().map_or(Duration::ZERO, |answer| answer.elapsed);
             let result = match answer.map(|answer| answer.outcome) {
@@ -222,7 +249,12 @@ impl Inspection {
                 Some(Outcome::Raised(reason)) => Err(Failure::Raised(reason)),
                 None => Err(Failure::TimedOut),
             };
-            self.panel.breakers[call.inspector].note(result.is_ok(), now);
+            match &result {
+                Ok(_) => self.panel.breakers[call.inspector].succeeded(),
+                Err(Failure::Raised(_)) => self.panel.failed(call.inspector, &mut self.failed),
+                // Those that ran were told when they were given up; one that nobody began says nothing on the inspector.
+                Err(Failure::TimedOut | Failure::CircuitOpen) => {}
+            }
             self.opinions.push(Opinion { inspector: call.inspector, about: About::of(&call.subject), result, elapsed });
         }
     }
@@ -233,13 +265,13 @@ impl Drop for Inspection {
         for batch in self.submitted.drain(..) {
             for (index, since) in batch.open_calls() {
                 if since.is_none() {
-                    batch.give_up(index);
+                    batch.give_up_waiting(index);
                 }
             }
             if let (false, Ok(runtime)) = (batch.is_complete(), tokio::runtime::Handle::try_current()) {
-                let panel = Arc::clone(&self.panel);
+                let (panel, mut failed) = (Arc::clone(&self.panel), self.failed.clone());
                 runtime.spawn(async move {
-                    while let Some(next) = panel.look_after(&batch, Instant::now()) {
+                    while let Some(next) = panel.look_after(&batch, Instant::now(), &mut failed) {
                         tokio::select! {
                             () = batch.completed() => {}
                             () = sleep_until(next) => {}
@@ -252,8 +284,16 @@ impl Drop for Inspection {
 }
 
 impl Panel {
+    /// Tells an inspector's breaker of a failure, once a message.
+    fn failed(&self, inspector: usize, failed: &mut Failed) {
+        if !failed.contains(&inspector) {
+            failed.push(inspector);
+            self.breakers[inspector].failed(Instant::now());
+        }
+    }
+
     /// Gives up the calls of `batch` that are over their time; when to look again, or `None` if it is complete.
-    fn look_after(&self, batch: &Arc<Batch>, now: Instant) -> Option<Instant> {
+    fn look_after(&self, batch: &Arc<Batch>, now: Instant, failed: &mut Failed) -> Option<Instant> {
         if batch.is_complete() {
             return None;
         }
@@ -264,6 +304,7 @@ impl Panel {
             let due = since.unwrap_or(now) + limit;
             if due <= now {
                 if batch.give_up(index) {
+                    self.failed(batch.calls()[index].inspector, failed);
                     self.inspect.overrun(batch, index);
                 }
             } else {
@@ -329,15 +370,15 @@ impl Breaker {
         }
     }
 
-    fn note(&self, success: bool, now: Instant) {
+    fn succeeded(&self) {
+        *self.0.lock() = BreakerState::default();
+    }
+
+    fn failed(&self, now: Instant) {
         let mut state = self.0.lock();
-        if success {
-            *state = BreakerState::default();
-        } else {
-            state.failures = state.failures.saturating_add(1);
-            if state.failures >= BREAKER_FAILURES {
-                state.open_until = Some(now + BREAKER_PAUSE);
-            }
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= BREAKER_FAILURES {
+            state.open_until = Some(now + BREAKER_PAUSE);
         }
     }
 }
@@ -345,7 +386,7 @@ impl Breaker {
 /// Batches under way at a time. More would only wait longer: a handful of workers serves them.
 const QUEUE: usize = 1_024;
 
-/// Failures in a row after which an inspector is not asked for a while. High enough that a few bad messages do not
+/// Messages in a row that it failed on, after which an inspector is not asked for a while. High enough that a few bad messages do not
 /// switch off the inspector for everybody: hostile input must not be able to do that cheaply.
 const BREAKER_FAILURES: u32 = 20;
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::decision::{Decision, fold};
 use crate::decode::Decoding;
+use crate::inspect::Mode;
 use crate::inspection::{Inspection, Opinion, Panel};
 use crate::message::{Content, Envelope, Message, Part, Session};
 use crate::record::{self, JudgedRecord, PartRecord, UnscannedRecord, VerdictRecord};
@@ -46,6 +47,8 @@ pub(crate) struct Judged {
     pub(crate) decision: Decision,
     pub(crate) opinions: Vec<Opinion>,
     pub(crate) gaps: Vec<UnscannedRecord>,
+    /// What is in memory stays charged to the budget until the message is gone.
+    _charged: (Spool, Decoding),
 }
 
 impl Reception {
@@ -54,7 +57,7 @@ impl Reception {
         let spool = || Spool::new(Arc::clone(&desk.folder), desk.settings.spool.memory, Arc::clone(&desk.budget));
         Self {
             raw: spool(),
-            decoding: Decoding::new(Arc::clone(&message), spool(), &desk.settings),
+            decoding: Decoding::new(Arc::clone(&message), [spool(), spool()], &desk.settings),
             inspection: desk.panel.clone().map(Inspection::new),
             desk: desk.clone(),
             message,
@@ -105,13 +108,19 @@ impl Reception {
             opinions.sort_by_key(|opinion| opinion.inspector);
         }
         let roster = self.desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
+        let mut reasons: BTreeSet<Unscanned> = self.gaps.iter().map(|gap| gap.reason).collect();
         for opinion in opinions.iter().filter(|opinion| opinion.result.is_err()) {
-            let what = format!("{} on {}", roster[opinion.inspector].name, opinion.about);
+            let info = &roster[opinion.inspector];
+            let what = format!("{} on {}", info.name, opinion.about);
             self.gaps.push(UnscannedRecord { reason: Unscanned::InspectorDown, what });
+            // A shadow inspector is recorded and never acted on, its failures included.
+            if info.mode == Mode::Enforce {
+                reasons.insert(Unscanned::InspectorDown);
+            }
         }
-        let reasons: BTreeSet<Unscanned> = self.gaps.iter().map(|gap| gap.reason).collect();
         let decision = fold(&opinions, roster, &reasons, &self.desk.settings);
-        Ok(Judged { message: self.message, content, decision, opinions, gaps: self.gaps })
+        let charged = (self.raw, self.decoding);
+        Ok(Judged { message: self.message, content, decision, opinions, gaps: self.gaps, _charged: charged })
     }
 
     async fn try_settle(&mut self, until: Instant) -> io::Result<()> {

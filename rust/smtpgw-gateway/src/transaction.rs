@@ -184,7 +184,7 @@ impl<W: World> Correspondence<W> {
     /// DATA was answered 354.
     pub(crate) fn begin_content(&mut self) {
         if let Some(transaction) = &mut self.transaction {
-            let envelope = std::mem::take(&mut transaction.envelope);
+            let envelope = transaction.envelope.clone();
             let session = Arc::clone(&transaction.session);
             transaction.reception = Some(Reception::new(&self.setup.desk, session, envelope));
             transaction.pace = Some(Pace::new(self.setup.desk.settings.limits.data_rate));

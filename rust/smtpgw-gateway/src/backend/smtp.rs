@@ -79,6 +79,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     pub(crate) async fn deliver(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
         let go = self.ask(&Command::Data).await?;
         if !go.is_intermediate() {
+            // The envelope is still there (RFC 5321 §4.1.1.4) and must not be the next message's. If even this fails,
+            // the next command will say so.
+            if !go.is_closing() {
+                let _ = self.reset().await;
+            }
             return Ok(go);
         }
         let patience = self.site.settings.data_s;
@@ -133,7 +138,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             self.hello(&hostname).await?;
         }
         if let (Identity::Xclient, Some(session)) = (self.site.settings.identity, session) {
-            self.identify(session).await?;
+            // Whatever goes wrong from here on may be this client's doing: it says nothing on the backend's health.
+            self.identify(session).await.map_err(|error| match error {
+                BackendError::Identity(_) => error,
+                other => BackendError::Identity(format!("XCLIENT: {other}")),
+            })?;
         }
         Ok(())
     }
