@@ -16,6 +16,7 @@ import itertools
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,6 +32,9 @@ VERDICTS_AT_MOST = 1_000
 
 LOOP_PATIENCE_S = 2.0
 """How long the event loop may be busy with one thing when a hook that is over its time is to be cancelled."""
+
+VACANCY_PAUSE_S = 1.0
+"""How long the supervisor rests when no thread could be started."""
 
 # How a hook is called: see `Shape` in the core.
 PART, MESSAGE, PART_AND_MESSAGE = 1, 2, 3
@@ -173,8 +177,10 @@ def _supervise(crew: Crew) -> None:
                 if incident.hook:
                     _report(incident)
                 _fill(crew)
-        except RuntimeError as error:  # no more threads, or the interpreter is about to end
+        except (RuntimeError, OSError) as error:  # no more threads or descriptors, or the interpreter is about to end
             log.error("cannot start another inspector thread: %s", error)
+            # The vacancy is reported again at once; what is used up now may be there in a moment.
+            time.sleep(VACANCY_PAUSE_S)
 
 
 def _report(incident: Incident) -> None:

@@ -137,7 +137,11 @@ def _within(table: str, place: str) -> str:
 
 
 def _arguments(cls: type[Inspector], table: InspectorTable, path: str, base: Path) -> dict[str, Any]:
-    model = _model_of(cls)
+    try:
+        model = _model_of(cls)
+    except Exception as error:
+        reason = f"the parameters of {cls.__name__} cannot be read: {type(error).__name__}: {error}"
+        raise ConfigError([Problem(f"{path}.use", reason, shorten(table.use))]) from error
     try:
         checked = model.model_validate(table.arguments)
     except ValidationError as error:
@@ -152,8 +156,8 @@ def _model_of(cls: type[Inspector]) -> type[BaseModel]:
     """The parameters of a class's constructor as a model."""
     try:
         hints = get_type_hints(cls.__init__, include_extras=True)
-    except NameError:
-        # Annotated with names that exist for type checkers alone: the arguments pass unchecked.
+    except Exception:
+        # Annotated with names that exist for type checkers alone, or with what is no type: arguments pass unchecked.
         hints = {}
     fields: dict[str, Any] = {}
     extra: Any = "forbid"

@@ -140,6 +140,8 @@ class Gateway:
                     LOG.info("configuration reloaded")
                 except SmtpgwError as error:
                     LOG.error("reload refused, the last good configuration stays: %s", error)
+                except Exception:  # an inspector's own module may raise anything; mail goes on
+                    LOG.exception("reload failed, the last good configuration stays")
             # A thread of its own, so that a second signal can cut it short.
             draining = threading.Thread(target=self._drain_for_run, daemon=True, name="smtpgw-drain")
             draining.start()

@@ -2,7 +2,7 @@
 
 An inspector is an object with any of four hooks, plain or `async`, called by keyword with what they ask for:
 
-    on_connect(session)                                   once a connection, after EHLO
+    on_connect(session)                                   once a connection, before EHLO and TLS are known
     on_recipient(session, reverse_path, forward_path)     once a recipient
     on_part(part, message)                                once a decoded part, while the message still arrives
     on_message(message)                                   once a message, when all of it is there
@@ -169,7 +169,7 @@ def _unknown_hooks(inspector: Inspector) -> Iterable[str]:
             continue
         value = getattr(inspector, name)
         if callable(value):
-            yield f"{_place(value)}: {name} is no hook{_meant(name, Inspector.HOOKS)}"
+            yield f"{_place(value)}: {type(inspector).__name__}.{name} is no hook{_meant(name, Inspector.HOOKS)}"
 
 
 def _check_hook(inspector: Inspector, name: str, hook: Any, offered: tuple[str, ...]) -> Hook | str:  # noqa: ANN401

@@ -139,3 +139,16 @@ def test_any_length_costs_the_same(piece):
         start = time.perf_counter()
         canonical(text)
         assert time.perf_counter() - start < 1.0
+
+
+@pytest.mark.parametrize("before", ["http://" + "a" * 9_000 + "@", "http:" + "/" * 9_000, "\t" * 9_000 + "http://"])
+def test_what_stands_before_a_host_never_hides_it(before):
+    url = canonical(before + "bad.example/path")
+    assert url is not None
+    assert str(url) == "http://bad.example/path"
+
+
+def test_a_long_path_is_cut():
+    url = canonical("http://bad.example/" + "a" * 100_000)
+    assert url is not None
+    assert len(url.tail) <= 8_192

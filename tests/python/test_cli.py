@@ -230,6 +230,15 @@ def test_run_reloads_and_keeps_the_last_good_state(run, tmp_path):
     assert "limits.memry" in notice["message"]
     with pytest.raises(smtplib.SMTPDataError):
         gateway.send(EICAR)
+    # An inspector whose module or signature breaks in a way of its own must not take the gateway with it.
+    (tmp_path / "odd.py").write_text(
+        'import smtpgw\n\nclass Odd(smtpgw.Inspector):\n    def __init__(self, x: "int.foo" = 1) -> None:\n'
+        "        raise SystemError('odd')\n\n    def on_message(self):\n        pass\n"
+    )
+    path.write_text(good + '[[inspector]]\nuse = "odd:Odd"\n')
+    gateway.process.send_signal(signal.SIGHUP)
+    while "SystemError: odd" not in gateway.wait_for("notice")["message"]:
+        pass
     gateway.send()
     assert gateway.end(signal.SIGINT) == 0
 
@@ -328,6 +337,31 @@ def test_scan_shows_nothing_that_a_terminal_obeys(smtpgw):
         out, _ = smtpgw("scan", "-", *arguments, stdin=hostile)
         assert all(line.isprintable() for line in out.splitlines())
     assert "[bold]y[/]" in smtpgw("scan", "-", "--explain", stdin=hostile)[0]
+
+
+def test_scan_leaves_pipes_in_folders_alone(smtpgw, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.mkfifo(folder / "fifo")
+    _, said = smtpgw("scan", "folder", status=66)
+    assert "no messages" in said
+    (folder / "clean.eml").write_bytes(CLEAN)
+    out, _ = smtpgw("scan", "folder")
+    assert len(out.splitlines()) == 1
+
+
+def test_scan_names_any_file_in_json(smtpgw, tmp_path):
+    name = b"na\xffme.eml"
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(CLEAN)
+    out, _ = smtpgw("scan", "--json", os.fsdecode(name))
+    assert os.fsencode(json.loads(out)["file"]) == name
+
+
+def test_run_a_module_that_raises(smtpgw, tmp_path):
+    (tmp_path / "raising.py").write_text("raise ValueError('half done')\n")
+    _, said = smtpgw("run", "raising:gateway", status=78)
+    assert "ValueError: half done" in said
+    assert "Traceback" not in said
 
 
 def test_scan_with_a_wrong_configuration(smtpgw):

@@ -118,6 +118,13 @@ def test_too_many_hosts_in_other_letters_are_an_error_and_never_clean():
     assert len(found(" ".join(f"http://u{number}.example/ü" for number in range(5_000)))) == 5_000
 
 
+def test_too_many_urls_are_an_error_and_never_clean(monkeypatch):
+    monkeypatch.setitem(extract.__globals__, "DIFFERENT", 1_000)
+    with pytest.raises(SmtpgwError, match="not all were looked at"):
+        found(" ".join(f"a{number}.example" for number in range(1_001)) + " http://bad.example/")
+    assert len(found(" ".join(["http://a.example/"] * 5_000))) == 1
+
+
 def test_each_canonical_form_comes_once_and_in_order():
     assert found("http://b.example/ HTTP://B.EXAMPLE/ http://a.example") == ["http://b.example/", "http://a.example/"]
 

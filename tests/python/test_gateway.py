@@ -96,7 +96,7 @@ def test_a_mistake_stops_the_start(table):
         def on_prat(self):
             return None
 
-    with pytest.raises(InspectorError, match=r"test_gateway\.py:\d+: on_prat is no hook; did you mean on_part\?"):
+    with pytest.raises(InspectorError, match=r"test_gateway\.py:\d+: \w+\.on_prat is no hook; did you mean on_part\?"):
         Gateway(table, inspectors=[Misspelt()])
     with pytest.raises(ConfigError, match="did you mean"):
         Gateway({**table, "listner": []})

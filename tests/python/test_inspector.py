@@ -52,7 +52,8 @@ def test_an_unknown_hook_is_named_with_its_line():
 
     with pytest.raises(InspectorError) as caught:
         register(Misspelt())
-    assert str(caught.value) == f"{line_of(Misspelt.on_mesage)}: on_mesage is no hook; did you mean on_message?"
+    place = line_of(Misspelt.on_mesage)
+    assert str(caught.value) == f"{place}: Misspelt.on_mesage is no hook; did you mean on_message?"
 
 
 def test_an_unknown_parameter_is_named_with_its_line():

@@ -15,7 +15,7 @@ from smtpgw import log
 from smtpgw.cli import options
 from smtpgw.cli.exits import reported
 from smtpgw.config import Config
-from smtpgw.errors import ConfigError, Problem
+from smtpgw.errors import ConfigError, Problem, SmtpgwError
 from smtpgw.gateway import Gateway
 
 __all__ = ["EXAMPLES", "run"]
@@ -84,8 +84,10 @@ def _gateway(target: str) -> Gateway:
         found: object = importlib.import_module(module_name)
         for name in path.split("."):
             found = getattr(found, name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError([Problem(target, f"cannot be imported: {error}")]) from error
+    except SmtpgwError:
+        raise
+    except Exception as error:
+        raise ConfigError([Problem(target, f"cannot be imported: {type(error).__name__}: {error}")]) from error
     if not isinstance(found, Gateway):
         raise ConfigError([Problem(target, f"is no smtpgw.Gateway but a {type(found).__name__}")])
     return found

@@ -58,6 +58,9 @@ def scan(
         resolved = options.load(config, set_)
         scanner = Scanner(resolved.to_core_json(), roster(build(resolved)), threads=os.cpu_count() or 1)
     files = list(_files(paths))
+    if not files:
+        errors.print("[bold red]smtpgw:[/] there are no messages in " + escape(", ".join(paths)))
+        raise typer.Exit(NO_INPUT)
     out = Console(highlight=False, soft_wrap=True)
     found = unreadable = 0
     with Progress(console=errors, transient=True, disable=len(files) < MANY or not errors.is_terminal) as progress:
@@ -72,7 +75,7 @@ def scan(
             found += not clean
             name = "-" if file is None else str(file)
             if as_json:
-                typer.echo(json.dumps({"file": name, "clean": clean, **report}, ensure_ascii=False))
+                typer.echo(json.dumps({"file": name, "clean": clean, **report}))
             elif explain:
                 out.print(show.tree(name, report, resolved.verdict))
             else:
@@ -93,7 +96,9 @@ def _files(paths: list[str]) -> Iterator[Path | None]:
         elif path.is_dir():
             for folder, folders, names in os.walk(path):
                 folders[:] = sorted(name for name in folders if name != "tmp")
-                yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+                files = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
+                # A pipe or a device among them would be read for ever.
+                yield from (file for file in files if file.is_file())
         else:
             yield path
 

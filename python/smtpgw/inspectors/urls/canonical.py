@@ -5,7 +5,8 @@ and line ends, backslashes, missing or surplus slashes, user names, percent code
 count as Latin ones, ideographic full stops, invisible characters, internationalised names, trailing dots, numbers
 that are IPv4 addresses, default ports, dot segments. The fragment is left out: no server sees it.
 
-Every step is linear; a text beyond `LONGEST` is cut there, and a host that no resolver takes gives no URL.
+Every step is linear; path and query beyond `LONGEST` are cut there (never what stands before the host, however long it
+is), and a host that no resolver takes gives no URL.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def canonical(text: str) -> Url | None:
     """
     if len(text) < 253 and (match := CANONICAL.fullmatch(text)) and not NUMBER_AT_END.search(match[2]):
         return Url(match[1], match[2], None, match[3] or "/")
-    text = IGNORED.sub("", text[:LONGEST].strip(BLANKS))
+    text = IGNORED.sub("", text.strip(BLANKS))
     scheme, rest = "http", text
     if (match := SCHEME.match(text)) and match[1].lower() in PORTS:
         scheme, rest = match[1].lower(), text[match.end() :]
@@ -71,7 +72,7 @@ def canonical(text: str) -> Url | None:
     host = canonical_host(authority)
     if host is None:
         return None
-    return Url(scheme, host, None if port == PORTS[scheme] else port, _tail(tail))
+    return Url(scheme, host, None if port == PORTS[scheme] else port, _tail(tail[:LONGEST]))
 
 
 def with_scheme(url: Url, scheme: str) -> Url:
@@ -203,7 +204,7 @@ def _without_dots(path: str) -> str:
 
 
 LONGEST = 8_192
-"""Characters of a URL that are looked at; servers refuse longer ones."""
+"""Characters of path and query that are looked at; servers refuse longer ones."""
 LONGEST_LABEL = 58
 """Characters of a label with other letters than ASCII: `xn--`, a digit at least for each, and one for the length."""
 LONGEST_HOST = 3_000

@@ -23,7 +23,8 @@ __all__ = ["extract"]
 def extract(text: str) -> Iterator[Url]:
     """The URLs in `text`, each canonical form once, in the order in which they are found.
 
-    Raises `SmtpgwError` for a text with more than `FOREIGN` different hosts in other letters than ASCII.
+    Raises `SmtpgwError` for a text with more than `FOREIGN` different hosts in other letters than ASCII, or with more
+    than `DIFFERENT` candidates: what was not looked at must not pass as clean.
     """
     seen: set[str | Url] = set()
     foreign = 0
@@ -31,6 +32,8 @@ def extract(text: str) -> Iterator[Url]:
         if candidate in seen:
             continue
         seen.add(candidate)
+        if len(seen) > DIFFERENT:
+            raise SmtpgwError(f"more than {DIFFERENT} different URLs in one text: not all were looked at")
         readings = list(_readings(candidate))
         if (not candidate.isascii() or "%" in candidate) and (not readings or "xn--" in readings[0].host):
             foreign += 1
@@ -130,6 +133,8 @@ def _domains(text: str, spans: list[tuple[int, int]]) -> Iterator[str]:
             yield text[start : match.end()].rstrip(PUNCTUATION)
 
 
+DIFFERENT = 100_000
+"""Different URLs in one text, each with its readings; they take some seconds and some ten megabytes."""
 FOREIGN = 2_000
 """Different hosts in other letters than ASCII in one text; each takes some milliseconds, and honest texts have few."""
 LABEL = 63
