@@ -28,10 +28,17 @@ impl Outgoing {
         Self { head, remover: forged.map(FieldRemover::new), content, at: 0 }
     }
 
+    /// Puts further fields above those of policy.
+    pub(crate) fn prepend(&mut self, mut fields: Vec<u8>) {
+        fields.append(&mut self.head);
+        self.head = fields;
+    }
+
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if !self.head.is_empty() {
-            return Ok(Some(Bytes::from(std::mem::take(&mut self.head))));
+            let first = read_piece(&self.first_octet(), 0).await?;
+            return Ok(Some(self.take_head(&first).into()));
         }
         let piece = read_piece(&self.content, self.at).await?;
         if piece.is_empty() {
@@ -50,7 +57,11 @@ impl Outgoing {
 
     /// Writes everything. Blocks.
     pub(crate) fn write_to(mut self, output: &mut impl Write) -> io::Result<()> {
-        output.write_all(&self.head)?;
+        if !self.head.is_empty() {
+            let mut first = Vec::new();
+            io::Read::read_to_end(&mut Reader::new(&self.first_octet()), &mut first)?;
+            output.write_all(&self.take_head(&first))?;
+        }
         let mut reader = Reader::new(&self.content);
         let Some(mut remover) = self.remover.take() else { return io::copy(&mut reader, output).map(drop) };
         let (mut piece, mut kept) = (vec![0; PIECE], Vec::new());
@@ -67,5 +78,61 @@ impl Outgoing {
     }
 }
 
+impl Outgoing {
+    /// Our fields. If content begins with a blank, its first line would continue our last one (RFC 5322 §2.2.3), and a
+    /// stranger would write into a field that people trust: then that last one is of no meaning.
+    fn take_head(&mut self, first: &[u8]) -> Vec<u8> {
+        let mut head = std::mem::take(&mut self.head);
+        if matches!(first, [b' ' | b'\t']) {
+            head.extend_from_slice(b"X-Smtpgw-Defect: header begins with a continuation\r\n");
+        }
+        head
+    }
+
+    fn first_octet(&self) -> Content {
+        match &self.content {
+            Content::Memory(octets) => Content::Memory(octets.slice(..octets.len().min(1))),
+            Content::File { file, offset, len } => {
+                Content::File { file: std::sync::Arc::clone(file), offset: *offset, len: (*len).min(1) }
+            }
+        }
+    }
+}
+
 /// Octets read at a time.
 const PIECE: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+    use super::*;
+
+    async fn both_ways(head: &[u8], forged: Option<&[&str]>, content: &'static [u8]) -> String {
+        let outgoing = || Outgoing::new(head.to_vec(), forged, Content::Memory(Bytes::from_static(content)));
+        let (mut pieces, mut written) = (Vec::new(), Vec::new());
+        let mut streamed = outgoing();
+        while let Some(piece) = streamed.next().await.unwrap() {
+            pieces.extend_from_slice(&piece);
+        }
+        outgoing().write_to(&mut written).unwrap();
+        assert_eq!(pieces, written);
+        String::from_utf8(written).unwrap()
+    }
+
+    #[tokio::test]
+    async fn content_is_unchanged_but_for_forged_fields() {
+        let content = b"X-Spam-Flag: NO\r\nSubject: x\r\n\r\nbody";
+        assert_eq!(both_ways(b"", None, content).await.as_bytes(), content);
+        let ours = both_ways(b"X-Spam-Flag: YES\r\n", Some(&["X-Spam-Flag"]), content).await;
+        assert_eq!(ours, "X-Spam-Flag: YES\r\nSubject: x\r\n\r\nbody");
+        assert_eq!(both_ways(b"A: b\r\n", None, b"").await, "A: b\r\n");
+    }
+
+    #[tokio::test]
+    async fn content_never_continues_a_field_of_ours() {
+        let relayed = both_ways(b"X-Spam-Score: 9\r\n", None, b" 0\r\n\r\nbody").await;
+        assert_eq!(relayed, "X-Spam-Score: 9\r\nX-Smtpgw-Defect: header begins with a continuation\r\n 0\r\n\r\nbody");
+        assert_eq!(both_ways(b"", None, b" 0\r\n").await, " 0\r\n");
+    }
+}

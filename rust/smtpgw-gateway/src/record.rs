@@ -219,9 +219,9 @@ pub(crate) struct Timing {
 impl PartRecord {
     pub(crate) fn of(part: &Part) -> Self {
         Self {
-            path: part.path.clone(),
+            path: shortened(&part.path),
             media_type: part.media_type.clone(),
-            filename: part.filename.clone(),
+            filename: part.filename.as_deref().map(shortened),
             size: part.data.len(),
             sha256: hex(&part.sha256),
             defects: part.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
@@ -240,6 +240,17 @@ impl VerdictRecord {
         }
     }
 }
+
+/// A text of the sender's as it may stand in a record: the log is bounded in records, so a record must be as well.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Characters of one text in a record; people recognise what they look for by less.
+const TEXT: usize = 500;
 
 /// What each inspector that was asked anything did, in the order of the roster.
 pub(crate) fn inspectors(opinions: &[Opinion], roster: &[InspectorInfo]) -> Vec<InspectorRecord> {

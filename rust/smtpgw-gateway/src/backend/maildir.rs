@@ -5,7 +5,7 @@
 //! It keeps one mailbox for everybody: who may receive is the listener's `recipient_domains`.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use smtpgw_smtp::{ForwardPath, ReversePath};
@@ -40,10 +40,10 @@ impl Maildir {
     }
 
     /// Stores the message under a name that holds `unique`; the file's name.
-    pub(crate) async fn deliver(&mut self, unique: String, message: Outgoing) -> io::Result<String> {
-        let envelope = std::mem::take(&mut self.envelope);
+    pub(crate) async fn deliver(&mut self, unique: String, mut message: Outgoing) -> io::Result<String> {
+        message.prepend(std::mem::take(&mut self.envelope));
         let (temporary, to) = (self.folder.join("tmp").join(&unique), self.folder.join("new").join(&unique));
-        let fill = move |file: &mut File| file.write_all(&envelope).and_then(|()| message.write_to(file));
+        let fill = move |file: &mut File| message.write_to(file);
         blocking(move || durable::store(&temporary, &to, fill)).await??;
         Ok(unique)
     }
