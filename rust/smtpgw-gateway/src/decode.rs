@@ -44,6 +44,8 @@ struct Collector {
     parts: usize,
     /// Octets that further headers may take.
     header_left: u64,
+    /// Whether one was too much, and that has been said.
+    header_lost: bool,
 }
 
 /// A leaf without its octets.
@@ -82,6 +84,7 @@ impl Decoding {
                 gaps: Vec::new(),
                 parts: 0,
                 header_left: decode.header as u64 * HEADERS,
+                header_lost: false,
             },
             unpacking: Some((members, archive_budget(settings))),
             archive_depth: decode.archive.depth,
@@ -207,9 +210,10 @@ impl Collector {
             self.header_left -= size;
             return Arc::new(header);
         }
-        if self.header_left > 0 {
-            self.header_left = 0;
-            self.gaps.push(UnscannedRecord { reason: Unscanned::Ambiguous, what: "headers".into() });
+        // Said once: what it names is the message. A later, smaller header may still fit.
+        let gap = UnscannedRecord { reason: Unscanned::Ambiguous, what: "headers".into() };
+        if !std::mem::replace(&mut self.header_lost, true) {
+            self.gaps.push(gap);
         }
         Arc::default()
     }
@@ -460,6 +464,37 @@ mod tests {
                 assert_eq!(decode(&[&raw[..at], &raw[at..]], threshold).await, whole, "cut at {at}");
             }
             assert_eq!(decode(&raw.chunks(1).collect::<Vec<_>>(), threshold).await, whole, "octet by octet");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_that_is_not_kept_is_always_told() {
+        // A limit of every size around the first header's: whether or not it fits to the octet, the loss of any is told.
+        let first = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nA: b\r\n\r\nx\r\n--b--\r\n";
+        for left in 0..400 {
+            let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+            let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+            decoding.collector.header_left = left;
+            decoding.push(first);
+            decoding.finish();
+            let parts = decoding.settle().await.unwrap();
+            let root = decoding.collector.message.progress.read().header.clone().unwrap();
+            let lost = root.fields().is_empty() || parts[0].header.fields().is_empty();
+            assert_eq!(decoding.take_gaps().iter().any(|gap| gap.what == "headers"), lost, "{left} octets left");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_encoding_that_nobody_knows_is_unscanned() {
+        let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+        for (encoding, gaps) in [("x-yenc", 1), ("8bit", 0)] {
+            let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+            decoding.push(format!("Content-Transfer-Encoding: {encoding}\r\n\r\nbody\r\n").as_bytes());
+            decoding.finish();
+            decoding.settle().await.unwrap();
+            let found = decoding.take_gaps();
+            assert_eq!(found.len(), gaps, "{encoding}");
+            assert!(found.iter().all(|gap| gap.reason == Unscanned::Unhandled && gap.what == "1"));
         }
     }
 
