@@ -75,7 +75,7 @@ def test_every_mistake_is_named_at_once():
             "command_s": 3,
             "listener": [
                 {"address": "25", "tls": "startls", "backend": "pofix"},
-                {"address": "0.0.0.0:25", "tls": "implicit", "backend": "postfix", "xclient_from": ["10.0.0.0/8"]},
+                {"address": "0.0.0.0:25", "tls": "tunnel", "backend": "postfix", "xclient_from": ["10.0.0.0/8"]},
             ],
             "backend": {"postfix": {"address": "lmtp:x", "relay": "stream", "reply_s": "60s", "adress": 1}},
             "limits": {"message_size": "25 Megs", "recipients": 1, "connections": 0},
@@ -90,9 +90,10 @@ def test_every_mistake_is_named_at_once():
         "listner": ("[]", "is no key of this table", 'did you mean "listener"?'),
         "command_s": ("3", "is no key of this table", "it belongs to limits.command_s"),
         "listener[0].address": ('"25"', "has no port", 'write "0.0.0.0:25"'),
-        "listener[0].tls": ('"startls"', "is none of starttls, none", 'did you mean "starttls"?'),
+        "listener[0].tls": ('"startls"', "is none of starttls, none, implicit", 'did you mean "starttls"?'),
         "listener[0].backend": ('"pofix"', "there is no [backend.pofix]", 'did you mean "postfix"?'),
-        "listener[1].tls": ('"implicit"', '"implicit" is not available in this version', 'use "starttls" or "none"'),
+        "listener[1].tls": ('"tunnel"', '"tunnel" is not available in this version',
+                            'use "starttls", "implicit" or "none"'),
         "listener[1].xclient_from": ('["10.0.0.0/8"]', "is not available in this version", "leave it out"),
         "listener[1].recipient_domains": (
             None,
@@ -127,7 +128,7 @@ def test_every_mistake_is_named_at_once():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("listener__0__tls", "implicit"), ("listener__0__tls", "external"), ("listener__0__tls", "tunnel"),
+    [("listener__0__tls", "external"), ("listener__0__tls", "tunnel"),
      ("listener__0__proxy_protocol_from", ["10.0.0.0/8"]), ("listener__0__xclient_from", ["10.0.0.0/8"]),
      ("backend__postfix__tls", "verified"), ("backend__postfix__identity", "proxy-v2"),
      ("backend__postfix__identity", "xforward"), ("backend__postfix__relay", "stream"),
@@ -138,6 +139,16 @@ def test_names_of_later_versions_are_refused_by_name(key, value):
     (problem,) = problems(changed(**{key: value})).values()
     assert "is not available in this version" in problem.reason
     assert problem.hint
+
+
+def test_implicit_tls_is_not_for_port_25():
+    wrong = changed(listener__0__tls="implicit", listener__0__address="0.0.0.0:25")
+    problem = problems(wrong)["listener[0].tls"]
+    assert "plaintext" in problem.reason
+    assert "465" in problem.hint
+    right = changed(listener__0__tls="implicit", listener__0__address="0.0.0.0:465")
+    right["listener"][0]["certificates"] = ["self-signed"]
+    config.parse(right)
 
 
 def test_an_empty_list_of_a_later_version_is_fine():

@@ -98,6 +98,9 @@ def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Probl
         address = listener.get("address")
         if not isinstance(address, str) or address.endswith(":0"):
             continue
+        if listener.get("tls") == "implicit" and address.endswith(":25"):
+            reason = "cannot be on port 25, where senders speak plaintext until they say STARTTLS"
+            yield Problem(path_of(["listener", at, "tls"]), reason, "implicit", 'use "starttls", or another port (465)')
         if address in first:
             same = f"is the address of listener[{first[address]}] as well"
             yield Problem(path_of(["listener", at, "address"]), same, shorten(address))
@@ -116,11 +119,9 @@ def _scores(whole: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _certificates(at: int, listener: Mapping[str, Any], base: Path) -> Iterator[Problem]:
     certificates = listener.get("certificates", [])
-    if not certificates and listener.get("tls", "starttls") == "starttls":
+    if not certificates and listener.get("tls", "starttls") in ("starttls", "implicit"):
         hint = 'name a chain and its key, or ["self-signed"] to try things out'
-        yield Problem(
-            path_of(["listener", at, "certificates"]), "is empty, and STARTTLS needs a certificate", hint=hint
-        )
+        yield Problem(path_of(["listener", at, "certificates"]), "is empty, and TLS needs a certificate", hint=hint)
     for number, pair in enumerate(certificates if isinstance(certificates, list) else []):
         if not isinstance(pair, Mapping):
             continue

@@ -73,10 +73,10 @@ class Listener(Table):
     """`host:port`; port 0 takes a free one, which the `ready` record names."""
     tls: Annotated[
         Literal["starttls", "none", "implicit", "external", "tunnel"],
-        _later('use "starttls" or "none"'),
+        _later('use "starttls", "implicit" or "none"'),
     ] = "starttls"
-    """`starttls`: in clear until the client says STARTTLS; `none`: never. (`implicit`, `external`,
-    `tunnel`: later.)"""
+    """`starttls`: in clear until the client says STARTTLS; `implicit`: TLS before the greeting (port 465); `none`:
+    never. (`external`, `tunnel`: later.)"""
     backend: str
     """Which `[backend.NAME]` gets this listener's mail."""
     recipient_domains: list[Domain] = []

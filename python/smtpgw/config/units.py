@@ -139,7 +139,7 @@ def _backend_address(value: str) -> str:
     return value
 
 
-LATER = frozenset(("external", "implicit", "process", "proxy-v2", "stream", "syslog", "tunnel", "verified", "xforward"))
+LATER = frozenset(("external", "process", "proxy-v2", "stream", "syslog", "tunnel", "verified", "xforward"))
 """Words of the contract that a later version builds: known, and refused."""
 
 SIZE = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,3})?)\s*(?P<unit>[A-Za-z]*)")

@@ -2,7 +2,7 @@
 //!
 //! Everything the protocol decides is `smtpgw-smtp`'s; what a message is worth is decided in
 //! [`crate::transaction`]. Here is the driver between them: the greeting at once (B0), deadlines for whole commands
-//! and a minimum data rate for content, STARTTLS, identity of the session, limits of a connection, and its record.
+//! and a minimum data rate for content, TLS (by STARTTLS or before the greeting), identity of the session, limits of a connection, and its record.
 //! The task holds little while idle: the rare and large things (TLS session, backend leg, reception) are boxed or
 //! not there.
 
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Buf as _;
 use smtpgw_smtp::{CloseReason, HelloKind, Offer, Server, ServerEvent, ServerOptions, replies};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -73,15 +74,33 @@ pub(crate) async fn serve<W: World>(
 ) {
     let Some(front) = setup.fronts.get(front).map(Arc::clone) else { return };
     let mut wire = Wire::new(stream);
-    let mut greeting = front.greeting.to_vec();
-    let patience = setup.desk.settings.limits.command_s;
-    if !matches!(timeout(patience, wire.write(&mut greeting)).await, Ok(Ok(()))) {
+    let implicit = front.implicit_tls;
+    if !implicit && !greet(&mut wire, &front, &setup).await {
         return;
     }
-    let greeted = accepted.elapsed();
+    let mut greeted = accepted.elapsed();
     let mut connection = Connection::new(house, setup, front, wire, client, listener);
+    if implicit {
+        // RFC 8314 §3.3: the greeting is the first thing under TLS. Boxed: an idle connection is past it.
+        if let Err(end) = Box::pin(connection.start_tls()).await {
+            return Box::pin(connection.close(end, accepted.elapsed(), accepted)).await;
+        }
+        if !greet(&mut connection.wire, &connection.front, &connection.setup).await {
+            return Box::pin(connection.close(End::of("client-failed"), accepted.elapsed(), accepted)).await;
+        }
+        greeted = accepted.elapsed();
+        connection.deadline = Instant::now() + connection.setup.desk.settings.limits.command_s;
+    }
+    connection.start_checks();
     let end = connection.run().await;
     Box::pin(connection.close(end, greeted, accepted)).await;
+}
+
+/// Writes the prepared greeting; whether it went out.
+async fn greet<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, front: &Front, setup: &Setup) -> bool {
+    let mut greeting = front.greeting.to_vec();
+    let patience = setup.desk.settings.limits.command_s;
+    matches!(timeout(patience, wire.write(&mut greeting)).await, Ok(Ok(())))
 }
 
 impl<W: World> Connection<W> {
@@ -105,12 +124,6 @@ impl<W: World> Connection<W> {
         limits.errors = settings.limits.errors;
         let options = ServerOptions { hostname: settings.hostname.as_str().into(), limits };
         let server = Server::new(options, offer(&front, true));
-        let checks = setup.desk.panel.as_ref().and_then(|panel| {
-            let subject = Subject::Connect(Arc::clone(&session));
-            let deadline = Instant::now() + settings.verdict.budget_s;
-            let panel = panel.wants(&subject).then(|| Arc::clone(panel))?;
-            Some(tokio::spawn(async move { panel.ask(subject, deadline).await }))
-        });
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -121,8 +134,19 @@ impl<W: World> Connection<W> {
             wire,
             server,
             session,
-            checks,
+            checks: None,
             handshake: None,
+        }
+    }
+
+    /// Asks `on_connect`, beside whatever the client does (rule B1).
+    fn start_checks(&mut self) {
+        let Some(panel) = &self.setup.desk.panel else { return };
+        let subject = Subject::Connect(Arc::clone(&self.session));
+        if panel.wants(&subject) {
+            let panel = Arc::clone(panel);
+            let deadline = Instant::now() + self.setup.desk.settings.verdict.budget_s;
+            self.checks = Some(tokio::spawn(async move { panel.ask(subject, deadline).await }));
         }
     }
 

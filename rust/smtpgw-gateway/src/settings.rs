@@ -77,6 +77,8 @@ pub struct Listener {
 pub enum ListenerTls {
     /// In clear until the client says STARTTLS (RFC 3207).
     Starttls,
+    /// From the first octet (RFC 8314 §3.3): the handshake comes before the greeting.
+    Implicit,
     /// Never.
     None,
 }

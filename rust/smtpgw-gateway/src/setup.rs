@@ -32,6 +32,8 @@ pub(crate) struct Front {
     /// Rule B0: prepared when settings load.
     pub(crate) greeting: Bytes,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Whether TLS comes before the greeting.
+    pub(crate) implicit_tls: bool,
     pub(crate) backend: Arc<backend::Site>,
     pub(crate) recipients: Recipients,
 }
@@ -92,10 +94,21 @@ impl Front {
             return Err(StartError::settings(key("recipient_domains"), reason));
         }
         let tls = match listener.tls {
-            ListenerTls::Starttls => Some(tls::server_config(&settings.hostname, &listener.certificates)?),
+            ListenerTls::Starttls | ListenerTls::Implicit => {
+                Some(tls::server_config(&settings.hostname, &listener.certificates)?)
+            }
             ListenerTls::None => None,
         };
-        Ok(Self { greeting: smtpgw_smtp::replies::greeting(&settings.hostname).into(), tls, backend, recipients })
+        if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {
+            return Err(StartError::settings(key("tls"), "senders speak plaintext on port 25 until they say STARTTLS"));
+        }
+        Ok(Self {
+            greeting: smtpgw_smtp::replies::greeting(&settings.hostname).into(),
+            tls,
+            implicit_tls: listener.tls == ListenerTls::Implicit,
+            backend,
+            recipients,
+        })
     }
 }
 

@@ -1,0 +1,7 @@
+//! TLS towards clients, by real sockets and real handshakes.
+
+#![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // a failed step is a failed test
+
+mod handshake;
+mod implicit;
+mod support;
