@@ -49,6 +49,17 @@ def test_rules_see_the_part(tmp_path):
     assert yara.scan(b"abcd", names=["A.EXE"]) == ["see:Extension", "see:Mine"]
 
 
+@pytest.mark.parametrize("variable", ["filename", "filepath", "extension", "media_type", "size"])
+def test_rules_see_one_thing_alone(tmp_path, variable):
+    """Only variables that rules mention are handed over: each must be, whatever stands beside it."""
+    expected = {"filename": "a.exe", "filepath": "1.2", "extension": ".exe", "media_type": "text/plain", "size": 3}
+    value = f'"{expected[variable]}"' if variable != "size" else 3
+    (tmp_path / "see.yar").write_text(f"rule It{{condition:({variable}=={value})}}")
+    yara = Yara(rules=[tmp_path], shipped=False)
+    assert yara.scan(b"abc", names=["b.txt", "a.exe"], path="1.2", media_type="text/plain") == ["see:It"]
+    assert yara.scan(b"abcd", names=["b.txt"], path="1.3", media_type="text/html") == []
+
+
 def test_every_name_counts(tmp_path):
     (tmp_path / "see.yar").write_text('rule Name { condition: extension == ".exe" }')
     yara = Yara(rules=[tmp_path], shipped=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +50,7 @@ class Yara(Inspector):
         self._action: Literal["reject", "quarantine", "defer"] = action
         self._externals = dict(externals or {})
         self._rules = self._compile()
+        self._seen = _mentioned(self._files)
 
     @property
     def files(self) -> Sequence[Path]:
@@ -73,13 +75,19 @@ class Yara(Inspector):
         # Whole seconds, and later than the gateway's own limit, which then decides what a timeout counts as.
         seconds = math.ceil(self.timeout_s) + 1
         found: dict[str, None] = {}
-        for name in list(names)[:NAMES] or [""]:
-            externals = _externals(name, path, media_type, len(data))
+        for name in self._looks(names):
+            # Only what rules can see: to define the others for every part costs as much as to scan a small one.
+            every = _externals(name, path, media_type, len(data)) if self._seen else {}
+            externals = {key: every[key] for key in self._seen}
             matches = self._rules.match(
                 data=data, externals=externals, timeout=seconds, fast=True, warnings_callback=_note_warning
             )
             found |= dict.fromkeys(f"{match.namespace}:{match.rule}" for match in matches)
         return list(found)
+
+    def _looks(self, names: Iterable[str]) -> list[str]:
+        """The names to scan under; one if no rule can tell them apart."""
+        return (list(names)[:NAMES] if self._seen & NAMED else []) or [""]
 
     def _compile(self) -> Any:  # noqa: ANN401
         yara = _yara()
@@ -161,6 +169,12 @@ def _externals(name: str, path: str, media_type: str, size: int) -> dict[str, st
     }
 
 
+def _mentioned(files: Iterable[Path]) -> frozenset[str]:
+    """The external variables whose names occur in the rules: at least those that some rule uses."""
+    words = {word.decode() for file in files for word in WORD.findall(file.read_bytes())}
+    return frozenset(words & _externals("", "", "", 0).keys())
+
+
 def _plain(text: str) -> str:
     # A NUL would end the text for the rules, and what stands behind it must not be hidden from them.
     return text.replace("\0", "?").encode(errors="replace").decode()
@@ -168,5 +182,8 @@ def _plain(text: str) -> str:
 
 LOG = logging.getLogger("smtpgw.inspectors.yara")
 
+WORD = re.compile(rb"\w+")
+NAMED = frozenset({"filename", "extension"})
+"""External variables that differ between two names of one part."""
 NAMES = 4
 """Names of one part that are tried; more than two are never seen in honest mail."""
