@@ -246,7 +246,8 @@ impl<W: World> Connection<W> {
 
     async fn start_tls(&mut self) -> Result<(), End> {
         self.flush().await?;
-        let Some(config) = self.front.tls.clone() else { return Err(End::of("tls-not-configured")) };
+        let Some(tls) = &self.front.tls else { return Err(End::of("tls-not-configured")) };
+        let config = Arc::clone(&tls.config);
         let begun = Instant::now();
         let patience = self.setup.desk.settings.limits.handshake_s;
         // Boxed: the handshake's future is large and short-lived.

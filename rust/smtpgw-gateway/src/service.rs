@@ -6,11 +6,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::error::StartError;
 use crate::house::House;
@@ -20,6 +19,7 @@ use crate::log::{Journal, RecordSink};
 use crate::record::{Notice, Ready};
 use crate::settings::{LogLevel, Settings};
 use crate::setup::Setup;
+use crate::tls;
 use crate::world::{Listen as _, World, timeout};
 
 /// An open gateway in a world. Dropping it ends every connection at once; clients without a 2yz come back.
@@ -28,7 +28,9 @@ pub struct Service<W: World> {
     house: Arc<House<W>>,
     addresses: Vec<SocketAddr>,
     serving: Mutex<JoinSet<()>>,
-    log: Option<JoinHandle<()>>,
+    /// Looks after certificates.
+    watching: JoinHandle<()>,
+    log: Option<std::thread::JoinHandle<()>>,
 }
 
 impl<W: World> Service<W> {
@@ -58,8 +60,10 @@ impl<W: World> Service<W> {
         for (front, (socket, _)) in bound.into_iter().enumerate() {
             serving.spawn(listener::serve(Arc::clone(&house), socket, front));
         }
-        let service = Self { house, addresses, serving: Mutex::new(serving), log: Some(log) };
+        let watching = tokio::spawn(tls::watch(Arc::clone(&house), addresses.clone()));
+        let service = Self { house, addresses, serving: Mutex::new(serving), watching, log: Some(log) };
         service.probe_backends();
+        service.tell_certificates();
         service.say_ready();
         Ok(service)
     }
@@ -94,6 +98,7 @@ impl<W: World> Service<W> {
         let setup = Setup::new(settings, inspect, Some(Arc::clone(&before.desk.budget)))?;
         self.house.setup.store(Arc::new(setup));
         self.probe_backends();
+        self.tell_certificates();
         self.house.log(LogLevel::Info, "reloaded", &Notice { message: "new connections use the new settings".into() });
         Ok(())
     }
@@ -121,6 +126,15 @@ impl<W: World> Service<W> {
         }
     }
 
+    fn tell_certificates(&self) {
+        let setup = self.house.setup.load();
+        for (front, address) in setup.fronts.iter().zip(&self.addresses) {
+            if let Some(tls) = &front.tls {
+                tls::tell(&self.house, *address, &tls.certificates);
+            }
+        }
+    }
+
     fn say_ready(&self) {
         let setup = self.house.setup.load();
         let settings = &setup.desk.settings;
@@ -137,6 +151,7 @@ impl<W: World> Service<W> {
 
 impl<W: World> Drop for Service<W> {
     fn drop(&mut self) {
+        self.watching.abort();
         self.serving.get_mut().abort_all();
         self.house.journal.close();
         if let Some(log) = self.log.take() {

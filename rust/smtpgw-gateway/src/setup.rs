@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustls::ServerConfig;
 use smtpgw_smtp::ForwardPath;
 
 use crate::backend;
@@ -18,7 +17,7 @@ use crate::inspection::Panel;
 use crate::reception::Desk;
 use crate::settings::{Identity, Listener, ListenerTls, Settings};
 use crate::spool::Budget;
-use crate::tls;
+use crate::tls::ServerSide;
 
 /// Everything connections need to know.
 pub(crate) struct Setup {
@@ -31,7 +30,7 @@ pub(crate) struct Setup {
 pub(crate) struct Front {
     /// Rule B0: prepared when settings load.
     pub(crate) greeting: Bytes,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<ServerSide>,
     /// Whether TLS comes before the greeting.
     pub(crate) implicit_tls: bool,
     pub(crate) backend: Arc<backend::Site>,
@@ -94,9 +93,7 @@ impl Front {
             return Err(StartError::settings(key("recipient_domains"), reason));
         }
         let tls = match listener.tls {
-            ListenerTls::Starttls | ListenerTls::Implicit => {
-                Some(tls::server_config(&settings.hostname, &listener.certificates)?)
-            }
+            ListenerTls::Starttls | ListenerTls::Implicit => Some(ServerSide::new(&settings.hostname, listener)?),
             ListenerTls::None => None,
         };
         if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {

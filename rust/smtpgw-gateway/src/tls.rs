@@ -5,6 +5,8 @@
 mod certificate;
 mod client;
 mod server;
+mod store;
+mod watch;
 
 use std::sync::Arc;
 
@@ -13,7 +15,8 @@ use rustls::CommonState;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub(crate) use client::opportunistic_client_config;
-pub(crate) use server::server_config;
+pub(crate) use server::ServerSide;
+pub(crate) use watch::{tell, watch};
 
 use crate::error::StartError;
 use crate::message::TlsFacts;

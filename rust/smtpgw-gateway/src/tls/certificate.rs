@@ -1,17 +1,22 @@
-//! One certificate of ours: its chain and key, read from PEM, and the names it is good for.
+//! One certificate of ours: its chain and key, read from PEM and checked, the names and the time it is good for.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use x509_parser::certificate::{Validity, X509Certificate};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
 use super::self_signed;
 use crate::error::StartError;
+use crate::record::hex;
 use crate::settings::Certificate;
 
 /// A certificate with its key and the names it is good for.
@@ -19,6 +24,26 @@ pub(super) struct NamedKey {
     pub(super) key: Arc<CertifiedKey>,
     /// DNS names in lower case; a wildcard as `*.example.org`.
     pub(super) names: Vec<String>,
+    /// Seconds since 1970.
+    not_before: i64,
+    not_after: i64,
+    sha256: String,
+}
+
+/// What records say of one.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CertificateFacts {
+    /// DNS names in lower case.
+    pub(crate) names: Vec<String>,
+    /// RFC 3339.
+    pub(crate) not_after: String,
+    /// Seconds until then; negative afterwards.
+    pub(crate) expires_s: i64,
+    /// Of the certificate itself, lower-case hexadecimal.
+    pub(crate) sha256: String,
+    /// What an administrator should do something about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) concerns: Vec<String>,
 }
 
 impl NamedKey {
@@ -47,7 +72,10 @@ impl NamedKey {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| fail(chain.0, format!("not a PEM certificate chain: {error}")))?;
         let leaf = certificates.first().ok_or_else(|| fail(chain.0, "there is no certificate in it".into()))?;
-        let names = dns_names(leaf).ok_or_else(|| fail(chain.0, "its first certificate is malformed".into()))?;
+        let (names, validity) =
+            read_leaf(leaf).ok_or_else(|| fail(chain.0, "its first certificate is malformed".into()))?;
+        let sha256 = hex(&Sha256::digest(leaf));
+        check_order(&certificates).map_err(|reason| fail(chain.0, reason))?;
         let private = PrivateKeyDer::from_pem_slice(key.1)
             .map_err(|error| fail(key.0, format!("there is no private key in it: {error}")))?;
         let signer = provider
@@ -62,7 +90,40 @@ impl NamedKey {
                 return Err(fail(key.0, other));
             }
         }
-        Ok(Self { key: Arc::new(certified), names })
+        Ok(Self {
+            key: Arc::new(certified),
+            names,
+            not_before: validity.not_before.timestamp(),
+            not_after: validity.not_after.timestamp(),
+            sha256,
+        })
+    }
+
+    /// Whether it may be shown at `now` (seconds since 1970), or why not.
+    pub(super) fn validity(&self, now: i64) -> Result<(), String> {
+        if now > self.not_after {
+            return Err(format!("it expired on {}", date(self.not_after)));
+        }
+        if now < self.not_before {
+            return Err(format!("it is not valid before {}", date(self.not_before)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn facts(&self, now: i64) -> CertificateFacts {
+        let expires_s = self.not_after.saturating_sub(now);
+        let concern = match self.validity(now) {
+            Err(reason) => Some(reason),
+            Ok(()) if expires_s < SOON => Some(format!("it expires on {}", date(self.not_after))),
+            Ok(()) => None,
+        };
+        CertificateFacts {
+            names: self.names.clone(),
+            not_after: date(self.not_after),
+            expires_s,
+            sha256: self.sha256.clone(),
+            concerns: concern.into_iter().collect(),
+        }
     }
 
     pub(super) fn is_for(&self, asked: &str) -> bool {
@@ -78,15 +139,53 @@ fn read(path: &Path) -> Result<Vec<u8>, StartError> {
     std::fs::read(path).map_err(|source| StartError::Path { path: path.into(), source })
 }
 
-fn dns_names(certificate: &CertificateDer<'_>) -> Option<Vec<String>> {
-    let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(certificate).ok()?;
-    let Ok(Some(alternative)) = parsed.subject_alternative_name() else { return Some(Vec::new()) };
-    let names = alternative.value.general_names.iter().filter_map(|name| match name {
+fn read_leaf(leaf: &CertificateDer<'_>) -> Option<(Vec<String>, Validity)> {
+    let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
+    let names = match parsed.subject_alternative_name() {
+        Ok(Some(alternative)) => alternative.value.general_names.iter().filter_map(dns_name).collect(),
+        _ => Vec::new(),
+    };
+    Some((names, parsed.validity().clone()))
+}
+
+fn dns_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
         _ => None,
-    });
-    Some(names.collect())
+    }
 }
+
+/// RFC 5246 §7.4.2: each certificate certifies the one before it. By names; clients check the signatures.
+fn check_order(chain: &[CertificateDer<'_>]) -> Result<(), String> {
+    let mut issuer: Option<Vec<u8>> = None;
+    for (at, certificate) in chain.iter().enumerate() {
+        let malformed = |_| format!("certificate {} of it is malformed", at + 1);
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(malformed)?;
+        if issuer.is_some_and(|issuer| issuer != parsed.subject().as_raw()) {
+            return Err(format!("out of order: certificate {} is not the issuer of the one before it", at + 1));
+        }
+        issuer = Some(parsed.issuer().as_raw().to_vec());
+    }
+    Ok(())
+}
+
+/// Seconds since 1970.
+pub(super) fn unix(now: SystemTime) -> i64 {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// RFC 3339; a date beyond what that can say is as good as never.
+fn date(seconds: i64) -> String {
+    let seconds = u64::try_from(seconds).unwrap_or_default().min(LAST_DATE);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+/// The end of the year 9999.
+const LAST_DATE: u64 = 253_402_300_799;
+
+/// A certificate that expires within a fortnight is a concern: whoever renews it does so earlier.
+const SOON: i64 = 14 * 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -121,5 +220,25 @@ mod tests {
         assert_eq!(error.to_string(), "key.pem: it is not the key of the certificate in chain.pem");
         assert!(load("", &key).err().unwrap().to_string().starts_with("chain.pem: there is no certificate"));
         assert!(load(&chain, "").err().unwrap().to_string().starts_with("key.pem: there is no private key"));
+    }
+
+    #[test]
+    fn a_chain_is_in_order() {
+        let authority_key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
+        let authority = parameters.self_signed(&authority_key).unwrap();
+        let issuer = rcgen::Issuer::new(parameters, authority_key);
+        let leaf_key = rcgen::KeyPair::generate().unwrap();
+        let parameters = rcgen::CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
+        let leaf = parameters.signed_by(&leaf_key, &issuer).unwrap();
+        let (other, _) = self_signed("mx.example.org").unwrap();
+        let key = leaf_key.serialize_pem();
+        assert!(load(&(leaf.pem() + &authority.pem()), &key).is_ok());
+        assert!(load(&leaf.pem(), &key).is_ok());
+        let error = load(&(leaf.pem() + &other), &key).err().unwrap().to_string();
+        let expected = "chain.pem: out of order: certificate 2 is not the issuer of the one before it";
+        assert_eq!(error, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // a failed step is a failed test
 
+mod certificates;
 mod handshake;
 mod implicit;
 mod support;

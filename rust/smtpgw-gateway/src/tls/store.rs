@@ -1,0 +1,237 @@
+//! The certificates of one listener: chosen by the name the client asks for (SNI; RFC 6066 §3), and read again when
+//! their files change.
+//!
+//! Whoever renews a certificate need not tell us. A look compares the files' times, sizes and inodes with those that
+//! are served; a change that has come to rest between two looks (a chain and its key are written one after the
+//! other) is loaded and checked as at start, and swapped for all handshakes from then on. If it is not good, the last
+//! good state stays. Session tickets outlive a swap.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use super::certificate::{CertificateFacts, NamedKey, unix};
+use super::provider;
+use crate::error::StartError;
+use crate::settings::Certificate;
+
+/// What a listener shows to its clients.
+pub(crate) struct Store {
+    hostname: String,
+    sources: Vec<Certificate>,
+    /// Never empty.
+    keys: ArcSwap<Vec<NamedKey>>,
+    watched: Mutex<Watched>,
+}
+
+/// The files as they were at the last load, good or bad, and as they were at the last look if that was otherwise.
+struct Watched {
+    known: Vec<Option<Stamp>>,
+    unsettled: Option<Vec<Option<Stamp>>>,
+}
+
+/// What changes when a file is written or replaced.
+#[derive(Clone, PartialEq, Eq)]
+struct Stamp {
+    modified: (i64, i64),
+    size: u64,
+    inode: u64,
+}
+
+impl Store {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`] naming the file: unreadable, not PEM, out of order, or a key that is another
+    /// certificate's.
+    pub(super) fn open(hostname: &str, sources: &[Certificate]) -> Result<Self, StartError> {
+        if sources.is_empty() {
+            return Err(StartError::settings("listener.certificates", "TLS needs a certificate"));
+        }
+        // Looked at before they are read: a change in between is found by the next look.
+        let known = stamps(sources);
+        let keys = load(hostname, sources)?;
+        Ok(Self {
+            hostname: hostname.into(),
+            sources: sources.into(),
+            keys: ArcSwap::from_pointee(keys),
+            watched: Mutex::new(Watched { known, unsettled: None }),
+        })
+    }
+
+    /// Looks at the files, which may block. `None`: nothing to tell; otherwise whether what is new is served now, or
+    /// why the last good state stays.
+    pub(crate) fn look(&self, now: SystemTime) -> Option<Result<(), StartError>> {
+        let seen = stamps(&self.sources);
+        let mut watched = self.watched.lock();
+        if seen == watched.known {
+            watched.unsettled = None;
+            return None;
+        }
+        if watched.unsettled.as_ref() != Some(&seen) {
+            watched.unsettled = Some(seen);
+            return None;
+        }
+        *watched = Watched { known: seen, unsettled: None };
+        Some(load(&self.hostname, &self.sources).and_then(|keys| self.swap(keys, now)))
+    }
+
+    /// Takes what is new, unless it is out of date and what is served is not.
+    fn swap(&self, keys: Vec<NamedKey>, now: SystemTime) -> Result<(), StartError> {
+        let now = unix(now);
+        let served_is_valid = self.keys.load().iter().all(|key| key.validity(now).is_ok());
+        for (key, source) in keys.iter().zip(&self.sources) {
+            if let (Err(reason), true, Certificate::Files { chain, .. }) = (key.validity(now), served_is_valid, source)
+            {
+                return Err(StartError::Certificate { path: chain.clone(), reason });
+            }
+        }
+        self.keys.store(Arc::new(keys));
+        Ok(())
+    }
+
+    /// What is served, for records.
+    pub(crate) fn facts(&self, now: SystemTime) -> Vec<CertificateFacts> {
+        self.keys.load().iter().map(|key| key.facts(unix(now))).collect()
+    }
+
+    /// Whether one of them is good for our own name.
+    pub(crate) fn covers_hostname(&self) -> bool {
+        let name = self.hostname.to_ascii_lowercase();
+        self.keys.load().iter().any(|key| key.is_for(&name))
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.keys.load().iter().map(|key| &key.names)).finish()
+    }
+}
+
+/// The first certificate serves who asks for none of ours, since a client that checks names will say so, and most
+/// mail servers do not check.
+impl ResolvesServerCert for Store {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let keys = self.keys.load();
+        let asked = hello.server_name().map(str::to_ascii_lowercase);
+        let fitting = asked.and_then(|asked| keys.iter().find(|key| key.is_for(&asked)));
+        fitting.or(keys.first()).map(|key| Arc::clone(&key.key))
+    }
+}
+
+fn load(hostname: &str, sources: &[Certificate]) -> Result<Vec<NamedKey>, StartError> {
+    let provider = provider();
+    sources.iter().map(|source| NamedKey::load(hostname, source, &provider)).collect()
+}
+
+fn stamps(sources: &[Certificate]) -> Vec<Option<Stamp>> {
+    let files = sources.iter().flat_map(|source| match source {
+        Certificate::Files { chain, key } => vec![chain, key],
+        Certificate::SelfSigned(_) => Vec::new(),
+    });
+    files.map(|path| stamp(path)).collect()
+}
+
+/// Links are followed: certbot renews by pointing a link elsewhere.
+fn stamp(path: &Path) -> Option<Stamp> {
+    let file = std::fs::metadata(path).ok()?;
+    Some(Stamp { modified: (file.mtime(), file.mtime_nsec()), size: file.size(), inode: file.ino() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tls::self_signed;
+
+    fn write(folder: &Path, chain: &str, key: &str) {
+        std::fs::write(folder.join("chain.pem"), chain).unwrap();
+        std::fs::write(folder.join("key.pem"), key).unwrap();
+    }
+
+    fn open(folder: &Path) -> Store {
+        let (chain, key) = self_signed("mx.example.org").unwrap();
+        write(folder, &chain, &key);
+        let files = Certificate::Files { chain: folder.join("chain.pem"), key: folder.join("key.pem") };
+        Store::open("mx.example.org", &[files]).unwrap()
+    }
+
+    fn served(store: &Store) -> String {
+        store.facts(SystemTime::UNIX_EPOCH)[0].sha256.clone()
+    }
+
+    /// Looks until a change has come to rest.
+    fn settled(store: &Store, now: SystemTime) -> Option<Result<(), StartError>> {
+        store.look(now).or_else(|| store.look(now))
+    }
+
+    #[test]
+    fn a_renewed_pair_is_served_once_it_has_come_to_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let now = SystemTime::now();
+        let before = served(&store);
+        assert!(store.look(now).is_none());
+        let (chain, key) = self_signed("mx.example.org").unwrap();
+        std::fs::write(folder.path().join("chain.pem"), &chain).unwrap();
+        // The chain is new and the key is not yet: no error, nothing is done.
+        assert!(store.look(now).is_none());
+        write(folder.path(), &chain, &key);
+        assert!(store.look(now).is_none());
+        assert!(store.look(now).unwrap().is_ok());
+        assert_ne!(served(&store), before);
+        assert!(store.look(now).is_none());
+    }
+
+    #[test]
+    fn what_is_not_good_is_told_once_and_the_last_good_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let now = SystemTime::now();
+        let before = served(&store);
+        let (_, other_key) = self_signed("mx.example.org").unwrap();
+        let (chain, key) = self_signed("mx.example.org").unwrap();
+        for (chain, key) in [(chain.as_str(), other_key.as_str()), ("", key.as_str()), (chain.as_str(), "x")] {
+            write(folder.path(), chain, key);
+            assert!(settled(&store, now).unwrap().is_err());
+            assert!(settled(&store, now).is_none());
+            assert_eq!(served(&store), before);
+        }
+        std::fs::remove_file(folder.path().join("key.pem")).unwrap();
+        assert!(settled(&store, now).unwrap().is_err());
+        write(folder.path(), &chain, &key);
+        assert!(settled(&store, now).unwrap().is_ok());
+        assert_ne!(served(&store), before);
+    }
+
+    #[test]
+    fn an_expired_one_does_not_replace_a_valid_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        let now = SystemTime::now();
+        let made = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
+        parameters.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        let expired = parameters.self_signed(&made).unwrap();
+        write(folder.path(), &expired.pem(), &made.serialize_pem());
+        let refused = settled(&store, now).unwrap().unwrap_err().to_string();
+        assert!(refused.ends_with("chain.pem: it expired on 2002-01-01T00:00:00Z"), "{refused}");
+        // At start it is better than nothing: most senders do not look.
+        let reopened = Store::open("mx.example.org", &store.sources).unwrap();
+        let concerns = &reopened.facts(now)[0].concerns;
+        assert_eq!(concerns, &["it expired on 2002-01-01T00:00:00Z"]);
+        let soon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_009_843_200 - 3 * 86_400);
+        assert_eq!(reopened.facts(soon)[0].concerns, ["it expires on 2002-01-01T00:00:00Z"]);
+    }
+}

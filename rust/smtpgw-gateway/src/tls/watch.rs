@@ -1,0 +1,95 @@
+//! Looks after the certificates that are served: renewed files are taken up, and concerns are told once a day.
+//!
+//! A task of its own; the files are looked at on a thread that may block. Nothing on the way of a message waits for it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::certificate::CertificateFacts;
+use super::store::Store;
+use crate::house::House;
+use crate::settings::LogLevel;
+use crate::world::{Instant, World, sleep};
+
+/// Until it is aborted. `addresses` are the listeners' in the order of the configuration.
+pub(crate) async fn watch<W: World>(house: Arc<House<W>>, addresses: Vec<SocketAddr>) {
+    let mut told = Instant::now();
+    loop {
+        sleep(EVERY).await;
+        let setup = house.setup.load_full();
+        let daily = told.elapsed() >= DAY;
+        if daily {
+            told = Instant::now();
+        }
+        for (front, address) in setup.fronts.iter().zip(&addresses) {
+            let Some(tls) = &front.tls else { continue };
+            let (store, now) = (Arc::clone(&tls.certificates), house.world.now());
+            // A look that panicked has nothing to tell; the next one is tried.
+            match tokio::task::spawn_blocking(move || store.look(now)).await.unwrap_or_default() {
+                Some(Ok(())) => tell(&house, *address, &tls.certificates),
+                Some(Err(error)) => {
+                    let served = tls.certificates.facts(house.world.now());
+                    let record = Kept {
+                        listener: *address,
+                        last_good_kept: true,
+                        error: error.to_string(),
+                        certificates: served,
+                    };
+                    house.log(LogLevel::Error, "certificates-refused", &record);
+                }
+                None if daily && record_of(&house, *address, &tls.certificates).has_concerns() => {
+                    tell(&house, *address, &tls.certificates);
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// Writes down what a listener serves: a warning where there is something to mend.
+pub(crate) fn tell<W: World>(house: &House<W>, listener: SocketAddr, store: &Store) {
+    let record = record_of(house, listener, store);
+    let level = if record.has_concerns() { LogLevel::Warning } else { LogLevel::Info };
+    house.log(level, "certificates", &record);
+}
+
+fn record_of<W: World>(house: &House<W>, listener: SocketAddr, store: &Store) -> Served {
+    let concern = "the gateway's own name (hostname) is in none of them: senders that check will refuse it";
+    let concern = (!store.covers_hostname()).then_some(concern);
+    Served { listener, last_good_kept: false, concern, certificates: store.facts(house.world.now()) }
+}
+
+/// What a listener serves now.
+#[derive(Serialize)]
+struct Served {
+    listener: SocketAddr,
+    last_good_kept: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concern: Option<&'static str>,
+    certificates: Vec<CertificateFacts>,
+}
+
+impl Served {
+    fn has_concerns(&self) -> bool {
+        self.concern.is_some() || self.certificates.iter().any(|facts| !facts.concerns.is_empty())
+    }
+}
+
+/// Files have changed and are not good.
+#[derive(Serialize)]
+struct Kept {
+    listener: SocketAddr,
+    /// What is served is older than what the files say.
+    last_good_kept: bool,
+    error: String,
+    certificates: Vec<CertificateFacts>,
+}
+
+/// Between two looks. A change is taken up at the second look that finds it at rest.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Between two records of the same concern.
+const DAY: Duration = Duration::from_secs(86_400);
