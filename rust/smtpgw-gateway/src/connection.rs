@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::client_hello::ClientHello;
 use crate::house::House;
 use crate::inspect::Subject;
 use crate::inspection::Opinion;
@@ -24,6 +25,7 @@ use crate::pace::Pace;
 use crate::record::ConnectionRecord;
 use crate::settings::LogLevel;
 use crate::setup::{Front, Setup};
+use crate::tls::Cause;
 use crate::transaction::Correspondence;
 use crate::wire::Wire;
 use crate::world::{Instant, World, timeout, timeout_at};
@@ -44,6 +46,8 @@ pub(crate) struct Connection<W: World> {
     /// By when the next command must be complete.
     deadline: Instant,
     handshake: Option<Duration>,
+    client_hello: Option<Box<ClientHello>>,
+    tls_failure: Option<Cause>,
 }
 
 /// How a connection ended.
@@ -136,6 +140,8 @@ impl<W: World> Connection<W> {
             session,
             checks: None,
             handshake: None,
+            client_hello: None,
+            tls_failure: None,
         }
     }
 
@@ -251,11 +257,17 @@ impl<W: World> Connection<W> {
         let begun = Instant::now();
         let patience = self.setup.desk.settings.limits.handshake_s;
         // Boxed: the handshake's future is large and short-lived.
-        let handshake = Box::pin(self.wire.accept_tls(config));
+        let handshake = Box::pin(self.wire.accept_tls(config, &mut self.client_hello));
         let facts = match timeout(patience, handshake).await {
             Ok(Ok(facts)) => facts,
-            Ok(Err(error)) => return Err(End::because("tls-failed", error)),
-            Err(_) => return Err(End::of("tls-timeout")),
+            Ok(Err(error)) => {
+                self.tls_failure = Some(Cause::of(&error));
+                return Err(End::because("tls-failed", error));
+            }
+            Err(_) => {
+                self.tls_failure = Some(Cause::Timeout);
+                return Err(End::of("tls-timeout"));
+            }
         };
         self.handshake = Some(begun.elapsed());
         // RFC 3207 §4.2: everything learnt in clear is forgotten.
@@ -367,6 +379,8 @@ impl<W: World> Connection<W> {
             listener: session.listener,
             helo: session.helo.clone(),
             tls: session.tls.clone(),
+            client_hello: self.client_hello.take(),
+            tls_failure: self.tls_failure,
             end: end.how,
             error: end.error,
             transactions,

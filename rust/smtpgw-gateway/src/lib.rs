@@ -24,6 +24,7 @@
 
 mod admission;
 mod backend;
+mod client_hello;
 mod connection;
 mod content;
 mod decision;

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::client_hello::ClientHello;
 use crate::decision::Decision;
 use crate::inspect::{InspectorInfo, Mode};
 use crate::inspection::{About, Failure, Opinion};
 use crate::message::{Part, TlsFacts};
 use crate::settings::{ListenerTls, Unscanned};
+use crate::tls::Cause;
 use crate::verdict::{Action, Verdict};
 
 /// Every listener is bound.
@@ -40,6 +42,12 @@ pub(crate) struct ConnectionRecord {
     pub(crate) listener: SocketAddr,
     pub(crate) helo: String,
     pub(crate) tls: Option<TlsFacts>,
+    /// What the client said of its TLS, also if it came to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_hello: Option<Box<ClientHello>>,
+    /// Why the handshake failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_failure: Option<Cause>,
     /// How it ended: `quit`, `client-closed`, `timeout`, ….
     pub(crate) end: &'static str,
     /// The reason behind `end`, if there is more to say.

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod client;
+mod failure;
 mod server;
 mod store;
 mod watch;
@@ -15,6 +16,7 @@ use rustls::CommonState;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub(crate) use client::opportunistic_client_config;
+pub(crate) use failure::Cause;
 pub(crate) use server::ServerSide;
 pub(crate) use watch::{tell, watch};
 

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use rustls::server::{Accepted, Acceptor};
 use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio_rustls::{StartHandshake, TlsConnector, TlsStream};
 
+use crate::client_hello::{ClientHello, NoHello, Reader};
 use crate::message::TlsFacts;
 use crate::tls;
 
@@ -72,9 +74,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Answers a TLS handshake; the caller bounds the wait. Octets sent in clear behind STARTTLS are a forgery
-    /// (RFC 3207 §6) and never become data: with any buffered this fails. After an error the stream is gone.
-    pub(crate) async fn accept_tls(&mut self, config: Arc<ServerConfig>) -> io::Result<TlsFacts> {
-        let stream = TlsAcceptor::from(config).accept(self.take_clear()?).await?;
+    /// (RFC 3207 §6) and never become data: with any buffered this fails. After an error the stream is gone. What the
+    /// client said of itself is put into `hello` as soon as it is known, however this ends.
+    pub(crate) async fn accept_tls(
+        &mut self,
+        config: Arc<ServerConfig>,
+        hello: &mut Option<Box<ClientHello>>,
+    ) -> io::Result<TlsFacts> {
+        let mut stream = self.take_clear()?;
+        let accepted = read_hello(&mut stream, hello).await?;
+        let stream = StartHandshake::from_parts(accepted, stream).into_stream(config).await?;
         let facts = {
             let (_, connection) = stream.get_ref();
             tls::facts(connection, connection.server_name())
@@ -102,6 +111,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         match std::mem::replace(&mut self.stream, Stream::Gone) {
             Stream::Clear(stream) => Ok(stream),
             Stream::Tls(_) | Stream::Gone => Err(io::Error::new(io::ErrorKind::InvalidData, "TLS inside TLS")),
+        }
+    }
+}
+
+/// Reads a ClientHello, for rustls and for the record.
+async fn read_hello<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    hello: &mut Option<Box<ClientHello>>,
+) -> io::Result<Accepted> {
+    let mut acceptor = Acceptor::default();
+    let mut reader = Reader::new();
+    loop {
+        let mut octets = [0; HELLO_READ];
+        let read = stream.read(&mut octets).await?;
+        let mut octets = octets.get(..read).unwrap_or_default();
+        if octets.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        reader.read(octets);
+        match reader.outcome() {
+            Some(Ok(found)) if hello.is_none() => *hello = Some(Box::new(found.clone())),
+            // What is not TLS gets no alert, and no look by rustls.
+            Some(Err(why)) if why != NoHello::Malformed => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
+            _ => {}
+        }
+        while !octets.is_empty() {
+            acceptor.read_tls(&mut octets)?;
+        }
+        match acceptor.accept() {
+            Ok(Some(accepted)) => return Ok(accepted),
+            Ok(None) => {}
+            Err((error, mut alert)) => {
+                let mut output = Vec::new();
+                alert.write_all(&mut output)?;
+                // The peer may be gone; the reason is worth more than that.
+                let _ = stream.write_all(&output).await;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
         }
     }
 }
@@ -144,6 +191,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
 
 /// Octets read at a time.
 const READ: usize = 32 << 10;
+
+/// Octets of a handshake's beginning read at a time: more than a ClientHello of today has.
+const HELLO_READ: usize = 4 << 10;
 
 /// A larger empty buffer is given back before waiting.
 const KEEP: usize = 1 << 10;

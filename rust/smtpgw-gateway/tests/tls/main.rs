@@ -4,5 +4,6 @@
 
 mod certificates;
 mod handshake;
+mod hello;
 mod implicit;
 mod support;
