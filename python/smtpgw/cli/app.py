@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import smtpgw
-from smtpgw.cli import check, demo, run, scan
+from smtpgw.cli import check, demo, run, scan, tls_failures
 
 __all__ = ["app"]
 
@@ -38,8 +38,16 @@ def _paragraphs(text: str | None) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in (text or "").split("\n\n"))
 
 
-for _module, _command in ((run, run.run), (demo, demo.demo), (scan, scan.scan), (check, check.check)):
-    app.command(_command.__name__, help=_paragraphs(_command.__doc__), epilog=_module.EXAMPLES)(_command)
+for _module, _command in (
+    (run, run.run),
+    (demo, demo.demo),
+    (scan, scan.scan),
+    (check, check.check),
+    (tls_failures, tls_failures.tls_failures),
+):
+    app.command(_command.__name__.replace("_", "-"), help=_paragraphs(_command.__doc__), epilog=_module.EXAMPLES)(
+        _command
+    )
 
 
 def _version(wanted: bool) -> None:

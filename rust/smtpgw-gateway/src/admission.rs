@@ -84,7 +84,7 @@ impl Drop for Ticket {
 }
 
 /// The address that stands for a client: one host of IPv4, one /64 of IPv6 (a single host owns at least that much).
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

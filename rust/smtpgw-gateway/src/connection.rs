@@ -48,6 +48,8 @@ pub(crate) struct Connection<W: World> {
     handshake: Option<Duration>,
     client_hello: Option<Box<ClientHello>>,
     tls_failure: Option<Cause>,
+    /// Whether STARTTLS is not offered, because of what the ledger says of this client.
+    starttls_withheld: bool,
 }
 
 /// How a connection ended.
@@ -127,7 +129,9 @@ impl<W: World> Connection<W> {
         limits.recipients = settings.limits.recipients;
         limits.errors = settings.limits.errors;
         let options = ServerOptions { hostname: settings.hostname.as_str().into(), limits };
-        let server = Server::new(options, offer(&front, true));
+        let starttls_withheld =
+            front.tls.is_some() && !front.implicit_tls && house.ledger.withholds_starttls(client.ip(), Instant::now());
+        let server = Server::new(options, offer(&front, !starttls_withheld));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -142,6 +146,7 @@ impl<W: World> Connection<W> {
             handshake: None,
             client_hello: None,
             tls_failure: None,
+            starttls_withheld,
         }
     }
 
@@ -226,7 +231,7 @@ impl<W: World> Connection<W> {
         self.session =
             Arc::new(Session { esmtp: kind == HelloKind::Ehlo, helo: name, ..Session::clone(&self.session) });
         // What the backend was last seen to offer may have changed since the last EHLO.
-        self.server.set_offer(offer(&self.front, !self.wire.is_tls()));
+        self.server.set_offer(offer(&self.front, !self.wire.is_tls() && !self.starttls_withheld));
     }
 
     async fn mail(&mut self, event: MailEvent) -> Result<(), End> {
@@ -373,6 +378,8 @@ impl<W: World> Connection<W> {
         // The peer may be gone or may not read; close_notify and FIN are a courtesy with a short limit.
         let _ = timeout(FAREWELL, self.wire.shutdown()).await;
         let session = &self.session;
+        let tls_failures =
+            self.tls_failure.map(|cause| self.house.ledger.failed(session.client.ip(), cause, Instant::now()));
         let record = ConnectionRecord {
             session: session.id.clone(),
             client: session.client,
@@ -381,6 +388,8 @@ impl<W: World> Connection<W> {
             tls: session.tls.clone(),
             client_hello: self.client_hello.take(),
             tls_failure: self.tls_failure,
+            tls_failures,
+            starttls_withheld: self.starttls_withheld,
             end: end.how,
             error: end.error,
             transactions,

@@ -12,6 +12,7 @@ use crate::admission::Admission;
 use crate::log::Journal;
 use crate::settings::LogLevel;
 use crate::setup::Setup;
+use crate::tls::Ledger;
 use crate::world::World;
 
 /// The process-wide state that listeners and connections share.
@@ -19,6 +20,8 @@ pub(crate) struct House<W> {
     pub(crate) world: W,
     pub(crate) setup: ArcSwap<Setup>,
     pub(crate) admission: Arc<Admission>,
+    /// Failed handshakes.
+    pub(crate) ledger: Ledger,
     pub(crate) journal: Journal,
     /// True once the gateway takes no more work.
     pub(crate) draining: watch::Sender<bool>,
@@ -30,6 +33,7 @@ impl<W: World> House<W> {
             world,
             setup: ArcSwap::from_pointee(setup),
             admission: Arc::default(),
+            ledger: Ledger::default(),
             journal,
             draining: watch::Sender::new(false),
         })

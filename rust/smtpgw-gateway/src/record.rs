@@ -48,6 +48,12 @@ pub(crate) struct ConnectionRecord {
     /// Why the handshake failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failure: Option<Cause>,
+    /// How many this client has had by that cause lately, this one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_failures: Option<u32>,
+    /// STARTTLS was not offered: the client's TLS and ours had nothing in common a while ago.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) starttls_withheld: bool,
     /// How it ended: `quit`, `client-closed`, `timeout`, ….
     pub(crate) end: &'static str,
     /// The reason behind `end`, if there is more to say.

@@ -5,6 +5,7 @@
 mod certificate;
 mod client;
 mod failure;
+mod ledger;
 mod server;
 mod store;
 mod watch;
@@ -17,6 +18,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub(crate) use client::opportunistic_client_config;
 pub(crate) use failure::Cause;
+pub(crate) use ledger::Ledger;
 pub(crate) use server::ServerSide;
 pub(crate) use watch::{tell, watch};
 

@@ -62,3 +62,36 @@ fn other_failures_have_other_names() {
         assert!(heard.is_empty());
     }
 }
+
+#[test]
+fn an_old_client_comes_again_in_clear() {
+    let house = House::start(ListenerTls::Starttls, |_| {});
+    let mut stream = connect(house.address()).starttls();
+    stream.write_all(&old_hello()).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(house.record("connection", 0)["tls_failures"], 1);
+
+    let mut peer = connect(house.address());
+    peer.reply();
+    for _ in 0..2 {
+        assert!(!peer.say("EHLO client.example").contains("STARTTLS"));
+    }
+    assert!(peer.say("STARTTLS").starts_with("502 "));
+    peer.say("MAIL FROM:<a@client.example>");
+    peer.say("RCPT TO:<b@example.org>");
+    assert!(peer.say("DATA").starts_with("354 "));
+    assert!(peer.say("Subject: x\r\n\r\nx\r\n.").starts_with("250 "));
+    peer.say("QUIT");
+    let record = house.record("connection", 1);
+    assert_eq!((&record["starttls_withheld"], &record["relayed"]), (&true.into(), &1.into()));
+}
+
+#[test]
+fn garbage_does_not_turn_starttls_off() {
+    let house = House::start(ListenerTls::Starttls, |_| {});
+    let mut stream = connect(house.address()).starttls();
+    stream.write_all(b"EHLO client.example\r\n").unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(house.record("connection", 0)["tls_failure"], "not-tls");
+    connect(house.address()).starttls();
+}

@@ -1,0 +1,55 @@
+"""`smtpgw tls-failures` counts what the records say, and nothing else."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from smtpgw.cli.app import app
+from smtpgw.cli.tls_failures import failures
+
+OLD = {
+    "time": "2026-11-25T06:00:00.000Z",
+    "level": "info",
+    "event": "connection",
+    "client": "192.0.2.1:4711",
+    "client_hello": {"versions": ["TLSv1.0"], "fingerprint": "t10i010000_0_0"},
+    "tls_failure": "incompatible",
+    "error": "peer is incompatible: Tls12NotOffered",
+}
+LINES = [
+    json.dumps(OLD),
+    json.dumps(OLD | {"client": "192.0.2.1:4712", "time": "2026-11-25T07:00:00.000Z"}),
+    json.dumps(
+        {"event": "connection", "client": "[2001:db8::1]:5", "tls_failure": "not-tls", "error": "this is no TLS"}
+    ),
+    json.dumps({"event": "connection", "client": "192.0.2.9:1", "end": "quit"}),
+    json.dumps({"event": "transaction", "subject": '"tls_failure"'}),
+    '{"event": "connection", "tls_failure": "cut off',
+    "",
+]
+
+
+def test_counts_by_cause_and_client():
+    old, garbage = failures(LINES)
+    assert (old.cause, old.client, old.count, old.versions) == ("incompatible", "192.0.2.1", 2, ["TLSv1.0"])
+    assert old.last == "2026-11-25T07:00:00.000Z"
+    assert (garbage.cause, garbage.client, garbage.count, garbage.versions) == ("not-tls", "2001:db8::1", 1, [])
+
+
+@pytest.mark.parametrize("way", ["file", "standard input"])
+def test_command(way, tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(LINES))
+    arguments, given = ([str(log)], None) if way == "file" else (["-"], log.read_text())
+    result = CliRunner().invoke(app, ["tls-failures", *arguments, "--json"], input=given)
+    assert result.exit_code == 0, result.output
+    assert [json.loads(line)["count"] for line in result.output.splitlines()] == [2, 1]
+    result = CliRunner().invoke(app, ["tls-failures", *arguments], input=given)
+    assert "incompatible" in result.output
+    assert "192.0.2.1" in result.output
+
+
+def test_without_a_log_it_says_what_is_missing(tmp_path):
+    assert CliRunner().invoke(app, ["tls-failures"]).exit_code == 78
+    assert CliRunner().invoke(app, ["tls-failures", str(tmp_path / "none")]).exit_code == 78
