@@ -275,6 +275,7 @@ impl<W: World> Connection<W> {
             }
         };
         self.handshake = Some(begun.elapsed());
+        self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
         // RFC 3207 §4.2: everything learnt in clear is forgotten.
         self.correspondence.forget().await;
         self.server.starttls_done(offer(&self.front, false));

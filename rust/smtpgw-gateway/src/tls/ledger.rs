@@ -3,7 +3,8 @@
 //! Some senders know nothing newer than TLS 1.0 and never fall back: to them an offer that fails is mail that never
 //! arrives. A client that said in its own hello that it has nothing in common with us is not offered STARTTLS for
 //! [`PAUSE`], so that its mail comes in clear, and inspected. Only that cause counts: not garbage, not a client that
-//! dislikes our certificate. Whoever could forge such a hello on the way could take STARTTLS out of our reply as well
+//! dislikes our certificate. And never a client that has shaken hands within that time: it can, whatever else at its
+//! address (a scanner, a neighbour) cannot. Whoever could forge such a hello on the way could take STARTTLS out of our reply as well
 //! (RFC 7435 §3); opportunistic TLS promises no more.
 //!
 //! Bounded by [`ENTRIES`]; the oldest gives way. It lives as long as the process, across reloads.
@@ -22,6 +23,8 @@ use crate::world::Instant;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     entries: Mutex<HashMap<(IpAddr, Cause), Entry>>,
+    /// When a client last shook hands.
+    capable: Mutex<HashMap<IpAddr, Instant>>,
 }
 
 #[derive(Debug)]
@@ -50,10 +53,21 @@ impl Ledger {
         entry.count
     }
 
+    /// Writes a success down.
+    pub(crate) fn succeeded(&self, client: IpAddr, now: Instant) {
+        let mut capable = self.capable.lock();
+        if capable.len() >= ENTRIES {
+            // All at once, so that no handshake pays for a search; they come back with their next one.
+            capable.clear();
+        }
+        capable.insert(network(client), now);
+    }
+
     /// Whether STARTTLS should not be offered to this client now.
     pub(crate) fn withholds_starttls(&self, client: IpAddr, now: Instant) -> bool {
-        let entries = self.entries.lock();
-        entries.get(&(network(client), Cause::Incompatible)).is_some_and(|entry| entry.is_recent(now))
+        let client = network(client);
+        let failed = self.entries.lock().get(&(client, Cause::Incompatible)).is_some_and(|entry| entry.is_recent(now));
+        failed && self.capable.lock().get(&client).is_none_or(|last| now.saturating_duration_since(*last) >= PAUSE)
     }
 }
 
@@ -86,6 +100,9 @@ mod tests {
         assert_eq!(ledger.failed(noisy, Cause::NotTls, now), 2);
         assert_eq!(ledger.failed(old, Cause::Incompatible, now), 1);
         assert!(ledger.withholds_starttls(old, now));
+        assert!(!ledger.withholds_starttls(noisy, now));
+        ledger.succeeded(noisy, now);
+        ledger.failed(noisy, Cause::Incompatible, now);
         assert!(!ledger.withholds_starttls(noisy, now));
         let later = now + PAUSE;
         assert!(!ledger.withholds_starttls(old, later));

@@ -95,3 +95,14 @@ fn garbage_does_not_turn_starttls_off() {
     assert_eq!(house.record("connection", 0)["tls_failure"], "not-tls");
     connect(house.address()).starttls();
 }
+
+#[test]
+fn who_has_shaken_hands_is_offered_starttls_whatever_else_comes_from_there() {
+    let house = House::start(ListenerTls::Starttls, |_| {});
+    tls(connect(house.address()).starttls(), &default_client(), "mx.example.org").unwrap().say("QUIT");
+    let mut stream = connect(house.address()).starttls();
+    stream.write_all(&old_hello()).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(house.record("connection", 1)["tls_failure"], "incompatible");
+    connect(house.address()).starttls();
+}
