@@ -10,8 +10,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)] // a failed step is a failed test
 
+mod actors;
 mod inspector;
+mod matrix;
+mod oracle;
 mod peers;
+mod play;
+mod roll;
+mod scenario;
+mod seeds;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

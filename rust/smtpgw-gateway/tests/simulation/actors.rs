@@ -1,0 +1,443 @@
+//! The clients, the backend and the inspector of a scenario. Each writes down what it did and saw, and nothing else it
+//! could not know.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use smtpgw_gateway::inspect::{Answer, Batch, Hooks, Inspect, InspectorInfo, Mode, Outcome};
+use smtpgw_gateway::verdict::{Action, Verdict};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::time::sleep;
+use turmoil::net::{TcpListener, TcpStream};
+
+use crate::scenario::{Act, BackendPlan, ClientPlan, Leave, MessagePlan, Step, Temper};
+
+/// What was done and seen in a run.
+#[derive(Debug, Default)]
+pub struct Witnessed {
+    pub sent: Vec<Sent>,
+    pub taken: Vec<Taken>,
+    /// What each client heard: its number, what it had said, the reply.
+    pub heard: Vec<(usize, String, String)>,
+    /// Connections to the backend that have not ended.
+    pub backend_open: usize,
+    pub clients_open: usize,
+    /// Everything with its time, for people.
+    pub transcript: Vec<String>,
+}
+
+/// A message a client tried to send.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub content: Vec<u8>,
+    pub sender: String,
+    /// Recipients for which the client heard 2yz.
+    pub recipients: Vec<String>,
+    /// Its dot may have gone out whole.
+    pub ended: bool,
+    pub reply: Option<String>,
+}
+
+/// A message the backend took.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    pub content: Vec<u8>,
+    pub sender: String,
+    pub recipients: Vec<String>,
+    /// What it answered, once it began to.
+    pub reply: Option<String>,
+}
+
+pub type Log = Arc<Mutex<Witnessed>>;
+
+fn note(log: &Log, who: &str, what: &str) {
+    let at = turmoil::sim_elapsed().unwrap_or_default().as_millis();
+    log.lock().unwrap().transcript.push(format!("{at:>6} {who}: {}", what.escape_debug()));
+}
+
+struct Caller {
+    number: usize,
+    plan: ClientPlan,
+    log: Log,
+    stream: BufReader<TcpStream>,
+    written: usize,
+}
+
+/// One client's whole connection. An error is a client that was cut off or left: the log says how far it came.
+pub async fn client(number: usize, plan: ClientPlan, log: Log) -> io::Result<()> {
+    sleep(Duration::from_millis(plan.at)).await;
+    // A host that is down answers nothing at all.
+    let connect = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect("gateway:25"));
+    let stream = BufReader::new(connect.await.map_err(|_| io::ErrorKind::TimedOut)??);
+    let mut caller = Caller { number, plan, log, stream, written: 0 };
+    let result = caller.converse().await;
+    if result.is_err() && caller.plan.leaves.is_some_and(|(_, how)| how != Leave::Close) {
+        // It still listens, until the gateway has had enough of it.
+        let until = caller.plan.patience;
+        let _ = tokio::time::timeout(until, async { while caller.hear("(nothing)").await.is_ok() {} }).await;
+    }
+    note(&caller.log, &format!("c{number}"), "(ends)");
+    result
+}
+
+impl Caller {
+    async fn converse(&mut self) -> io::Result<()> {
+        self.hear("connect").await?;
+        self.say(b"EHLO client.example\r\n").await?;
+        self.hear("EHLO").await?;
+        let messages = self.plan.messages.clone();
+        let mut ahead = false;
+        for (nth, message) in messages.iter().enumerate() {
+            if !self.envelope(nth, message, ahead).await? {
+                ahead = false;
+                continue;
+            }
+            let sender = self.sender(nth);
+            self.say(&stuffed(&message.content)).await?;
+            let whole = self.plan.leaves.is_none_or(|(after, _)| self.written + 3 <= after);
+            self.update(&sender, |sent| sent.ended = whole);
+            self.say(b".\r\n").await?;
+            let next = messages.get(nth + 1).filter(|next| self.plan.pipelined && !next.reset);
+            ahead = next.is_some();
+            if let Some(next) = next {
+                self.say(&self.group(nth + 1, next)).await?;
+            }
+            let reply = self.hear("dot").await?;
+            self.update(&sender, |sent| sent.reply = Some(reply));
+        }
+        self.say(b"QUIT\r\n").await?;
+        self.hear("QUIT").await?;
+        Ok(())
+    }
+
+    /// MAIL to DATA; whether content may follow.
+    async fn envelope(&mut self, nth: usize, message: &MessagePlan, ahead: bool) -> io::Result<bool> {
+        let group = self.group(nth, message);
+        let lines: Vec<&[u8]> = group.split_inclusive(|octet| *octet == b'\n').collect();
+        let sent = Sent {
+            content: message.content.clone(),
+            sender: self.sender(nth),
+            recipients: Vec::new(),
+            ended: false,
+            reply: None,
+        };
+        self.log.lock().unwrap().sent.push(sent);
+        if self.plan.pipelined && !ahead {
+            self.say(&group).await?;
+        }
+        let mut last = String::new();
+        for line in lines {
+            if !self.plan.pipelined {
+                self.say(line).await?;
+            }
+            let command = String::from_utf8_lossy(line).trim_end().to_owned();
+            last = self.hear(&command).await?;
+            if let Some(recipient) = command.strip_prefix("RCPT TO:")
+                && last.starts_with('2')
+            {
+                self.update(&self.sender(nth), |sent| sent.recipients.push(recipient.to_owned()));
+            }
+        }
+        Ok(last.starts_with("354"))
+    }
+
+    fn update(&self, sender: &str, change: impl FnOnce(&mut Sent)) {
+        let mut log = self.log.lock().unwrap();
+        change(log.sent.iter_mut().find(|sent| sent.sender == sender).unwrap());
+    }
+
+    fn sender(&self, nth: usize) -> String {
+        format!("<c{}m{nth}@client.example>", self.number)
+    }
+
+    fn group(&self, nth: usize, message: &MessagePlan) -> Vec<u8> {
+        let size = message.size.map_or_else(String::new, |size| format!(" SIZE={size}"));
+        let mut group = format!("MAIL FROM:{}{size}\r\n", self.sender(nth));
+        for recipient in 0..message.recipients {
+            group += &format!("RCPT TO:<c{}m{nth}r{recipient}@example.org>\r\n", self.number);
+        }
+        group += if message.reset { "RSET\r\n" } else { "DATA\r\n" };
+        group.into_bytes()
+    }
+
+    async fn say(&mut self, octets: &[u8]) -> io::Result<()> {
+        note(&self.log, &format!("c{} >", self.number), &String::from_utf8_lossy(octets));
+        for piece in octets.chunks(self.plan.piece) {
+            let most = self.plan.leaves.map_or(usize::MAX, |(after, _)| after - self.written);
+            let piece = &piece[..piece.len().min(most)];
+            self.stream.get_mut().write_all(piece).await?;
+            self.written += piece.len();
+            if let Some((after, how)) = self.plan.leaves
+                && self.written == after
+            {
+                note(&self.log, &format!("c{}", self.number), &format!("{how:?}"));
+                if how == Leave::HalfClose {
+                    self.stream.get_mut().shutdown().await?;
+                }
+                return Err(io::Error::other("leaves"));
+            }
+            if !self.plan.rest.is_zero() {
+                sleep(self.plan.rest).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, to: &str) -> io::Result<String> {
+        let reply = read_reply(&mut self.stream).await;
+        let shown = reply.as_ref().map_or_else(ToString::to_string, Clone::clone);
+        note(&self.log, &format!("c{} <", self.number), &shown);
+        let reply = reply?;
+        self.log.lock().unwrap().heard.push((self.number, to.to_owned(), reply.clone()));
+        Ok(reply)
+    }
+}
+
+async fn read_reply(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut reply = String::new();
+    loop {
+        let begin = reply.len();
+        if stream.read_line(&mut reply).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if reply.as_bytes().get(begin + 3) != Some(&b'-') {
+            return Ok(reply);
+        }
+    }
+}
+
+fn stuffed(content: &[u8]) -> Vec<u8> {
+    let lines = content.split_inclusive(|octet| *octet == b'\n');
+    lines.flat_map(|line| [if line.starts_with(b".") { &b"."[..] } else { b"" }, line].concat()).collect()
+}
+
+/// A backend that is strict, and does to each connection what its plan says.
+pub async fn backend(plan: BackendPlan, log: Log, count: Arc<AtomicUsize>) -> io::Result<()> {
+    if turmoil::sim_elapsed().unwrap_or_default() < Duration::from_millis(plan.opens_at) {
+        sleep(Duration::from_millis(plan.opens_at)).await;
+    }
+    let listener = TcpListener::bind("0.0.0.0:25").await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let nth = count.fetch_add(1, Ordering::Relaxed);
+        let faults = match plan.connections.len() {
+            0 => Vec::new(),
+            connections => plan.connections[nth % connections].clone(),
+        };
+        let served = Served { nth, faults, log: Arc::clone(&log), stream: BufReader::new(stream) };
+        tokio::spawn(async move { served.to_its_end().await });
+    }
+}
+
+/// Counts a connection as open; a host that dies ends it as well.
+struct Open(Log);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut log = self.0.lock().unwrap();
+        log.backend_open = log.backend_open.saturating_sub(1);
+    }
+}
+
+struct Served {
+    nth: usize,
+    faults: Vec<(Step, Act)>,
+    log: Log,
+    stream: BufReader<TcpStream>,
+}
+
+impl Served {
+    async fn to_its_end(mut self) {
+        self.log.lock().unwrap().backend_open += 1;
+        let open = Open(Arc::clone(&self.log));
+        let result = self.serve().await;
+        note(&self.log, &format!("b{}", self.nth), &format!("(ends: {result:?})"));
+        drop(open);
+    }
+
+    async fn serve(&mut self) -> io::Result<()> {
+        self.answer(Step::Greeting, "220 backend.example ESMTP").await?;
+        let (mut sender, mut recipients) = (None, Vec::new());
+        loop {
+            let mut line = String::new();
+            if self.stream.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            note(&self.log, &format!("b{} <", self.nth), &line);
+            let path = line.trim_end().split_once(':').map_or("", |(_, path)| path);
+            let path = path.split(' ').next().unwrap_or_default().to_owned();
+            match line.split([' ', ':', '\r']).next().unwrap_or_default() {
+                "EHLO" => {
+                    let reply = "250-backend.example\r\n250-PIPELINING\r\n250-SIZE 1000000\r\n250 8BITMIME";
+                    self.answer(Step::Ehlo, reply).await?;
+                }
+                "MAIL" if sender.is_some() => self.say("503 5.5.1 nested MAIL").await?,
+                "MAIL" => {
+                    if self.answer(Step::Mail, &format!("250 2.1.0 {path} ok")).await? {
+                        sender = Some(path);
+                    }
+                }
+                "RCPT" => {
+                    if self.answer(Step::Recipient, &format!("250 2.1.5 {path} ok")).await? {
+                        recipients.push(path);
+                    }
+                }
+                "DATA" => {
+                    if self.answer(Step::Data, "354 go").await? {
+                        let taken = self.content(sender.take(), std::mem::take(&mut recipients)).await?;
+                        self.taken(taken).await?;
+                    }
+                }
+                "RSET" => {
+                    (sender, recipients) = (None, Vec::new());
+                    self.answer(Step::Reset, "250 2.0.0 forgotten").await?;
+                }
+                "NOOP" => self.say("250 2.0.0 ok").await?,
+                "QUIT" => return self.say("221 2.0.0 bye").await,
+                _ => self.say("500 5.5.1 what?").await?,
+            }
+        }
+    }
+
+    async fn content(&mut self, sender: Option<String>, recipients: Vec<String>) -> io::Result<Taken> {
+        let mut raw = b"\r\n".to_vec();
+        let fault = self.fault(Step::Content);
+        while !raw.ends_with(b"\r\n.\r\n") {
+            let octet = self.stream.read_u8().await?;
+            raw.push(octet);
+            match fault {
+                Some(Act::Drop | Act::Closing) if raw.len() > 40 => return Err(io::ErrorKind::BrokenPipe.into()),
+                Some(Act::Hang) if raw.len() > 40 => return self.hang().await,
+                _ => {}
+            }
+        }
+        let lines = raw[2..raw.len() - 3].split_inclusive(|octet| *octet == b'\n');
+        let content = lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect();
+        Ok(Taken { content, sender: sender.unwrap_or_default(), recipients, reply: None })
+    }
+
+    async fn taken(&mut self, taken: Taken) -> io::Result<()> {
+        note(&self.log, &format!("b{} <", self.nth), &String::from_utf8_lossy(&taken.content));
+        let refuses = matches!(self.fault(Step::Dot), Some(Act::Temporary | Act::Permanent | Act::Closing));
+        let mut reply = String::new();
+        if !refuses {
+            let mut log = self.log.lock().unwrap();
+            reply = format!("250 2.0.0 queued as {}", log.taken.len());
+            log.taken.push(Taken { reply: Some(format!("{reply}\r\n")), ..taken });
+        }
+        self.answer(Step::Dot, &reply).await.map(drop)
+    }
+
+    fn fault(&self, step: Step) -> Option<Act> {
+        self.faults.iter().find(|(at, _)| *at == step).map(|(_, act)| *act)
+    }
+
+    /// Answers as the plan says; whether it was the right reply.
+    async fn answer(&mut self, step: Step, right: &str) -> io::Result<bool> {
+        match self.fault(step) {
+            None => self.say(right).await?,
+            Some(Act::Temporary) => return self.say("451 4.3.0 not now").await.map(|()| false),
+            Some(Act::Permanent) => return self.say("550 5.7.1 never").await.map(|()| false),
+            Some(Act::Closing) => {
+                self.say("421 4.3.2 closing").await?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            Some(Act::Drop) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Some(Act::Hang) => return self.hang().await,
+            Some(Act::Drip(milliseconds)) => {
+                note(&self.log, &format!("b{} > (drips)", self.nth), right);
+                for octet in format!("{right}\r\n").bytes() {
+                    self.stream.get_mut().write_all(&[octet]).await?;
+                    sleep(Duration::from_millis(milliseconds)).await;
+                }
+            }
+            Some(Act::Late(milliseconds)) => {
+                sleep(Duration::from_millis(milliseconds)).await;
+                self.say(right).await?;
+            }
+            Some(Act::Twice) => self.say(&format!("{right}\r\n{right}")).await?,
+            Some(Act::TwiceLate(milliseconds)) => {
+                self.say(right).await?;
+                sleep(Duration::from_millis(milliseconds)).await;
+                self.say(right).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn say(&mut self, reply: &str) -> io::Result<()> {
+        note(&self.log, &format!("b{} >", self.nth), reply);
+        self.stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await
+    }
+
+    /// Reads on, says nothing, until the other end has gone.
+    async fn hang<T>(&mut self) -> io::Result<T> {
+        note(&self.log, &format!("b{}", self.nth), "(hangs)");
+        while self.stream.read_u8().await.is_ok() {}
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+/// Two inspectors: one with moods, and one in shadow mode that would refuse everything, which must not matter.
+pub struct Moody {
+    roster: Vec<InspectorInfo>,
+    tempers: Vec<Temper>,
+    calls: AtomicUsize,
+}
+
+impl Moody {
+    pub fn new(tempers: Vec<Temper>) -> Self {
+        let moody = InspectorInfo {
+            name: "moody".into(),
+            mode: Mode::Enforce,
+            timeout: Duration::from_millis(150),
+            on_error: Action::Defer,
+            on_timeout: Action::Defer,
+            hooks: Hooks { part: true, message: true, ..Hooks::default() },
+            asynchronous: false,
+            scores: false,
+        };
+        let shadow = InspectorInfo { name: "shadow".into(), mode: Mode::Shadow, ..moody.clone() };
+        let shadow = InspectorInfo { on_error: Action::Reject, on_timeout: Action::Reject, ..shadow };
+        Self { roster: vec![moody, shadow], tempers, calls: AtomicUsize::new(0) }
+    }
+}
+
+impl Inspect for Moody {
+    fn roster(&self) -> &[InspectorInfo] {
+        &self.roster
+    }
+
+    fn submit(&self, batch: Arc<Batch>) {
+        let nth = self.calls.fetch_add(1, Ordering::Relaxed);
+        let tempers = self.tempers.clone();
+        tokio::spawn(async move {
+            let mut nth = nth;
+            while let Some(claim) = batch.claim() {
+                nth += 1;
+                let refusal = || Outcome::Returned(vec![Verdict::new(Action::Reject, "told to")]);
+                let temper = tempers[nth % tempers.len()];
+                let shadow = claim.call().inspector == 1;
+                let outcome = match temper {
+                    _ if shadow && nth % 2 == 0 => Outcome::Raised("shadow".into()),
+                    _ if shadow => refusal(),
+                    Temper::Fine(milliseconds) => {
+                        sleep(Duration::from_millis(milliseconds)).await;
+                        Outcome::Returned(Vec::new())
+                    }
+                    Temper::Never => std::future::pending().await,
+                    Temper::Raises => Outcome::Raised("told to".into()),
+                    Temper::Rejects => refusal(),
+                    Temper::Dies => continue,
+                };
+                claim.answer(Answer { outcome, elapsed: Duration::ZERO });
+            }
+        });
+    }
+
+    fn overrun(&self, batch: &Arc<Batch>, _: usize) {
+        self.submit(Arc::clone(batch));
+    }
+}

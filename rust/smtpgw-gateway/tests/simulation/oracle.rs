@@ -1,0 +1,84 @@
+//! What must hold whatever happened, judged from what the clients and the backend saw and from nothing else.
+//!
+//! - a 2yz at the dot is the backend's own reply to that very message, word for word;
+//! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients;
+//! - no message is there twice;
+//! - replies are one to one and in order: each 2yz to MAIL and RCPT names the path it answers;
+//! - a client hears no 5yz that nobody gave;
+//! - everybody ends (unless the gateway's host was killed: then others need timeouts of their own), and every place and octet of memory is given back;
+//! - where nothing went wrong, everything arrived.
+
+use crate::actors::{Sent, Taken, Witnessed};
+use crate::play::Played;
+use crate::scenario::{Event, Scenario};
+
+/// The first thing that is wrong, if any.
+pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
+    let Witnessed { sent, taken, heard, backend_open, clients_open, .. } = &played.witnessed;
+    for message in sent {
+        acknowledged_rightly(message, taken)?;
+    }
+    for message in taken {
+        let from = sent.iter().find(|sent| sent.sender == message.sender);
+        taken_rightly(message, from.ok_or("the backend took a message of nobody")?, scenario)?;
+        if taken.iter().filter(|other| other.sender == message.sender).count() > 1 {
+            return Err(format!("{} was delivered twice", message.sender));
+        }
+    }
+    for (client, command, reply) in heard {
+        let well_formed = reply.ends_with("\r\n") && reply.starts_with(['2', '3', '4', '5']);
+        let path = command.split_once(':').map_or("", |(_, path)| path.split(' ').next().unwrap_or_default());
+        let names_it = scenario.stutters() || !reply.starts_with('2') || reply.contains(path);
+        let intermediate = reply.starts_with('3') && command != "DATA";
+        if !well_formed || !names_it || intermediate {
+            return Err(format!("c{client} said {command:?} and heard {reply:?}"));
+        }
+    }
+    let killed = scenario.events.iter().any(|(_, event)| *event == Event::Kill);
+    if !killed && (*clients_open > 0 || *backend_open > 0) {
+        return Err(format!("{clients_open} clients and {backend_open} backend connections never ended"));
+    }
+    if played.left.is_some_and(|left| left != (0, 0)) {
+        return Err(format!("connections, octets still held: {:?}", played.left));
+    }
+    if let Some(panic) = played.records.iter().find(|record| record.starts_with("panic ")) {
+        return Err(panic.clone());
+    }
+    if scenario.is_calm() {
+        let due: usize = scenario.clients.iter().flat_map(|client| &client.messages).filter(|sent| !sent.reset).count();
+        if taken.len() != due {
+            return Err(format!("nothing went wrong, and {} of {due} arrived", taken.len()));
+        }
+    }
+    Ok(())
+}
+
+fn acknowledged_rightly(message: &Sent, taken: &[Taken]) -> Result<(), String> {
+    let Some(reply) = message.reply.as_ref().filter(|reply| reply.starts_with('2')) else { return Ok(()) };
+    match taken.iter().find(|taken| taken.sender == message.sender) {
+        Some(taken) if taken.reply.as_ref() == Some(reply) => Ok(()),
+        Some(taken) => Err(format!("{}: client heard {reply:?}, backend said {:?}", message.sender, taken.reply)),
+        None => Err(format!("{}: acknowledged and not delivered", message.sender)),
+    }
+}
+
+fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<(), String> {
+    let whose = &message.sender;
+    if !sent.ended {
+        return Err(format!("{whose}: delivered before its client ended it"));
+    }
+    let Some(head) = message.content.strip_suffix(sent.content.as_slice()) else {
+        return Err(format!("{whose}: delivered with other content"));
+    };
+    let whole_fields = head.is_empty() || (head.ends_with(b"\r\n") && !head.windows(4).any(|four| four == b"\r\n\r\n"));
+    if !whole_fields || head.starts_with(b"\r\n") {
+        return Err(format!("{whose}: what was put on top is no header"));
+    }
+    if !scenario.stutters() && message.recipients != sent.recipients {
+        return Err(format!(
+            "{whose}: recipients {:?}, of which the client heard {:?}",
+            message.recipients, sent.recipients
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Plays a scenario in the simulated network, until everybody has ended or it is clear that somebody never will.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use smtpgw_gateway::inspect::Inspect;
+use smtpgw_gateway::service::Service;
+use smtpgw_gateway::{Record, RecordSink};
+
+use crate::actors::{self, Log, Moody, Witnessed};
+use crate::scenario::{Event, Scenario};
+use crate::world::SimWorld;
+
+/// What a run leaves to judge.
+#[derive(Debug)]
+pub struct Played {
+    pub witnessed: Witnessed,
+    /// Connections and octets of memory that the gateway still holds; `None` if it is gone.
+    pub left: Option<(usize, u64)>,
+    pub records: Vec<String>,
+}
+
+struct Records(Arc<Mutex<Vec<String>>>);
+
+impl RecordSink for Records {
+    fn write(&mut self, record: &Record) {
+        self.0.lock().unwrap().push(format!("{} {}", record.event, record.json));
+    }
+}
+
+/// Milliseconds after which whatever has not ended never will. The longest wait is for content: 60 s by default.
+const PATIENCE: u64 = 90_000;
+
+pub fn play(scenario: &Scenario) -> Played {
+    let mut builder = turmoil::Builder::new();
+    builder.rng_seed(scenario.seed).tick_duration(Duration::from_millis(1));
+    builder.simulation_duration(Duration::from_millis(2 * PATIENCE));
+    builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
+    let mut sim = builder.build();
+    let log: Log = Arc::default();
+    let records: Arc<Mutex<Vec<String>>> = Arc::default();
+
+    let (plan, backend_log, count) = (scenario.backend.clone(), Arc::clone(&log), Arc::default());
+    sim.host("backend", move || {
+        let (plan, log, count) = (plan.clone(), Arc::clone(&backend_log), Arc::<AtomicUsize>::clone(&count));
+        async move { Ok(actors::backend(plan, log, count).await?) }
+    });
+    let left = Arc::new(Mutex::new(None));
+    let (told, gateway_left, gateway_records) = (scenario.clone(), Arc::clone(&left), Arc::clone(&records));
+    sim.host("gateway", move || gateway(told.clone(), Arc::clone(&gateway_left), Arc::clone(&gateway_records)));
+    for (number, plan) in scenario.clients.iter().enumerate() {
+        let (plan, log) = (plan.clone(), Arc::clone(&log));
+        log.lock().unwrap().clients_open += 1;
+        sim.host(format!("c{number}"), move || {
+            let (plan, log) = (plan.clone(), Arc::clone(&log));
+            async move {
+                // How far it came is in the log; an error is a client that was cut off or left.
+                let _ = actors::client(number, plan, Arc::clone(&log)).await;
+                log.lock().unwrap().clients_open -= 1;
+                std::future::pending::<()>().await;
+                Ok(())
+            }
+        });
+    }
+
+    let gone = |event: &Event| matches!(event, Event::Kill | Event::Drain);
+    let gone = scenario.events.iter().any(|(_, event)| gone(event));
+    // Whoever talks to a host that died may never learn of it but by timeouts of its own.
+    let killed = scenario.events.iter().find(|(_, event)| *event == Event::Kill).map(|(at, _)| *at);
+    let last_event = scenario.events.last().map_or(0, |(at, _)| *at);
+    let mut quiet = 0;
+    for at in 0..PATIENCE {
+        for (_, event) in scenario.events.iter().filter(|(when, _)| *when == at) {
+            match event {
+                Event::Kill => sim.crash("gateway"),
+                Event::BackendDies => sim.crash("backend"),
+                Event::BackendReturns => sim.bounce("backend"),
+                Event::Reload | Event::Drain => {}
+            }
+        }
+        sim.step().unwrap();
+        let over = {
+            let log = log.lock().unwrap();
+            (log.clients_open == 0 && log.backend_open == 0) || killed.is_some_and(|killed| at > killed + 1_000)
+        };
+        let given_back = gone || *left.lock().unwrap() == Some((0, 0));
+        quiet = if over && given_back { quiet + 1 } else { 0 };
+        if quiet > 20 && at > last_event + 20 {
+            break;
+        }
+    }
+    let left = if gone { None } else { *left.lock().unwrap() };
+    let witnessed = std::mem::take(&mut *log.lock().unwrap());
+    drop(sim);
+    let records = std::mem::take(&mut *records.lock().unwrap());
+    Played { witnessed, left, records }
+}
+
+async fn gateway(
+    scenario: Scenario,
+    left: Arc<Mutex<Option<(usize, u64)>>>,
+    records: Arc<Mutex<Vec<String>>>,
+) -> turmoil::Result {
+    let inspect = || -> Option<Arc<dyn Inspect>> { Some(Arc::new(Moody::new(scenario.tempers.clone()))) };
+    let world = SimWorld::new(scenario.seed, None);
+    let settings = scenario.settings.clone();
+    let service = Service::open(world, settings, inspect(), vec![Box::new(Records(records))]).await?;
+    for at in 0_u64.. {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        for (_, event) in scenario.events.iter().filter(|(when, _)| *when == at) {
+            match event {
+                Event::Reload => service.reload(scenario.settings.clone(), inspect())?,
+                Event::Drain => {
+                    service.drain().await;
+                    drop(service);
+                    return std::future::pending().await;
+                }
+                _ => {}
+            }
+        }
+        *left.lock().unwrap() = Some((service.connections(), service.memory()));
+    }
+    Ok(())
+}

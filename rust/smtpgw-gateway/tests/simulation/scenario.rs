@@ -1,0 +1,316 @@
+//! What a seed stands for: who calls when, how everyone behaves, and what befalls the gateway.
+//!
+//! A [`Scenario`] is plain data, so the fault matrix writes the ones it needs by hand ([`Scenario::calm`] and a
+//! change) and the seeds draw theirs ([`Scenario::from_seed`]). Every wait of the gateway is set to fractions of a
+//! second of simulated time: what matters is which one runs out first, not how long it is.
+
+use std::time::Duration;
+
+use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Settings};
+
+use crate::roll::Roll;
+
+/// One run, completely.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Latencies of the network come from it, too.
+    pub seed: u64,
+    pub clients: Vec<ClientPlan>,
+    pub backend: BackendPlan,
+    /// The behaviour of the inspector call by call, over and over.
+    pub tempers: Vec<Temper>,
+    /// By the millisecond in which it happens.
+    pub events: Vec<(u64, Event)>,
+    pub settings: Settings,
+}
+
+/// One client and its one connection.
+#[derive(Clone, Debug)]
+pub struct ClientPlan {
+    /// The millisecond in which it connects.
+    pub at: u64,
+    /// Envelope in one group, and the next one right behind the dot (RFC 2920 §3.1).
+    pub pipelined: bool,
+    /// Octets written at a time, and how long it rests between them.
+    pub piece: usize,
+    pub rest: Duration,
+    pub messages: Vec<MessagePlan>,
+    /// After how many octets it stops, and how.
+    pub leaves: Option<(usize, Leave)>,
+    /// How long it waits for the gateway to be the one who ends it, after that.
+    pub patience: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct MessagePlan {
+    pub content: Vec<u8>,
+    pub recipients: usize,
+    /// What it says in SIZE, true or not.
+    pub size: Option<u64>,
+    /// RSET instead of DATA.
+    pub reset: bool,
+}
+
+/// How a client ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Closes both ways.
+    Close,
+    /// Says that it sends no more, and goes on reading.
+    HalfClose,
+    /// Sends no more, without a word.
+    FallSilent,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct BackendPlan {
+    /// Until this millisecond nobody listens.
+    pub opens_at: u64,
+    /// What goes wrong on each connection to it, in the order in which they come, over and over. The first one is
+    /// the gateway's own probe.
+    pub connections: Vec<Vec<(Step, Act)>>,
+}
+
+/// What the backend is answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Greeting,
+    Ehlo,
+    Mail,
+    Recipient,
+    Data,
+    /// In the middle of content: only [`Act::Drop`] and [`Act::Hang`] mean something.
+    Content,
+    Dot,
+    Reset,
+}
+
+impl Step {
+    pub const ALL: [Self; 8] =
+        [Self::Greeting, Self::Ehlo, Self::Mail, Self::Recipient, Self::Data, Self::Content, Self::Dot, Self::Reset];
+}
+
+/// How it answers wrongly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// 451.
+    Temporary,
+    /// 550.
+    Permanent,
+    /// 421, and it closes.
+    Closing,
+    /// Closes without a word. At the dot: after it took the message.
+    Drop,
+    /// Never says anything again.
+    Hang,
+    /// The right reply, octet by octet, with that many milliseconds between them.
+    Drip(u64),
+    /// The right reply, that many milliseconds later.
+    Late(u64),
+    /// The right reply, and once more.
+    Twice,
+    /// The right reply, and once more after some milliseconds.
+    TwiceLate(u64),
+}
+
+/// How an inspector takes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temper {
+    /// Nothing to say, after some milliseconds.
+    Fine(u64),
+    /// Never answers.
+    Never,
+    Raises,
+    Rejects,
+    /// Gives the call up, as a worker does that dies.
+    Dies,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// New settings for new connections.
+    Reload,
+    /// As by SIGTERM.
+    Drain,
+    /// As by SIGKILL.
+    Kill,
+    /// The backend's host goes down.
+    BackendDies,
+    /// And comes back.
+    BackendReturns,
+}
+
+impl Scenario {
+    /// Two messages of one client, and nothing goes wrong.
+    pub fn calm(seed: u64) -> Self {
+        let mut roll = Roll(seed);
+        Self {
+            seed,
+            clients: vec![ClientPlan::calm(vec![message(&mut roll, 0, 0), message(&mut roll, 0, 1)])],
+            backend: BackendPlan::default(),
+            tempers: vec![Temper::Fine(2)],
+            events: Vec::new(),
+            settings: settings(),
+        }
+    }
+
+    /// Whatever the seed says.
+    pub fn from_seed(seed: u64) -> Self {
+        let mut roll = Roll(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
+        let trouble = roll.below(8);
+        let clients = (0..roll.within(1, 4)).map(|number| ClientPlan::draw(&mut roll, number, trouble & 1 > 0));
+        let clients = clients.collect();
+        let backend = if trouble & 2 > 0 { BackendPlan::draw(&mut roll) } else { BackendPlan::default() };
+        let mut scenario = Self { seed, clients, backend, ..Self::calm(seed) };
+        if trouble & 4 > 0 {
+            scenario.tempers = (0..roll.within(1, 8)).map(|_| Temper::draw(&mut roll)).collect();
+            for _ in 0..roll.below(3) {
+                let at = roll.within(20, 300) as u64;
+                match roll.below(4) {
+                    0 => scenario.events.push((at, Event::Reload)),
+                    1 => scenario.events.push((at, Event::Drain)),
+                    2 => scenario.events.push((at, Event::Kill)),
+                    _ => {
+                        let back = at + roll.within(1, 100) as u64;
+                        scenario.events.extend([(at, Event::BackendDies), (back, Event::BackendReturns)]);
+                    }
+                }
+            }
+        }
+        scenario.events.sort_by_key(|(at, _)| *at);
+        scenario
+    }
+
+    /// Nothing at all goes wrong: then everything must arrive.
+    pub fn is_calm(&self) -> bool {
+        let fits = |message: &MessagePlan| message.content.len() as u64 <= self.settings.limits.message_size;
+        let honest = |message: &MessagePlan| fits(message) && message.size.is_none_or(|size| size <= LARGEST);
+        self.events.iter().all(|(_, event)| *event == Event::Reload)
+            && self.tempers.iter().all(|temper| matches!(temper, Temper::Fine(..50)))
+            && self.backend.opens_at == 0
+            && self.backend.connections.is_empty()
+            && self.clients.iter().all(|client| client.leaves.is_none() && client.messages.iter().all(honest))
+    }
+
+    /// Whether some reply of the backend is said twice. Then its later replies answer other commands than it meant,
+    /// and only the one to the dot can still be vouched for.
+    pub fn stutters(&self) -> bool {
+        let twice = |act: Act| matches!(act, Act::Twice | Act::TwiceLate(_));
+        self.backend.connections.iter().flatten().any(|(_, act)| twice(*act))
+    }
+}
+
+impl ClientPlan {
+    pub fn calm(messages: Vec<MessagePlan>) -> Self {
+        let (rest, patience) = (Duration::ZERO, Duration::from_secs(80));
+        Self { at: 20, pipelined: true, piece: 4_096, rest, messages, leaves: None, patience }
+    }
+
+    fn draw(roll: &mut Roll, number: usize, trouble: bool) -> Self {
+        let mut messages: Vec<_> = (0..roll.within(1, 4)).map(|nth| message(roll, number, nth)).collect();
+        let octets: usize = messages.iter().map(|message| message.content.len() + 120).sum();
+        let mut plan = Self::calm(Vec::new());
+        plan.at = roll.within(10, 80) as u64;
+        plan.pipelined = roll.chance(2);
+        plan.piece = if roll.chance(2) { 4_096 } else { roll.within(octets / 50 + 1, octets / 4 + 3) };
+        // The minute that silence in content may last is the matrix's; thousands of them would only take long.
+        plan.patience = Duration::from_millis(1_500);
+        plan.rest = Duration::from_millis(roll.below(4) as u64);
+        if trouble {
+            if roll.chance(2) {
+                let how = [Leave::Close, Leave::HalfClose, Leave::FallSilent][roll.below(3)];
+                plan.leaves = Some((roll.below(octets + 40), how));
+            }
+            for message in &mut messages {
+                match roll.below(8) {
+                    0 => message.size = Some(1 + roll.below(50) as u64),
+                    1 => message.size = Some(LARGEST + 1),
+                    2 => message.reset = true,
+                    3 => message.content.resize(usize::try_from(LARGEST).unwrap() + 100, b'x'),
+                    _ => {}
+                }
+            }
+        }
+        for message in &mut messages {
+            if !message.content.ends_with(b"\r\n") {
+                message.content.extend_from_slice(b"\r\n");
+            }
+        }
+        Self { messages, ..plan }
+    }
+}
+
+impl BackendPlan {
+    fn draw(roll: &mut Roll) -> Self {
+        let connections = (0..roll.within(2, 6))
+            .map(|_| (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len())], Act::draw(roll))).collect());
+        let connections = connections.collect();
+        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections }
+    }
+}
+
+impl Act {
+    fn draw(roll: &mut Roll) -> Self {
+        match roll.below(9) {
+            0 => Self::Temporary,
+            1 => Self::Permanent,
+            2 => Self::Closing,
+            3 => Self::Drop,
+            4 => Self::Hang,
+            5 => Self::Drip(roll.within(1, 12) as u64),
+            6 => Self::Late(roll.within(1, 500) as u64),
+            7 => Self::Twice,
+            _ => Self::TwiceLate(roll.within(1, 30) as u64),
+        }
+    }
+}
+
+impl Temper {
+    fn draw(roll: &mut Roll) -> Self {
+        match roll.below(8) {
+            0 => Self::Never,
+            1 => Self::Raises,
+            2 => Self::Rejects,
+            3 => Self::Dies,
+            _ => Self::Fine(roll.below(200) as u64),
+        }
+    }
+}
+
+/// A message that says whose it is, with lines that begin with dots.
+pub fn message(roll: &mut Roll, client: usize, nth: usize) -> MessagePlan {
+    let mut content = format!("X-Marker: c{client}m{nth};\r\nSubject: x\r\n\r\n").into_bytes();
+    let most = if roll.chance(4) { 120 } else { 12 };
+    for _ in 0..roll.below(most) {
+        let line = ["..", ".", "a line of text", "", ".x", "RSET", "QUIT and more"][roll.below(7)];
+        content.extend_from_slice(line.as_bytes());
+        content.extend_from_slice(b"\r\n");
+    }
+    MessagePlan { content, recipients: roll.within(1, 3), size: None, reset: false }
+}
+
+/// `limits.message_size` of the simulated gateway.
+pub const LARGEST: u64 = 8_000;
+
+fn settings() -> Settings {
+    let mut settings = Settings { hostname: "gateway.example".into(), ..Settings::default() };
+    settings.listener.push(Listener {
+        address: "0.0.0.0:25".into(),
+        tls: ListenerTls::None,
+        backend: "backend".into(),
+        recipient_domains: vec!["example.org".into()],
+        certificates: Vec::new(),
+    });
+    let mut backend = Backend::at("backend:25");
+    backend.connect_s = Duration::from_millis(150);
+    backend.reply_s = Duration::from_millis(200);
+    backend.data_s = Duration::from_millis(300);
+    settings.backend.insert("backend".into(), backend);
+    settings.limits.message_size = LARGEST;
+    // Octets earn no time: who falls silent in content is cut off after the allowance.
+    settings.limits.data_rate = 1_000_000;
+    settings.limits.command_s = Duration::from_millis(400);
+    settings.limits.drain_s = Duration::from_millis(700);
+    settings.verdict.budget_s = Duration::from_millis(300);
+    settings
+}
