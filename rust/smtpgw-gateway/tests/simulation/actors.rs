@@ -1,4 +1,4 @@
-//! The clients, the backend and the inspector of a scenario. Each writes down what it did and saw, and nothing else it
+//! The clients and the backend of a scenario. Each writes down what it did and saw, and nothing else it
 //! could not know.
 
 use std::io;
@@ -6,13 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smtpgw_gateway::inspect::{Answer, Batch, Hooks, Inspect, InspectorInfo, Mode, Outcome};
-use smtpgw_gateway::verdict::{Action, Verdict};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::time::sleep;
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::scenario::{Act, BackendPlan, ClientPlan, Leave, MessagePlan, Step, Temper};
+use crate::scenario::{Act, BackendPlan, ClientPlan, Leave, MessagePlan, Step};
 
 /// What was done and seen in a run.
 #[derive(Debug, Default)]
@@ -227,7 +225,7 @@ pub async fn backend(plan: BackendPlan, log: Log, count: Arc<AtomicUsize>) -> io
             connections => plan.connections[nth % connections].clone(),
         };
         let served = Served { nth, faults, log: Arc::clone(&log), stream: BufReader::new(stream) };
-        tokio::spawn(async move { served.to_its_end().await });
+        tokio::spawn(async move { served.run().await });
     }
 }
 
@@ -249,7 +247,7 @@ struct Served {
 }
 
 impl Served {
-    async fn to_its_end(mut self) {
+    async fn run(mut self) {
         self.log.lock().unwrap().backend_open += 1;
         let open = Open(Arc::clone(&self.log));
         let result = self.serve().await;
@@ -377,67 +375,5 @@ impl Served {
         note(&self.log, &format!("b{}", self.nth), "(hangs)");
         while self.stream.read_u8().await.is_ok() {}
         Err(io::ErrorKind::TimedOut.into())
-    }
-}
-
-/// Two inspectors: one with moods, and one in shadow mode that would refuse everything, which must not matter.
-pub struct Moody {
-    roster: Vec<InspectorInfo>,
-    tempers: Vec<Temper>,
-    calls: AtomicUsize,
-}
-
-impl Moody {
-    pub fn new(tempers: Vec<Temper>) -> Self {
-        let moody = InspectorInfo {
-            name: "moody".into(),
-            mode: Mode::Enforce,
-            timeout: Duration::from_millis(150),
-            on_error: Action::Defer,
-            on_timeout: Action::Defer,
-            hooks: Hooks { part: true, message: true, ..Hooks::default() },
-            asynchronous: false,
-            scores: false,
-        };
-        let shadow = InspectorInfo { name: "shadow".into(), mode: Mode::Shadow, ..moody.clone() };
-        let shadow = InspectorInfo { on_error: Action::Reject, on_timeout: Action::Reject, ..shadow };
-        Self { roster: vec![moody, shadow], tempers, calls: AtomicUsize::new(0) }
-    }
-}
-
-impl Inspect for Moody {
-    fn roster(&self) -> &[InspectorInfo] {
-        &self.roster
-    }
-
-    fn submit(&self, batch: Arc<Batch>) {
-        let nth = self.calls.fetch_add(1, Ordering::Relaxed);
-        let tempers = self.tempers.clone();
-        tokio::spawn(async move {
-            let mut nth = nth;
-            while let Some(claim) = batch.claim() {
-                nth += 1;
-                let refusal = || Outcome::Returned(vec![Verdict::new(Action::Reject, "told to")]);
-                let temper = tempers[nth % tempers.len()];
-                let shadow = claim.call().inspector == 1;
-                let outcome = match temper {
-                    _ if shadow && nth % 2 == 0 => Outcome::Raised("shadow".into()),
-                    _ if shadow => refusal(),
-                    Temper::Fine(milliseconds) => {
-                        sleep(Duration::from_millis(milliseconds)).await;
-                        Outcome::Returned(Vec::new())
-                    }
-                    Temper::Never => std::future::pending().await,
-                    Temper::Raises => Outcome::Raised("told to".into()),
-                    Temper::Rejects => refusal(),
-                    Temper::Dies => continue,
-                };
-                claim.answer(Answer { outcome, elapsed: Duration::ZERO });
-            }
-        });
-    }
-
-    fn overrun(&self, batch: &Arc<Batch>, _: usize) {
-        self.submit(Arc::clone(batch));
     }
 }

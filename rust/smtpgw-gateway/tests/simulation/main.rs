@@ -13,6 +13,7 @@
 mod actors;
 mod inspector;
 mod matrix;
+mod moody;
 mod oracle;
 mod peers;
 mod play;

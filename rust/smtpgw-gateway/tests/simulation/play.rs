@@ -8,7 +8,8 @@ use smtpgw_gateway::inspect::Inspect;
 use smtpgw_gateway::service::Service;
 use smtpgw_gateway::{Record, RecordSink};
 
-use crate::actors::{self, Log, Moody, Witnessed};
+use crate::actors::{self, Log, Witnessed};
+use crate::moody::Moody;
 use crate::scenario::{Event, Scenario};
 use crate::world::SimWorld;
 
