@@ -133,6 +133,9 @@ class Limits(Table):
     """Messages on one connection."""
     recipients: Annotated[Count, Field(ge=100)] = 1_000
     """Recipients of one message; RFC 5321 §4.5.3.1.8 asks for 100 at least."""
+    hops: Count = 100
+    """`Received` fields of a message; one with more is going round in a loop and is refused. RFC 5321 §6.3 asks for 100
+    at least."""
     command_line: Annotated[Size, Field(ge=512)] = 4_096
     """The longest command line; RFC 5321 §4.5.3.1.4 asks for 512 octets at least, extensions for more."""
     text_line: Annotated[Size, Field(ge=1_000)] = 1 << 20

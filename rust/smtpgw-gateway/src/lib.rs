@@ -41,6 +41,7 @@ pub mod message;
 mod outgoing;
 mod pace;
 mod quarantine;
+mod received;
 mod reception;
 mod record;
 mod scan;

@@ -84,7 +84,7 @@ pub(crate) struct TransactionRecord<'a> {
     pub(crate) reverse_path: &'a str,
     pub(crate) forward_paths: &'a [String],
     /// `relayed`, `refused-by-backend`, `rejected`, `deferred`, `quarantined`, `discarded`, `content-refused`,
-    /// `abandoned`.
+    /// `looping`, `abandoned`.
     pub(crate) outcome: &'static str,
     /// What the client was told at the end of data.
     pub(crate) reply: Option<String>,

@@ -187,6 +187,8 @@ pub struct Limits {
     pub transactions: u32,
     /// Accepted recipients of one transaction (RFC 5321 §4.5.3.1.8 asks for 100 at least).
     pub recipients: usize,
+    /// `Received` fields of a message; one with more is going round in a loop (RFC 5321 §6.3 asks for 100 at least).
+    pub hops: usize,
     /// Octets of one command line with its CRLF (RFC 5321 §4.5.3.1.4 asks for 512 at least, extensions add more).
     pub command_line: usize,
     /// Octets of one line of content with its CRLF; RFC 5321 §4.5.3.1.6 asks for 1000 at least.
@@ -217,6 +219,7 @@ impl Default for Limits {
             connections_per_client: 1_000,
             transactions: 1_000,
             recipients: 1_000,
+            hops: 100,
             command_line: 4_096,
             text_line: 1_048_576,
             message_size: 25 << 20,

@@ -20,6 +20,7 @@ use crate::message::{Envelope, Session};
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
 use crate::quarantine;
+use crate::received;
 use crate::reception::{Judged, Reception};
 use crate::record::{JudgedRecord, Timing, TransactionRecord};
 use crate::settings::{Identity, LogLevel, QuarantineReply};
@@ -298,6 +299,10 @@ impl<W: World> Correspondence<W> {
     }
 
     async fn carry_out(&mut self, transaction: &mut Transaction, judged: Judged) -> Outcome {
+        if received::hops(judged.message.progress.read().header.as_deref()) > self.setup.desk.settings.limits.hops {
+            self.reset_leg().await;
+            return Outcome { reply: Some(replies::TOO_MANY_HOPS), ..Outcome::named("looping") };
+        }
         if judged.decision.action == Action::Accept {
             return self.relay(transaction, judged).await;
         }
@@ -314,7 +319,8 @@ impl<W: World> Correspondence<W> {
 
     async fn relay(&mut self, transaction: &mut Transaction, judged: Judged) -> Outcome {
         let (head, forged) = judged.added_header(&self.setup.desk);
-        let message = Outgoing::new(head, forged, judged.content);
+        let mut message = Outgoing::new(head, forged, judged.content);
+        message.prepend(self.received(transaction));
         let unique = self.house.unique();
         let delivered = match (transaction.broken.take(), &mut self.leg) {
             (None, Some(leg)) => leg.deliver(unique, message).await,
@@ -340,6 +346,14 @@ impl<W: World> Correspondence<W> {
                 Outcome { reply: Some(reply), error: Some(error.to_string()), ..Outcome::named("deferred") }
             }
         }
+    }
+
+    /// Our own trace field for this message.
+    fn received(&self, transaction: &Transaction) -> Vec<u8> {
+        let session = &transaction.session;
+        let id = format!("{}-{}", session.id, self.count);
+        let hostname = &self.setup.desk.settings.hostname;
+        received::field(session, hostname, &id, &transaction.envelope.forward_paths, self.house.world.now())
     }
 
     async fn quarantine(&self, judged: Judged) -> Outcome {

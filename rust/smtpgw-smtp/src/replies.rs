@@ -47,6 +47,8 @@ pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage
 pub const RELAY_DENIED: Reply = Reply::fixed(550, "5.7.1 Relaying denied");
 /// The local part of a recipient holds a route to somewhere else.
 pub const ROUTE_DENIED: Reply = Reply::fixed(550, "5.7.1 Routed addresses are not accepted");
+/// More `Received` fields than a message on its way can have (RFC 5321 §6.3).
+pub const TOO_MANY_HOPS: Reply = Reply::fixed(554, "5.4.6 Too many hops, this message is going round in a loop");
 /// The verdict is not there in time.
 pub const VERDICT_LATE: Reply = Reply::fixed(451, "4.7.1 Content inspection unfinished, try again later");
 /// The verdict is to defer.
@@ -92,6 +94,7 @@ mod tests {
             NO_SPACE,
             RELAY_DENIED,
             ROUTE_DENIED,
+            TOO_MANY_HOPS,
             VERDICT_LATE,
             DEFERRED,
             REJECTED,

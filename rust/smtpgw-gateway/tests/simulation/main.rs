@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)] // a failed step is a failed test
 
 mod actors;
+mod entry;
 mod inspector;
 mod matrix;
 mod moody;
@@ -167,7 +168,7 @@ fn run_with(
 
 /// Checks a run against what must hold whatever happened.
 fn check(run: &Run, what: &str) {
-    let Seen { acknowledged, ended, taken, accepted, replies } = &run.seen;
+    let Seen { acknowledged, ended, taken, accepted, replies, raw: _ } = &run.seen;
     let contents = peers::contents();
     assert!(acknowledged.len() <= *accepted, "{what}: 2yz at the client without the backend's: {replies:?}");
     for content in taken {

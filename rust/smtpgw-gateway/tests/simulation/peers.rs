@@ -18,6 +18,8 @@ pub struct Seen {
     pub acknowledged: Vec<usize>,
     /// Contents that the backend took, stuffing undone, in order.
     pub taken: Vec<Vec<u8>>,
+    /// The same with the gateway's `Received` field on top.
+    pub raw: Vec<Vec<u8>>,
     /// How many of them it answered with 2yz (all that it could still write).
     pub accepted: usize,
 }
@@ -129,7 +131,9 @@ async fn serve(mut stream: BufReader<TcpStream>, log: Log) -> io::Result<()> {
             "DATA" => {
                 stream.get_mut().write_all(b"354 backend go\r\n").await?;
                 let content = content(&mut stream).await?;
-                log.lock().unwrap().taken.push(content);
+                let sent = without_received(&content).ok_or(io::ErrorKind::InvalidData)?.to_vec();
+                log.lock().unwrap().raw.push(content);
+                log.lock().unwrap().taken.push(sent);
                 stream.get_mut().write_all(b"250 2.0.0 backend queued\r\n").await?;
                 log.lock().unwrap().accepted += 1;
                 continue;
@@ -150,4 +154,16 @@ async fn content(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<u8>> {
     raw.truncate(raw.len() - 3);
     let lines = raw.split_inclusive(|octet| *octet == b'\n');
     Ok(lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect())
+}
+
+/// Content as the client sent it, below the one `Received` field that the gateway puts on top.
+fn without_received(content: &[u8]) -> Option<&[u8]> {
+    let mut rest = content.strip_prefix(b"Received: from ".as_slice())?;
+    loop {
+        let end = rest.iter().position(|octet| *octet == b'\n')?;
+        rest = rest.get(end + 1..)?;
+        if rest.first() != Some(&b' ') {
+            return Some(rest);
+        }
+    }
 }
