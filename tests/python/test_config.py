@@ -130,7 +130,7 @@ def test_every_mistake_is_named_at_once():
     ("key", "value"),
     [("listener__0__tls", "external"), ("listener__0__tls", "tunnel"),
      ("listener__0__proxy_protocol_from", ["10.0.0.0/8"]), ("listener__0__xclient_from", ["10.0.0.0/8"]),
-     ("backend__postfix__tls", "verified"), ("backend__postfix__identity", "proxy-v2"),
+     ("backend__postfix__identity", "proxy-v2"),
      ("backend__postfix__identity", "xforward"), ("backend__postfix__relay", "stream"),
      ("limits__connections_per_network", 10), ("inspector", [{"use": "spam", "isolation": "process"}]),
      ("log__format", "syslog"), ("metrics", {"address": "127.0.0.1:1"})],
@@ -139,6 +139,34 @@ def test_names_of_later_versions_are_refused_by_name(key, value):
     (problem,) = problems(changed(**{key: value})).values()
     assert "is not available in this version" in problem.reason
     assert problem.hint
+
+
+PIN = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [({"tls": "verified"}, "tls"), ({"tls": "required", "pin": [PIN]}, "pin"), ({"ca": __file__}, "ca"),
+     ({"name": "mx.example"}, "name"), ({"tls": "verified", "pin": ["abc"]}, "pin[0]")],
+)  # fmt: skip
+def test_a_backend_is_verified_against_something_or_not_at_all(table, key):
+    wrong = changed(**{f"backend__postfix__{name}": value for name, value in table.items()})
+    (problem,) = problems(wrong).items()
+    assert problem[0] == f"backend.postfix.{key}"
+    assert problem[1].hint
+
+
+def test_an_authority_that_cannot_be_read_is_named(tmp_path):
+    wrong = changed(backend__postfix__tls="verified", backend__postfix__ca=str(tmp_path / "ca.pem"))
+    assert "cannot be read" in problems(wrong)["backend.postfix.ca"].reason
+
+
+def test_a_verified_backend_reaches_the_core():
+    table = changed(
+        backend__postfix__tls="verified", backend__postfix__pin=[PIN.upper()], backend__postfix__ca="ca.pem"
+    )
+    backend = json.loads(config.parse(table, base="/etc/smtpgw", files=False).to_core_json())["backend"]["postfix"]
+    assert (backend["tls"], backend["pin"], backend["ca"]) == ("verified", [PIN], "/etc/smtpgw/ca.pem")
 
 
 def test_implicit_tls_is_not_for_port_25():

@@ -46,7 +46,7 @@ def value(expression):
         return float(expression.replace("_", ""))
     if match := re.fullmatch(r"[A-Z]\w+::([A-Z]\w+)", expression):
         return match[1].lower()
-    return {"true": True, "false": False, "None": None}.get(expression, expression)
+    return {"true": True, "false": False, "None": None, "Vec::new()": []}.get(expression, expression)
 
 
 def defaults(start):
@@ -91,7 +91,7 @@ def test_defaults_of_a_backend():
     rust = defaults("pub fn at(")
     del rust["address"]
     ours = settings()["backend"]["b"]
-    assert len(rust) == 6
+    assert len(rust) == 9
     assert {key: ours[key] for key in rust} == rust
 
 

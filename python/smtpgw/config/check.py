@@ -28,7 +28,7 @@ def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool =
     if files:
         for at, table in listeners:
             problems += _certificates(at, table, base)
-        problems += _folders(whole, base)
+        problems += [*_folders(whole, base), *_authorities(whole, base)]
     return problems
 
 
@@ -68,9 +68,10 @@ def _backends(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, 
         if maildir and backend.get("identity", "none") != "none":
             path = path_of(["backend", name, "identity"])
             yield Problem(path, "means nothing to a Maildir", shorten(backend["identity"]), "leave it out")
-        if maildir and backend.get("tls") == "required":
+        if maildir and backend.get("tls") in ("required", "verified"):
             path = path_of(["backend", name, "tls"])
             yield Problem(path, "means nothing to a Maildir", shorten(backend["tls"]), "leave it out")
+        yield from _verification(name, backend)
     for at, listener in listeners:
         name = listener.get("backend")
         if not isinstance(name, str):
@@ -90,6 +91,17 @@ def _backends(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, 
                 hint=f'name the domains to take mail for, or set backend.{name}.identity = "xclient"; '
                 'recipient_domains = ["*"] takes any',
             )
+
+
+def _verification(name: str, backend: Mapping[str, Any]) -> Iterator[Problem]:
+    verified = backend.get("tls") == "verified"
+    if verified and not backend.get("ca") and not backend.get("pin"):
+        hint = 'name the authority (ca = "ca.pem"), or the key (pin = ["..."])'
+        yield Problem(path_of(["backend", name, "tls"]), "has nothing to verify against", "verified", hint)
+    for key in ("ca", "name", "pin"):
+        if backend.get(key) and not verified:
+            reason = 'is looked at by tls = "verified" alone, and would promise a check that is not made'
+            yield Problem(path_of(["backend", name, key]), reason, shorten(str(backend[key])), 'set tls = "verified"')
 
 
 def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
@@ -159,6 +171,14 @@ def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
             folder = folder.parent if path == ["log", "file"] else folder
             if reason := _uncreatable(folder):
                 yield Problem(path_of(path), reason, shorten(text))
+
+
+def _authorities(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
+    backends = whole.get("backend")
+    for name, backend in backends.items() if isinstance(backends, Mapping) else ():
+        ca = backend.get("ca") if isinstance(backend, Mapping) else None
+        if isinstance(ca, str | Path) and (reason := _unreadable(base / ca)):
+            yield Problem(path_of(["backend", name, "ca"]), reason, shorten(str(ca)))
 
 
 def _created(whole: Mapping[str, Any]) -> list[list[str | int]]:

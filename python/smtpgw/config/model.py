@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
-from smtpgw.config.units import LATER, Address, BackendAddress, Count, Domain, File, Hostname, Seconds, Size, wrong
+from smtpgw.config.units import LATER, Address, BackendAddress, Count, Domain, File, Hostname, Pin, Seconds, Size, wrong
 from smtpgw.inspector import Failing, Mode
 
 __all__ = ["Backend", "Certificate", "Config", "InspectorTable", "Limits", "Listener", "Table"]
@@ -96,11 +96,16 @@ class Backend(Table):
 
     address: BackendAddress
     """`host:port`, or `maildir:/folder` to deliver into a Maildir without any server."""
-    tls: Annotated[
-        Literal["none", "opportunistic", "required", "verified"],
-        _later('use "required", which encrypts but does not check the certificate'),
-    ] = "opportunistic"
-    """TLS on the way to it: `none`; `opportunistic`: if offered; `required`: or no mail. (`verified`: later.)"""
+    tls: Literal["none", "opportunistic", "required", "verified"] = "opportunistic"
+    """TLS on the way to it: `none`; `opportunistic`: if offered; `required`: or no mail; `verified`: or no mail, and
+    only to the server that `ca`, `pin` or both know. The certificate is looked at by `verified` alone."""
+    ca: File | None = None
+    """PEM file of the authorities to which a verified backend's certificate must lead. No others are trusted."""
+    name: Hostname | None = None
+    """The name that certificate must have, and that is sent as SNI. Default: the host of `address`."""
+    pin: list[Pin] = []
+    """SHA-256 of the public keys that a verified backend may have, 64 hexadecimal digits each; two while a key is
+    being changed. Without `ca`, name and time of the certificate do not matter."""
     identity: Annotated[
         Literal["xclient", "proxy-v2", "xforward", "none"],
         _later('use "xclient" or "none"'),

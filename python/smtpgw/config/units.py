@@ -23,6 +23,7 @@ __all__ = [
     "Domain",
     "File",
     "Hostname",
+    "Pin",
     "Seconds",
     "Size",
     "parse_size",
@@ -139,7 +140,14 @@ def _backend_address(value: str) -> str:
     return value
 
 
-LATER = frozenset(("external", "process", "proxy-v2", "stream", "syslog", "tunnel", "verified", "xforward"))
+def _pin(value: str) -> str:
+    if not PIN.fullmatch(value):
+        how = "openssl x509 -in FILE -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum"
+        raise wrong("is no SHA-256 in 64 hexadecimal digits", how)
+    return value.lower()
+
+
+LATER = frozenset(("external", "process", "proxy-v2", "stream", "syslog", "tunnel", "xforward"))
 """Words of the contract that a later version builds: known, and refused."""
 
 SIZE = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,3})?)\s*(?P<unit>[A-Za-z]*)")
@@ -150,6 +158,7 @@ TOO_MANY_OCTETS = 1 << 53
 A_DAY = 86_400
 MOST = (1 << 31) - 1
 LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+PIN = re.compile(r"[0-9A-Fa-f]{64}")
 NUMBERS = re.compile(r"[0-9.]+")
 
 Size: TypeAlias = Annotated[int, BeforeValidator(parse_size), AfterValidator(_positive)]
@@ -162,6 +171,8 @@ File: TypeAlias = Annotated[Path, BeforeValidator(_file)]
 """A file or folder, relative to the configuration file."""
 Hostname: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_hostname)]
 """A host name."""
+Pin: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_pin)]
+"""SHA-256 of a public key."""
 Domain: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_domain)]
 """A domain of recipients, or `*`."""
 Address: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_address)]

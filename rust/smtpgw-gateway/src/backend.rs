@@ -7,6 +7,8 @@
 
 mod maildir;
 mod smtp;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +66,11 @@ impl Site {
         let tls = match backend.tls {
             BackendTls::None => None,
             BackendTls::Opportunistic | BackendTls::Required => Some(crate::tls::opportunistic_client_config()?),
+            BackendTls::Verified => {
+                smtp::server_name(backend)
+                    .ok_or_else(|| StartError::settings("backend.name", "is no name that a certificate can have"))?;
+                Some(crate::tls::verified_client_config(backend.ca.as_deref(), &backend.pin)?)
+            }
         };
         let size = settings.limits.message_size;
         let offer = match kind {

@@ -114,6 +114,12 @@ pub struct Backend {
     pub address: String,
     /// TLS on the way to it.
     pub tls: BackendTls,
+    /// Authorities that a verified backend's certificate must lead to, as PEM.
+    pub ca: Option<PathBuf>,
+    /// The name a verified backend's certificate must have; the host of `address` without it.
+    pub name: Option<String>,
+    /// SHA-256 of the public keys (subject public key info) that a verified backend may have, in hexadecimal.
+    pub pin: Vec<String>,
     /// How it learns who the client is.
     pub identity: Identity,
     /// When content goes to it.
@@ -136,6 +142,9 @@ impl Backend {
         Self {
             address: address.into(),
             tls: BackendTls::Opportunistic,
+            ca: None,
+            name: None,
+            pin: Vec::new(),
             identity: Identity::None,
             relay: Relay::Store,
             connect_s: Duration::from_secs(10),
@@ -155,6 +164,8 @@ pub enum BackendTls {
     Opportunistic,
     /// Always, or no mail; the certificate is not checked.
     Required,
+    /// Always, and only with the server that `ca`, `pin` or both know.
+    Verified,
 }
 
 /// How the backend learns the client's true address.

@@ -8,6 +8,7 @@ mod failure;
 mod ledger;
 mod server;
 mod store;
+mod verified;
 mod watch;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) use client::opportunistic_client_config;
 pub(crate) use failure::Cause;
 pub(crate) use ledger::Ledger;
 pub(crate) use server::ServerSide;
+pub(crate) use verified::verified_client_config;
 pub(crate) use watch::{tell, watch};
 
 use crate::error::StartError;

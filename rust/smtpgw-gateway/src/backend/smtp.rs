@@ -22,7 +22,7 @@ use super::Site;
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::outgoing::Outgoing;
-use crate::settings::{BackendTls, Identity};
+use crate::settings::{Backend, BackendTls, Identity};
 use crate::wire::Wire;
 use crate::world::{Instant, World, timeout};
 
@@ -150,8 +150,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     fn wants_tls(&self) -> Result<bool, BackendError> {
         match (self.site.settings.tls, self.client.extensions().starttls) {
             (BackendTls::None, _) | (BackendTls::Opportunistic, false) => Ok(false),
-            (BackendTls::Opportunistic | BackendTls::Required, true) => Ok(true),
-            (BackendTls::Required, false) => Err(BackendError::Tls("required, and not offered".into())),
+            (BackendTls::Opportunistic | BackendTls::Required | BackendTls::Verified, true) => Ok(true),
+            (BackendTls::Required | BackendTls::Verified, false) => {
+                Err(BackendError::Tls("required, and not offered".into()))
+            }
         }
     }
 
@@ -161,7 +163,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             return Err(BackendError::Tls(format!("STARTTLS was answered {}", reply.code())));
         }
         let config = self.site.tls.clone().ok_or_else(|| BackendError::Tls("not configured".into()))?;
-        let name = server_name(&self.site.settings.address);
+        let nameless = ServerName::IpAddress(IpAddr::from([0; 4]).into());
+        // Only where nothing is verified: such a name does not start there.
+        let name = server_name(&self.site.settings).unwrap_or(nameless);
         self.wire.connect_tls(config, name).await.map_err(|error| BackendError::Tls(error.to_string()))?;
         self.client.starttls_done();
         Ok(())
@@ -250,10 +254,11 @@ async fn within<T>(
     timeout(patience, work).await.unwrap_or(Err(BackendError::Timeout(name)))
 }
 
-/// The name for SNI: the host of `host:port`.
-fn server_name(address: &str) -> ServerName<'static> {
+/// The name for SNI, and the one a verified certificate must have: `name`, or the host of `address`.
+pub(super) fn server_name(backend: &Backend) -> Option<ServerName<'static>> {
+    let address = backend.address.as_str();
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
-    ServerName::try_from(host.to_owned()).unwrap_or_else(|_| ServerName::IpAddress(IpAddr::from([0; 4]).into()))
+    ServerName::try_from(backend.name.as_deref().unwrap_or(host).to_owned()).ok()
 }
 
 /// Octets gathered before they are written: few system calls, little memory.
