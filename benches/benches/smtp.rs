@@ -13,7 +13,7 @@ use smtpgw_smtp::{
 fn server() -> Server {
     let limits = Limits { transactions: u32::MAX, message_size: 1 << 30, ..Limits::default() };
     let offer = Offer { size: 1 << 30, pipelining: true, eight_bit_mime: true, ..Offer::default() };
-    Server::new(ServerOptions { hostname: "mx.example.org".into(), limits }, offer)
+    Server::new(ServerOptions { hostname: "mx.example.org".into(), limits, ..ServerOptions::default() }, offer)
 }
 
 /// Feeds `input` and answers whatever wants an answer; returns the octets of content.

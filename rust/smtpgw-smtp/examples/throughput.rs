@@ -8,7 +8,7 @@ use smtpgw_smtp::{ContentWriter, Limits, Offer, Server, ServerEvent, ServerOptio
 
 fn server() -> Server {
     let limits = Limits { message_size: u64::MAX, transactions: u32::MAX, junk: u32::MAX, ..Limits::default() };
-    let options = ServerOptions { hostname: "mx.example".into(), limits };
+    let options = ServerOptions { hostname: "mx.example".into(), limits, ..ServerOptions::default() };
     Server::new(options, Offer { pipelining: true, ..Offer::default() })
 }
 

@@ -1,8 +1,11 @@
-//! The content of a message as it comes in: transparency (dot-stuffing) undone, its end found, bad newlines refused.
+//! The content of a message as it comes in: transparency (dot-stuffing) undone, its end found, no bad newline let in.
 //!
 //! RFC 5321 §4.5.2 and §4.1.1.4. Only `CRLF . CRLF` ends content (RFC 5321 §2.3.8, §4.1.1.4); a CR without LF or an
 //! LF without CR anywhere makes the whole message refused, because some servers take them for line ends and would
-//! see two messages where we see one (SMTP smuggling). Refused content is swallowed up to its true end.
+//! see two messages where we see one (SMTP smuggling). Refused content is swallowed up to its true end. Under
+//! [`BareNewline::Normalize`] each becomes CRLF instead. That makes a line, and never a place where content could
+//! end or a dot were stuffed: only the client's own CRLF does. Whoever writes the content on stuffs the dots of such
+//! lines like any other's.
 //!
 //! The reader starts in "just saw CRLF", so a dot that begins the first line is no special case, and the CRLF in
 //! front of the final dot belongs to the content. It keeps no input: it hands out slices of what it is shown, as
@@ -12,6 +15,7 @@
 //! |---|---|---|---|---|---|
 //! | line start | **end** | drop the dot → in line | → line start | → refused | → in line |
 //! | in line | (content) | (content) | → line start | → refused | (content) |
+//! | either, normalizing | | | | given out as CRLF → in line | |
 //! | refused, line start | **end** | → refused, in line | → refused, line start | → refused, in line | → refused, in line |
 //! | refused, in line | (swallowed) | (swallowed) | → refused, line start | (swallowed) | (swallowed) |
 
@@ -19,6 +23,7 @@ use memchr::{memchr, memchr2};
 
 use crate::error::ContentError;
 use crate::limits::Limits;
+use crate::newline::BareNewline;
 
 /// Reads the content of one message.
 #[derive(Debug)]
@@ -34,6 +39,7 @@ pub(crate) struct ContentReader {
     /// Octets swallowed since.
     swallowed: u64,
     limits: ContentLimits,
+    bare_newline: BareNewline,
 }
 
 /// The limits of one message.
@@ -59,9 +65,9 @@ pub(crate) enum Step<'b> {
 
 impl ContentReader {
     /// A reader for a message of at most `size` octets.
-    pub(crate) fn new(limits: &Limits, size: u64) -> Self {
+    pub(crate) fn new(limits: &Limits, size: u64, bare_newline: BareNewline) -> Self {
         let limits = ContentLimits { size, line: limits.text_octets(), swallowed: limits.swallowed_content };
-        Self { line_start: true, column: 0, octets: 0, refused: None, swallowed: 0, limits }
+        Self { line_start: true, column: 0, octets: 0, refused: None, swallowed: 0, limits, bare_newline }
     }
 
     /// Looks at `input`, everything unread.
@@ -86,6 +92,9 @@ impl ContentReader {
         if let Some(error) = run.error
             && content.is_empty()
         {
+            if error == ContentError::BareNewline && self.bare_newline == BareNewline::Normalize {
+                return self.normalize(run.end, input);
+            }
             return self.refuse(error, input);
         }
         if start == 1 || !content.is_empty() {
@@ -94,6 +103,17 @@ impl ContentReader {
         }
         self.octets += content.len() as u64;
         Step::Content(run.end, content)
+    }
+
+    /// Gives out a bare CR or LF, which stands behind `before` octets without content, as CRLF.
+    fn normalize<'b>(&mut self, before: usize, input: &'b [u8]) -> Step<'b> {
+        if self.limits.size - self.octets < 2 {
+            return self.refuse(ContentError::TooLarge, input);
+        }
+        self.octets += 2;
+        self.line_start = false;
+        self.column = 0;
+        Step::Content(before + 1, b"\r\n")
     }
 
     fn refuse<'b>(&mut self, error: ContentError, input: &'b [u8]) -> Step<'b> {

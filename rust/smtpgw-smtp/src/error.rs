@@ -154,12 +154,14 @@ table! {
         HelloFirst => 503 "5.5.1 Send EHLO or HELO first",
         /// RCPT or DATA without MAIL.
         MailFirst => 503 "5.5.1 Send MAIL first",
-        /// DATA without any RCPT.
+        /// DATA or BDAT without any RCPT.
         RecipientFirst => 503 "5.5.1 Send RCPT first",
         /// DATA, and every RCPT was refused (RFC 5321 §3.3).
         NoRecipients => 554 "5.5.1 No valid recipients",
         /// MAIL within a transaction.
         NestedMail => 503 "5.5.1 A transaction is already under way",
+        /// RCPT or DATA behind a BDAT (RFC 3030 §2).
+        ChunksBegun => 503 "5.5.1 Chunks of a message have been sent, send BDAT or RSET",
         /// STARTTLS within a transaction.
         InTransaction => 503 "5.5.1 Not within a transaction",
         /// STARTTLS inside TLS (RFC 3207 §4.2).

@@ -1,7 +1,7 @@
 //! Service extensions: what we announce ([`Offer`]) and what a backend announced ([`Extensions`]).
 //!
-//! RFC 5321 §2.2 and §4.1.1.1, RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3207
-//! (STARTTLS), RFC 6152 (8BITMIME). Of CHUNKING, SMTPUTF8 and DSN only the announcement is read so far.
+//! RFC 5321 §2.2 and §4.1.1.1, RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING),
+//! RFC 3207 (STARTTLS), RFC 6152 (8BITMIME). Of SMTPUTF8 and DSN only the announcement is read so far.
 
 use alloc::vec::Vec;
 
@@ -16,6 +16,8 @@ pub struct Offer {
     pub size: u64,
     /// `8BITMIME`
     pub eight_bit_mime: bool,
+    /// `CHUNKING`
+    pub chunking: bool,
     /// `PIPELINING`
     pub pipelining: bool,
     /// `STARTTLS`; never announced inside TLS, whatever stands here.
@@ -33,6 +35,7 @@ impl Offer {
         let announced = [
             (self.pipelining, "PIPELINING"),
             (self.eight_bit_mime, "8BITMIME"),
+            (self.chunking, "CHUNKING"),
             (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
             (self.starttls, "STARTTLS"),
         ];
@@ -118,12 +121,18 @@ mod tests {
     #[test]
     fn announces_in_one_reply() {
         let mut out = Vec::new();
-        let offer =
-            Offer { size: 1000, eight_bit_mime: true, pipelining: true, starttls: true, enhanced_status_codes: true };
+        let offer = Offer {
+            size: 1000,
+            eight_bit_mime: true,
+            chunking: true,
+            pipelining: true,
+            starttls: true,
+            enhanced_status_codes: true,
+        };
         offer.write_ehlo_reply("mx.example", &mut out);
         assert_eq!(
             out,
-            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 1000\r\n"
+            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 1000\r\n"
         );
         out.clear();
         Offer::default().write_ehlo_reply("mx", &mut out);

@@ -12,7 +12,8 @@
 //! |---|---|
 //! | `server`, `server_event` | the server role: state × verb |
 //! | `line_reader`, `request`, `parameters` | command lines: cut, taken apart, typed |
-//! | `content_reader` | content coming in: transparency undone, bad newlines refused |
+//! | `content_reader`, `newline` | content coming in: transparency undone, no bad newline let in |
+//! | `chunk_reader` | content coming in by BDAT: counted |
 //! | `client` | the client role: state × command, replies one to one |
 //! | `command`, `xclient` | commands, written from parsed pieces |
 //! | `reply_reader` | replies coming in: strict and bounded |
@@ -30,7 +31,7 @@
 //! ```
 //! use smtpgw_smtp::{Limits, Offer, Server, ServerEvent, ServerOptions, replies};
 //!
-//! let options = ServerOptions { hostname: "mx.example".into(), limits: Limits::default() };
+//! let options = ServerOptions { hostname: "mx.example".into(), limits: Limits::default(), ..Default::default() };
 //! let mut server = Server::new(options, Offer::default());
 //! let (mut unread, mut content) = (Vec::new(), Vec::new());
 //! unread.extend(b"HELO client.example\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<b@example>\r\nDATA\r\nHi\r\n.\r\n");
@@ -55,6 +56,7 @@
 
 extern crate alloc;
 
+mod chunk_reader;
 mod client;
 mod command;
 mod content_reader;
@@ -63,6 +65,7 @@ mod error;
 mod extensions;
 mod limits;
 mod line_reader;
+mod newline;
 mod parameters;
 mod path;
 pub mod replies;
@@ -80,6 +83,7 @@ pub use content_writer::{ContentEnd, ContentWriter};
 pub use error::{ClientError, CloseReason, CommandError, ContentError, Error, Misuse, Side};
 pub use extensions::{Extensions, Offer};
 pub use limits::Limits;
+pub use newline::BareNewline;
 pub use parameters::{Body, MailParameters, RecipientParameters};
 pub use path::{ForwardPath, Mailbox, PathError, ReversePath};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode};

@@ -14,6 +14,8 @@ pub const OK: Reply = Reply::fixed(250, "2.0.0 Ok");
 pub const SENDER_OK: Reply = Reply::fixed(250, "2.1.0 Sender ok");
 /// RCPT accepted (where no backend has answered).
 pub const RECIPIENT_OK: Reply = Reply::fixed(250, "2.1.5 Recipient ok");
+/// A chunk in front of the last one; it says nothing on the message.
+pub const CHUNK_OK: Reply = Reply::fixed(250, "2.0.0 Chunk received");
 /// Content accepted (where no backend has answered).
 pub const MESSAGE_OK: Reply = Reply::fixed(250, "2.6.0 Message accepted");
 /// HELP. No list of commands: it would be out of date before it helped anybody.
@@ -79,6 +81,7 @@ mod tests {
             OK,
             SENDER_OK,
             RECIPIENT_OK,
+            CHUNK_OK,
             MESSAGE_OK,
             HELP,
             VERIFY,

@@ -69,11 +69,16 @@ impl<'b> Request<'b> {
         Ok((path, RecipientParameters::parse(rest, offer)?))
     }
 
-    /// The size of the chunk behind BDAT (RFC 3030 §2); `None` if where it ends cannot be told.
-    pub(crate) fn chunk_size(&self) -> Option<u64> {
-        let (size, last) = self.argument.split_once(' ').unwrap_or((self.argument, "LAST"));
+    /// The size of the chunk behind BDAT and whether it is the last (RFC 3030 §2); `None` if where it ends cannot be
+    /// told.
+    pub(crate) fn chunk(&self) -> Option<(u64, bool)> {
+        let (size, last) = match self.argument.split_once(' ') {
+            Some((size, word)) if word.eq_ignore_ascii_case("LAST") => (size, true),
+            Some(_) => return None,
+            None => (self.argument, false),
+        };
         let digits = !size.is_empty() && size.len() <= 20 && size.bytes().all(|octet| octet.is_ascii_digit());
-        if digits && last.eq_ignore_ascii_case("LAST") { size.parse().ok() } else { None }
+        if digits { Some((size.parse().ok()?, last)) } else { None }
     }
 }
 
@@ -174,9 +179,9 @@ mod tests {
 
     #[test]
     fn chunk_sizes_are_digits_and_nothing_else() {
-        let size = |text: &str| Request::parse(text.as_bytes()).unwrap().chunk_size();
-        assert_eq!(size("BDAT 0"), Some(0));
-        assert_eq!(size("BDAT 86 last"), Some(86));
+        let size = |text: &str| Request::parse(text.as_bytes()).unwrap().chunk();
+        assert_eq!(size("BDAT 0"), Some((0, false)));
+        assert_eq!(size("BDAT 86 last"), Some((86, true)));
         for text in [
             "BDAT",
             "BDAT -1",

@@ -19,7 +19,8 @@
 //! | MAIL | 503 | → MailPending | 503 | 503 |
 //! | RCPT | 503 | 503 | → RecipientPending | → RecipientPending (452 at the limit) |
 //! | DATA | 503 | 503 | 503, 554 once an RCPT was refused | → DataPending |
-//! | BDAT | its chunk is swallowed, then 502 in every state | | | |
+//! | BDAT (offered) | 503 | 503 | 503, 554 once an RCPT was refused | → Chunk |
+//! | BDAT (not offered) | 502 | 502 | 502 | 502 |
 //! | RSET | = 250 | = 250 | → Ready | → Ready |
 //! | NOOP, HELP, VRFY | = 250, 214, 252 | = | = | = |
 //! | QUIT | → Closed | → Closed | → Closed | → Closed |
@@ -33,22 +34,27 @@
 //! | DataPending | – | → Ready | → Content |
 //! | EndPending | → Ready | → Ready | – |
 //!
+//! A refused BDAT is answered behind its chunk, which is swallowed (RFC 3030 §4.2). Chunk → Chunks at its end with our
+//! own 250, → EndPending if it was the last, → Ready if it was refused. Chunks, between two of them, takes BDAT → Chunk,
+//! and like Mail the commands that end a transaction or change nothing; MAIL, RCPT, DATA and STARTTLS are 503.
+//!
 //! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
 //! Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
 //!
-//! Leaves to others: sockets, deadlines, what to answer to pending commands. CHUNKING will add a state beside
-//! Content; AUTH and XCLIENT rows of their own; nothing else changes.
+//! Leaves to others: sockets, deadlines, what to answer to pending commands. AUTH and XCLIENT rows of their own; nothing else changes.
 
 mod commands;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::chunk_reader::{ChunkReader, ChunkStep};
 use crate::content_reader::{ContentReader, Step};
 use crate::error::{CloseReason, CommandError, ContentError};
 use crate::extensions::Offer;
 use crate::limits::{self, Limits};
 use crate::line_reader::{Line, LineReader};
+use crate::newline::BareNewline;
 use crate::replies;
 use crate::reply::Reply;
 use crate::server_event::{Received, ServerEvent, StateName};
@@ -60,6 +66,14 @@ pub struct ServerOptions {
     pub hostname: Arc<str>,
     /// What the client may cost.
     pub limits: Limits,
+    /// What becomes of a bare CR or LF in content.
+    pub bare_newline: BareNewline,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { hostname: "localhost".into(), limits: Limits::default(), bare_newline: BareNewline::default() }
+    }
 }
 
 /// The server role of one connection.
@@ -91,6 +105,10 @@ enum State {
     RecipientPending(Recipients),
     DataPending,
     Content(ContentReader),
+    /// In a chunk.
+    Chunk(ChunkReader),
+    /// Between two chunks.
+    Chunks(ChunkReader),
     EndPending,
     Handshake,
     Closed {
@@ -141,6 +159,18 @@ impl Server {
                 }
                 Step::Refused(consumed, error) => self.refuse_content(consumed, error),
                 Step::Endless => self.hang_up(0, CloseReason::EndlessContent),
+            },
+            State::Chunk(reader) => match reader.read(input) {
+                ChunkStep::Content(consumed, []) => Received { consumed, event: None },
+                ChunkStep::Content(consumed, content) => {
+                    Received { consumed, event: Some(ServerEvent::Content(content)) }
+                }
+                ChunkStep::Chunk => self.end_chunk(),
+                ChunkStep::End => {
+                    self.state = State::EndPending;
+                    Received { consumed: 0, event: Some(ServerEvent::EndOfData) }
+                }
+                ChunkStep::Refused(error) => self.refuse_content(0, error),
             },
             _ => match self.lines.read(input) {
                 Line::Incomplete(consumed) => Received { consumed, event: None },
@@ -194,7 +224,8 @@ impl Server {
     pub fn start_content(&mut self) {
         if let State::DataPending = self.state {
             replies::START_CONTENT.write_to(&mut self.output);
-            self.state = State::Content(ContentReader::new(&self.options.limits, self.size_limit()));
+            let ServerOptions { limits, bare_newline, .. } = &self.options;
+            self.state = State::Content(ContentReader::new(limits, self.size_limit(), *bare_newline));
         }
     }
 
@@ -219,7 +250,11 @@ impl Server {
     /// Whether `receive` would look at input. False while a command is pending, before the handshake, when
     /// closed, and while more than 64 KiB of output wait.
     pub fn wants_input(&self) -> bool {
-        let reads = matches!(self.state, State::Start | State::Ready { .. } | State::Mail(_) | State::Content(_));
+        let reads = match self.state {
+            State::Start | State::Ready { .. } | State::Mail(_) => true,
+            State::Content(_) | State::Chunk(_) | State::Chunks(_) => true,
+            _ => false,
+        };
         reads && self.output.len() < limits::OUTPUT
     }
 
@@ -243,6 +278,8 @@ impl Server {
             State::RecipientPending(_) => StateName::RecipientPending,
             State::DataPending => StateName::DataPending,
             State::Content(_) => StateName::Content,
+            State::Chunk(_) => StateName::Chunk,
+            State::Chunks(_) => StateName::Chunks,
             State::EndPending => StateName::EndPending,
             State::Handshake => StateName::Handshake,
             State::Closed { .. } => StateName::Closed,
@@ -288,11 +325,22 @@ impl Server {
 
     fn refuse_content<'b>(&mut self, consumed: usize, error: ContentError) -> Received<'b> {
         error.reply().write_to(&mut self.output);
-        self.state = State::Ready { mail_refused: false };
+        // Chunks that were pipelined behind a refused one are refused without counting as mistakes.
+        self.state = State::Ready { mail_refused: matches!(self.state, State::Chunk(_)) };
         if self.count_error() {
             self.close_later(CloseReason::TooManyErrors);
         }
         Received { consumed, event: Some(ServerEvent::ContentRefused(error)) }
+    }
+
+    /// A chunk ends behind which more come: RFC 3030 §2 has each answered.
+    fn end_chunk<'b>(&mut self) -> Received<'b> {
+        match core::mem::replace(&mut self.state, State::Ready { mail_refused: true }) {
+            State::Chunk(reader) => self.state = State::Chunks(reader),
+            other => self.state = other,
+        }
+        replies::CHUNK_OK.write_to(&mut self.output);
+        Received { consumed: 0, event: Some(ServerEvent::Answered(Ok(()))) }
     }
 
     /// Counts a mistake; whether it was one too many.

@@ -40,6 +40,9 @@ pub enum ServerEvent<'b> {
     },
     /// DATA with at least one accepted recipient; pending: [`Server::start_content`](crate::Server::start_content) or a negative reply.
     Data,
+    /// The first BDAT of a message with at least one accepted recipient (RFC 3030): content follows, and there is
+    /// nothing to answer. Chunks in front of the last are answered by the machine.
+    ChunkStart,
     /// The next octets of content, transparency undone.
     Content(&'b [u8]),
     /// The end of the content; pending.
@@ -86,6 +89,10 @@ pub enum StateName {
     DataPending,
     /// Content is being read.
     Content,
+    /// A chunk of content is being read.
+    Chunk,
+    /// A chunk has been read, and it was not the last.
+    Chunks,
     /// The end of data is to be answered.
     EndPending,
     /// STARTTLS was answered 220; the handshake is due.

@@ -7,7 +7,7 @@ use common::{Driver, full_offer, reply, small_limits};
 use smtpgw_smtp::{CloseReason, Limits, Offer, Server, ServerEvent, ServerOptions, StateName};
 
 fn server(limits: Limits) -> Server {
-    Server::new(ServerOptions { hostname: "mx.test".into(), limits }, full_offer())
+    Server::new(ServerOptions { hostname: "mx.test".into(), limits, ..ServerOptions::default() }, full_offer())
 }
 
 #[test]

@@ -35,7 +35,7 @@ DATA            | 503 Start       | 503 Ready       | 503 Ready       | 503 Mail
 DATA x          | 503 Start       | 503 Ready       | 503 Ready       | 503 Mail        | 554 Mail             | 501 Mail             | 501 Mail
 BDAT 0          | 502 Start       | 502 Ready       | 502 Ready       | 502 Mail        | 502 Mail             | 502 Mail             | 502 Mail
 BDAT x          | 421 Closed      | 421 Closed      | 421 Closed      | 421 Closed      | 421 Closed           | 421 Closed           | 421 Closed
-BDAT 20001      | 421 Closed      | 421 Closed      | 421 Closed      | 421 Closed      | 421 Closed           | 421 Closed           | 421 Closed
+BDAT 30001      | 421 Closed      | 421 Closed      | 421 Closed      | 421 Closed      | 421 Closed           | 421 Closed           | 421 Closed
 RSET            | 250 Start       | 250 Ready       | 250 Ready       | 250 Ready       | 250 Ready            | 250 Ready            | 250 Ready
 RSET x          | 501 Start       | 501 Ready       | 501 Ready       | 501 Mail        | 501 Mail             | 501 Mail             | 501 Mail
 NOOP            | 250 Start       | 250 Ready       | 250 Ready       | 250 Mail        | 250 Mail             | 250 Mail             | 250 Mail

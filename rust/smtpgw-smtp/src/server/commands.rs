@@ -4,6 +4,7 @@
 //! whatever it says. Leaves counting and hanging up to the machine.
 
 use super::{Recipients, Server, State};
+use crate::chunk_reader::ChunkReader;
 use crate::error::{CloseReason, CommandError};
 use crate::replies;
 use crate::reply::Reply;
@@ -17,7 +18,7 @@ impl Server {
         match Request::parse(line).and_then(|request| self.perform(&request, more_follows)) {
             Ok(Performed::Event(event)) => Received { consumed, event: Some(event) },
             Ok(Performed::Close(reason)) => self.hang_up(consumed, reason),
-            Ok(Performed::ChunkFollows) => Received { consumed, event: None },
+            Ok(Performed::Nothing) => Received { consumed, event: None },
             Err(error) => self.refuse(consumed, error),
         }
     }
@@ -65,23 +66,28 @@ impl Server {
                 ServerEvent::Recipient { forward_path, parameters }
             }
             Verb::Data => {
-                match self.state {
-                    State::Mail(Recipients { accepted: 1.., .. }) => {}
-                    State::Mail(Recipients { any_refused: true, .. }) => return Err(CommandError::NoRecipients),
-                    State::Mail(_) => return Err(CommandError::RecipientFirst),
-                    _ => return Err(self.out_of_sequence()),
-                }
+                self.permit_content()?;
                 request.no_argument()?;
                 self.state = State::DataPending;
                 ServerEvent::Data
             }
             Verb::Chunk => {
-                // Not offered, but the chunk follows all the same: read as commands it would be an injection.
-                let Some(size) = request.chunk_size().filter(|size| *size <= self.options.limits.message_size) else {
+                // Whatever is wrong with it, the chunk follows: read as commands it would be an injection.
+                let longest = self.options.limits.message_size.max(self.options.limits.swallowed_content);
+                let Some((size, last)) = request.chunk().filter(|(size, _)| *size <= longest) else {
                     return Ok(Performed::Close(CloseReason::Chunk));
                 };
-                self.lines.skip_chunk(size, CommandError::NotImplemented);
-                return Ok(Performed::ChunkFollows);
+                match self.chunk(size, last) {
+                    Ok(Some(event)) => event,
+                    Ok(None) if size == 0 && !last && self.count_junk() => {
+                        return Ok(Performed::Close(CloseReason::TooManyCommands));
+                    }
+                    Ok(None) => return Ok(Performed::Nothing),
+                    Err(error) => {
+                        self.lines.skip_chunk(size, error);
+                        return Ok(Performed::Nothing);
+                    }
+                }
             }
             Verb::Reset => {
                 request.no_argument()?;
@@ -129,12 +135,41 @@ impl Server {
         Ok(ServerEvent::Hello { kind, name })
     }
 
+    /// BDAT: the chunk follows. The first one of a message is an event.
+    fn chunk<'b>(&mut self, size: u64, last: bool) -> Result<Option<ServerEvent<'b>>, CommandError> {
+        if !self.offer.chunking && !self.announced.chunking {
+            return Err(CommandError::NotImplemented);
+        }
+        if let State::Chunks(_) = self.state {
+            if let State::Chunks(mut reader) = core::mem::replace(&mut self.state, State::Start) {
+                reader.begin(size, last);
+                self.state = State::Chunk(reader);
+            }
+            return Ok(None);
+        }
+        self.permit_content()?;
+        let mut reader = ChunkReader::new(&self.options.limits, self.size_limit(), self.options.bare_newline);
+        reader.begin(size, last);
+        self.state = State::Chunk(reader);
+        Ok(Some(ServerEvent::ChunkStart))
+    }
+
+    /// DATA, and the first BDAT.
+    fn permit_content(&self) -> Result<(), CommandError> {
+        match self.state {
+            State::Mail(Recipients { accepted: 1.., .. }) => Ok(()),
+            State::Mail(Recipients { any_refused: true, .. }) => Err(CommandError::NoRecipients),
+            State::Mail(_) => Err(CommandError::RecipientFirst),
+            _ => Err(self.out_of_sequence()),
+        }
+    }
+
     fn permit_starttls(&self) -> Result<(), CommandError> {
         match self.state {
             _ if self.tls => Err(CommandError::TlsAlready),
             _ if !self.offer.starttls => Err(CommandError::NotImplemented),
             State::Start => Err(CommandError::HelloFirst),
-            State::Mail(_) => Err(CommandError::InTransaction),
+            State::Mail(_) | State::Chunks(_) => Err(CommandError::InTransaction),
             _ => Ok(()),
         }
     }
@@ -142,14 +177,18 @@ impl Server {
     fn permit_mail(&self) -> Result<(), CommandError> {
         match self.state {
             State::Start => Err(CommandError::HelloFirst),
-            State::Mail(_) => Err(CommandError::NestedMail),
+            State::Mail(_) | State::Chunks(_) => Err(CommandError::NestedMail),
             _ => Ok(()),
         }
     }
 
     /// What is wrong with RCPT and DATA outside a transaction.
     fn out_of_sequence(&self) -> CommandError {
-        if matches!(self.state, State::Start) { CommandError::HelloFirst } else { CommandError::MailFirst }
+        match self.state {
+            State::Start => CommandError::HelloFirst,
+            State::Chunks(_) => CommandError::ChunksBegun,
+            _ => CommandError::MailFirst,
+        }
     }
 
     /// A command that is answered but brings no mail forward.
@@ -172,6 +211,6 @@ impl Server {
 enum Performed<'b> {
     Event(ServerEvent<'b>),
     Close(CloseReason),
-    /// The answer stands behind a chunk that must be skipped first.
-    ChunkFollows,
+    /// Nothing yet: a chunk follows.
+    Nothing,
 }

@@ -3,11 +3,20 @@
 
 use std::collections::VecDeque;
 
-use smtpgw_smtp::{Limits, Offer, Reply, ReplyCode, Server, ServerEvent, ServerOptions, StateName, replies};
+use smtpgw_smtp::{
+    BareNewline, Limits, Offer, Reply, ReplyCode, Server, ServerEvent, ServerOptions, StateName, replies,
+};
 use smtpgw_testkit::dialogue::{Speaker, escape};
 
 pub fn full_offer() -> Offer {
-    Offer { size: 10_000, eight_bit_mime: true, pipelining: true, starttls: true, enhanced_status_codes: true }
+    Offer {
+        size: 10_000,
+        eight_bit_mime: true,
+        pipelining: true,
+        starttls: true,
+        enhanced_status_codes: true,
+        ..Offer::default()
+    }
 }
 
 pub fn small_limits() -> Limits {
@@ -45,7 +54,11 @@ pub struct Driver {
 
 impl Driver {
     pub fn new(limits: Limits, offer: Offer) -> Self {
-        let options = ServerOptions { hostname: "mx.test".into(), limits };
+        Self::with_newlines(limits, offer, BareNewline::Reject)
+    }
+
+    pub fn with_newlines(limits: Limits, offer: Offer, bare_newline: BareNewline) -> Self {
+        let options = ServerOptions { hostname: "mx.test".into(), limits, bare_newline };
         Self {
             server: Server::new(options, offer),
             unread: Vec::new(),
@@ -108,6 +121,10 @@ impl Driver {
                 self.content.clear();
                 ("DATA".into(), Some(replies::START_CONTENT))
             }
+            ServerEvent::ChunkStart => {
+                self.content.clear();
+                ("BDAT".into(), None)
+            }
             ServerEvent::EndOfData => {
                 let content = escape(&std::mem::take(&mut self.content));
                 let content = if content.is_empty() { "(empty)".into() } else { content };
@@ -159,6 +176,7 @@ impl Speaker for Driver {
                     pipelining: has("PIPELINING"),
                     starttls: has("STARTTLS"),
                     enhanced_status_codes: has("ENHANCEDSTATUSCODES"),
+                    chunking: has("CHUNKING"),
                 };
                 self.server.set_offer(self.offer);
             }
