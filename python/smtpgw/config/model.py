@@ -148,6 +148,9 @@ class Limits(Table):
     ones."""
     message_size: Annotated[Size, Field(ge=65_536)] = 25 << 20
     """The largest message, offered to clients as SIZE; RFC 5321 §4.5.3.1.7 asks for 64 KiB at least."""
+    bare_newline: Literal["reject", "normalize"] = "reject"
+    """Content with a CR without LF or an LF without CR: `reject`: 550; `normalize`: each becomes CRLF, for devices that
+    send nothing else. Neither is ever passed on, and neither ends a message."""
     command_s: Seconds = 300.0
     """One whole command, not one read; RFC 5321 §4.5.3.2.7 asks for five minutes."""
     handshake_s: Seconds = 30.0

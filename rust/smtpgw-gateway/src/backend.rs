@@ -205,7 +205,8 @@ fn careful(size: u64) -> Offer {
 
 /// What we can do ourselves.
 fn everything(size: u64) -> Offer {
-    Offer { size, pipelining: true, eight_bit_mime: true, enhanced_status_codes: true, starttls: false }
+    // Chunks are put together here and go to the backend as DATA, so CHUNKING does not hang on it.
+    Offer { size, chunking: true, pipelining: true, eight_bit_mime: true, enhanced_status_codes: true, starttls: false }
 }
 
 /// How long a failed dial turns clients away at MAIL without another try.

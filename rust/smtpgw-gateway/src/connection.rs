@@ -128,7 +128,11 @@ impl<W: World> Connection<W> {
         limits.transactions = settings.limits.transactions;
         limits.recipients = settings.limits.recipients;
         limits.errors = settings.limits.errors;
-        let options = ServerOptions { hostname: settings.hostname.as_str().into(), limits };
+        let options = ServerOptions {
+            hostname: settings.hostname.as_str().into(),
+            limits,
+            bare_newline: settings.limits.bare_newline.into(),
+        };
         let starttls_withheld =
             front.tls.is_some() && !front.implicit_tls && house.ledger.withholds_starttls(client.ip(), Instant::now());
         let server = Server::new(options, offer(&front, !starttls_withheld));
@@ -205,6 +209,7 @@ impl<W: World> Connection<W> {
                 self.server.start_content();
                 self.correspondence.begin_content();
             }
+            Act::ChunkStart => self.correspondence.begin_content(),
             Act::EndOfData => {
                 let reply = self.correspondence.end_of_data().await;
                 self.server.reply(&reply);
@@ -318,8 +323,11 @@ impl<W: World> Connection<W> {
 
     async fn content_stage(&mut self, mut pace: Pace) -> Result<(), End> {
         self.correspondence.settle().await;
+        let stalled = !self.server.wants_input();
         self.flush().await?;
-        let read = self.read_content(&mut pace).await;
+        // As between commands: the replies to many small chunks may have stopped reading (rule B3).
+        let buffered = stalled && self.server.wants_input() && !self.wire.input.is_empty();
+        let read = if buffered { Ok(()) } else { self.read_content(&mut pace).await };
         self.correspondence.put_pace(pace);
         read
     }
@@ -410,6 +418,7 @@ enum Act {
     Mail(Box<MailEvent>),
     Recipient(Box<RecipientEvent>),
     Data,
+    ChunkStart,
     EndOfData,
     ContentRefused(smtpgw_smtp::ContentError),
     Reset,
@@ -436,6 +445,7 @@ impl Act {
             }
             ServerEvent::Recipient { forward_path, .. } => Self::Recipient(Box::new(RecipientEvent { forward_path })),
             ServerEvent::Data => Self::Data,
+            ServerEvent::ChunkStart => Self::ChunkStart,
             ServerEvent::EndOfData => Self::EndOfData,
             ServerEvent::ContentRefused(why) => Self::ContentRefused(why),
             ServerEvent::Reset => Self::Reset,

@@ -186,6 +186,26 @@ pub enum Relay {
     Store,
 }
 
+/// What becomes of content with a CR without LF or an LF without CR; neither is ever passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BareNewline {
+    /// It is refused with 550.
+    #[default]
+    Reject,
+    /// Each becomes CRLF.
+    Normalize,
+}
+
+impl From<BareNewline> for smtpgw_smtp::BareNewline {
+    fn from(setting: BareNewline) -> Self {
+        match setting {
+            BareNewline::Reject => Self::Reject,
+            BareNewline::Normalize => Self::Normalize,
+        }
+    }
+}
+
 /// What one client may cost, and all of them together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -206,6 +226,8 @@ pub struct Limits {
     pub text_line: usize,
     /// Octets of content.
     pub message_size: u64,
+    /// What becomes of content with a bare CR or LF.
+    pub bare_newline: BareNewline,
     /// One whole command, from the first wait to its CRLF.
     #[serde(with = "seconds")]
     pub command_s: Duration,
@@ -234,6 +256,7 @@ impl Default for Limits {
             command_line: 4_096,
             text_line: 1_048_576,
             message_size: 25 << 20,
+            bare_newline: BareNewline::Reject,
             command_s: Duration::from_secs(300),
             handshake_s: Duration::from_secs(30),
             data_rate: 500,

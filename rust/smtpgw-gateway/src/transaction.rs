@@ -182,7 +182,7 @@ impl<W: World> Correspondence<W> {
         }
     }
 
-    /// DATA was answered 354.
+    /// DATA was answered 354, or the first BDAT has come.
     pub(crate) fn begin_content(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             let envelope = transaction.envelope.clone();

@@ -4,15 +4,23 @@
 mod common;
 
 use common::{Driver, full_offer, small_limits};
-use smtpgw_smtp::{Limits, StateName};
+use smtpgw_smtp::{BareNewline, ContentWriter, Limits, StateName};
 use smtpgw_testkit::splits::every_split;
 
 const TRANSACTION: &[u8] = b"EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n";
 
 /// What came of content: notes of the driver, and how many octets stayed unread.
 fn received(limits: Limits, content: &[u8]) -> (Vec<String>, Vec<String>, StateName, Vec<u8>) {
+    received_as(limits, BareNewline::Reject, content)
+}
+
+fn received_as(
+    limits: Limits,
+    bare_newline: BareNewline,
+    content: &[u8],
+) -> (Vec<String>, Vec<String>, StateName, Vec<u8>) {
     every_split(content, |pieces| {
-        let mut driver = Driver::new(limits, full_offer());
+        let mut driver = Driver::with_newlines(limits, full_offer(), bare_newline);
         driver.unread = TRANSACTION.to_vec();
         driver.run();
         assert_eq!(driver.server.state(), StateName::Content);
@@ -125,6 +133,55 @@ fn look_alikes_end_nothing_and_are_never_delivered() {
         }
     }
     assert!(refused > 1000 && delivered > 500, "{refused} {delivered}");
+}
+
+/// What normalizing makes of raw content, by the plainest code there is: dots go at the client's own line starts only.
+fn normalized(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut line_start = true;
+    let mut at = 0;
+    while let Some(octet) = octets.get(at) {
+        let crlf = octets[at..].starts_with(b"\r\n");
+        match octet {
+            b'.' if line_start => {}
+            b'\r' | b'\n' => out.extend_from_slice(b"\r\n"),
+            other => out.push(*other),
+        }
+        at += if crlf { 2 } else { 1 };
+        line_start = crlf;
+    }
+    out
+}
+
+#[test]
+fn normalizing_ends_nothing_either() {
+    let mut repaired = 0;
+    for look_alike in look_alikes() {
+        let content = [b"one\r\n", &look_alike[..], b"MAIL FROM:<evil@b>\r\ntwo\r\n.\r\nRSET\r\n"].concat();
+        let text = &content[..true_end(&content) - 3];
+        let limits = Limits { errors: 1000, ..small_limits() };
+        let (notes, codes, ..) = received_as(limits, BareNewline::Normalize, &content);
+        let expected = normalized(text);
+        let shown = content.escape_ascii();
+        assert_eq!(notes[0], format!("message {}", smtpgw_testkit::dialogue::escape(&expected)), "{shown}");
+        assert_eq!(codes[0], "250", "{shown}");
+        assert!(!has_bare_newline(&expected), "{shown}");
+        repaired += usize::from(has_bare_newline(text));
+        // What goes on to the backend has one end, even for a server that takes LF for a line end.
+        let (mut wire, mut writer) = (b"\r\n".to_vec(), ContentWriter::new());
+        writer.write(&expected, &mut wire);
+        writer.finish(&mut wire);
+        assert_eq!(wire.split(|octet| *octet == b'\n').filter(|line| *line == b".\r").count(), 1, "{shown}");
+    }
+    assert!(repaired > 1000, "{repaired}");
+}
+
+#[test]
+fn normalizing_counts_what_it_gives_out() {
+    let limits = Limits { message_size: 4, ..small_limits() };
+    for (content, note) in [(&b"\n\n\r\n.\r\n"[..], "refused TooLarge"), (b"\n\r\n.\r\n", "message \\r\\n\\r\\n")] {
+        assert_eq!(received_as(limits, BareNewline::Normalize, content).0, [note]);
+    }
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub async fn client(log: Log, pipelined: bool) -> io::Result<()> {
     hear(&mut stream, &log, "connect").await?;
     say(&mut stream, &log, "EHLO client.example").await?;
     for (number, content) in contents().iter().enumerate() {
+        if pipelined && number == 1 {
+            chunked(&mut stream, &log, number, content).await?;
+            continue;
+        }
         if pipelined {
             let all = "MAIL FROM:<a@client.example>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
             stream.get_mut().write_all(all.as_bytes()).await?;
@@ -76,6 +80,29 @@ pub async fn client(log: Log, pipelined: bool) -> io::Result<()> {
         }
     }
     say(&mut stream, &log, "QUIT").await
+}
+
+/// A message in chunks (RFC 3030), which is told to be whole by the last of them.
+async fn chunked(stream: &mut BufReader<TcpStream>, log: &Log, number: usize, content: &[u8]) -> io::Result<()> {
+    say(stream, log, "MAIL FROM:<a@client.example>").await?;
+    say(stream, log, "RCPT TO:<b@example.org>").await?;
+    if !last(log).starts_with('2') {
+        return Ok(());
+    }
+    for chunk in content.chunks(5_001) {
+        let command = format!("BDAT {}\r\n", chunk.len());
+        stream.get_mut().write_all(&[command.as_bytes(), chunk].concat()).await?;
+        hear(stream, log, "BDAT").await?;
+        if !last(log).starts_with('2') {
+            return Ok(());
+        }
+    }
+    log.lock().unwrap().ended.push(number);
+    say(stream, log, "BDAT 0 LAST").await?;
+    if last(log).starts_with('2') {
+        log.lock().unwrap().acknowledged.push(number);
+    }
+    Ok(())
 }
 
 fn last(log: &Log) -> String {
