@@ -98,7 +98,8 @@ async fn chunked(stream: &mut BufReader<TcpStream>, log: &Log, number: usize, co
         }
     }
     log.lock().unwrap().ended.push(number);
-    say(stream, log, "BDAT 0 LAST").await?;
+    stream.get_mut().write_all(b"BDAT 0 LAST\r\n").await?;
+    hear(stream, log, "end of data").await?;
     if last(log).starts_with('2') {
         log.lock().unwrap().acknowledged.push(number);
     }
