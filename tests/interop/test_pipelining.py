@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from peers.clients import HELO, Dialogue
@@ -75,3 +77,63 @@ def test_state_does_not_survive_starttls(recorder: Recorder, gateway: RunningGat
         assert b"STARTTLS" not in client.command(b"EHLO " + HELO.encode())
         assert client.command(b"STARTTLS")[:3] in (b"502", b"503")
     assert not recorder.deliveries
+
+
+GROUP = b"MAIL FROM:<ann@example.net>\r\nRCPT TO:<bob@example.org>\r\nRCPT TO:<joe@example.org>\r\nDATA\r\n"
+
+
+def test_a_group_stays_a_group(run_gateway: Callable[..., RunningGateway]) -> None:
+    """The backend has MAIL and its recipients together: it answers none of them before it has seen all of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as background:
+        heard = background.submit(_answer_the_whole_group, listener)
+        gateway = run_gateway(f"127.0.0.1:{listener.getsockname()[1]}")
+        with Dialogue(gateway.port) as client:
+            client.open()
+            client.send(GROUP)
+            assert [client.reply()[:5] for _ in range(3)] == [b"250 M", b"250 B", b"450 J"]
+            assert client.reply().startswith(b"354")
+        assert heard.result(10).splitlines()[1:] == GROUP.splitlines()[1:3]
+
+
+def _answer_the_whole_group(listener: socket.socket) -> bytes:
+    while True:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.settimeout(10)
+            connection.sendall(b"220 backend.example\r\n")
+            lines.readline()
+            connection.sendall(b"250-backend.example\r\n250 PIPELINING\r\n")
+            if not (group := lines.readline()).startswith(b"MAIL"):
+                continue  # The gateway has only looked what is offered.
+            group += lines.readline() + lines.readline()
+            connection.sendall(b"250 M\r\n250 B\r\n450 J\r\n")
+            lines.readline()
+            return group
+
+
+def test_recipients_of_a_refused_message_are_nobodys(recorder: Recorder, gateway: RunningGateway) -> None:
+    """A backend that refuses MAIL and takes its recipients all the same: the next message is not theirs."""
+    recorder.replies[b"MAIL"] = b"550 5.7.1 not you\r\n"
+    with Dialogue(gateway.port) as client:
+        client.open()
+        client.send(GROUP)
+        assert [int(client.reply()[:3]) for _ in range(4)] == [550, 503, 503, 503]
+        recorder.replies.clear()
+        client.send(b"MAIL FROM:<eve@example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
+        assert [int(client.reply()[:3]) for _ in range(3)] == [250, 250, 354]
+        client.send(letter("only for one") + b".\r\n")
+        assert client.reply().startswith(b"250 2.0.0 recorded")
+    [delivery] = recorder.deliveries
+    assert [line[:4] for line in delivery.commands[-4:]] == [b"RSET", b"MAIL", b"RCPT", b"DATA"]
+
+
+def test_a_backend_without_pipelining_is_asked_one_by_one(
+    recorder: Recorder, run_gateway: Callable[..., RunningGateway]
+) -> None:
+    """What the client may do is not what the backend can (RFC 2920 §3.1)."""
+    recorder.extensions = (b"SIZE 1000000",)
+    recorder.replies[b"RCPT"] = b"450 4.2.1 later\r\n"
+    with Dialogue(run_gateway(recorder.address).port) as client:
+        client.open()
+        client.send(GROUP)
+        assert [int(client.reply()[:3]) for _ in range(4)] == [250, 450, 450, 554]

@@ -137,14 +137,16 @@ impl Site {
 }
 
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Leg<S> {
-    /// MAIL; the backend's reply.
+    /// MAIL; the backend's reply. Recipients `ahead` may be sent with it: the first calls of [`Leg::recipient`] must be
+    /// for them, in this order.
     pub(crate) async fn mail(
         &mut self,
         reverse_path: &ReversePath,
         parameters: &MailParameters,
+        ahead: &[ForwardPath],
     ) -> Result<Reply, BackendError> {
         match self {
-            Self::Smtp(smtp) => smtp.mail(reverse_path, parameters).await,
+            Self::Smtp(smtp) => smtp.mail(reverse_path, parameters, ahead).await,
             Self::Maildir(maildir) => {
                 maildir.mail(reverse_path);
                 Ok(replies::SENDER_OK)

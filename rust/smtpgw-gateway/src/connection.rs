@@ -250,7 +250,8 @@ impl<W: World> Connection<W> {
         if self.correspondence.backend_is_down() {
             return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;
         }
-        let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters).await;
+        let ahead = self.server.recipients_ahead(&self.wire.input).into_iter().map(|(path, _)| path).collect();
+        let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters, ahead).await;
         self.server.reply(&reply);
         Ok(())
     }

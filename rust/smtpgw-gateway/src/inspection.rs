@@ -90,6 +90,11 @@ impl Panel {
         std::mem::take(&mut inspection.opinions)
     }
 
+    /// Whether any inspector is asked about recipients.
+    pub(crate) fn wants_recipients(&self) -> bool {
+        self.roster().iter().any(|info| info.hooks.recipient)
+    }
+
     /// Whether any inspector has a hook for such a question.
     pub(crate) fn wants(&self, subject: &Subject) -> bool {
         self.roster().iter().any(|info| has_hook(info, subject))

@@ -114,12 +114,14 @@ impl<W: World> Correspondence<W> {
         }
     }
 
-    /// MAIL: dials if need be. The backend's reply, or our own 4yz.
+    /// MAIL: dials if need be. The backend's reply, or our own 4yz. Recipients that are known to come next are put to
+    /// the backend with it, as long as it alone decides on them.
     pub(crate) async fn mail(
         &mut self,
         session: &Arc<Session>,
         reverse_path: ReversePath,
         parameters: MailParameters,
+        mut ahead: Vec<ForwardPath>,
     ) -> Reply {
         let decision = self.fold(&self.early);
         if let Some(refusal) = refusal(&decision) {
@@ -128,8 +130,13 @@ impl<W: World> Correspondence<W> {
         if self.setup.desk.budget.is_exhausted() {
             return replies::NO_SPACE;
         }
+        let own_decision = |path: &ForwardPath| self.refusal_of(path).is_some();
+        ahead.truncate(ahead.iter().position(own_decision).unwrap_or(ahead.len()));
+        if self.setup.desk.panel.as_ref().is_some_and(|panel| panel.wants_recipients()) {
+            ahead.clear();
+        }
         let asked = match self.dial(session).await {
-            Ok(()) => self.ask_mail(&reverse_path, &parameters).await,
+            Ok(()) => self.ask_mail(&reverse_path, &parameters, &ahead).await,
             Err(error) => Err(error),
         };
         let reply = match asked {
@@ -156,11 +163,8 @@ impl<W: World> Correspondence<W> {
 
     /// RCPT: the backend's reply, or our own.
     pub(crate) async fn recipient(&mut self, session: &Arc<Session>, forward_path: ForwardPath) -> Reply {
-        if !self.front.recipients.include(&forward_path) {
-            return replies::RELAY_DENIED;
-        }
-        if forward_path.mailbox().is_some_and(smtpgw_smtp::Mailbox::routes_onward) {
-            return replies::ROUTE_DENIED;
+        if let Some(refusal) = self.refusal_of(&forward_path) {
+            return refusal;
         }
         let Some(reverse_path) = self.transaction.as_ref().map(|under_way| under_way.reverse_path.as_str()) else {
             return replies::LOCAL_ERROR;
@@ -386,9 +390,23 @@ impl<W: World> Correspondence<W> {
         Ok(())
     }
 
-    async fn ask_mail(&mut self, path: &ReversePath, parameters: &MailParameters) -> Result<Reply, BackendError> {
+    /// The recipients that are not ours to ask the backend about.
+    fn refusal_of(&self, forward_path: &ForwardPath) -> Option<Reply> {
+        if !self.front.recipients.include(forward_path) {
+            return Some(replies::RELAY_DENIED);
+        }
+        let routes_onward = forward_path.mailbox().is_some_and(smtpgw_smtp::Mailbox::routes_onward);
+        routes_onward.then_some(replies::ROUTE_DENIED)
+    }
+
+    async fn ask_mail(
+        &mut self,
+        path: &ReversePath,
+        parameters: &MailParameters,
+        ahead: &[ForwardPath],
+    ) -> Result<Reply, BackendError> {
         let leg = self.leg.as_mut().ok_or(BackendError::Closed)?;
-        let reply = leg.mail(path, parameters).await?;
+        let reply = leg.mail(path, parameters, ahead).await?;
         if reply.is_closing() {
             self.leg = None;
         }

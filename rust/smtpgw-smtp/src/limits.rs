@@ -83,6 +83,10 @@ const TEXT_LINE_FLOOR: usize = 1_000;
 /// pipelines and never reads must fill its own socket, not our memory.
 pub(crate) const OUTPUT: usize = 64 << 10;
 
+/// Recipients that are looked at ahead of their turn. If MAIL is refused the backend counts each of them as a mistake
+/// of ours, so they are few; more come one by one.
+pub(crate) const AHEAD: usize = 32;
+
 /// Octets of text in a reply of our own, so that the line stays below the 512 of RFC 5321 §4.5.3.1.5.
 pub(crate) const REPLY_TEXT: usize = 480;
 

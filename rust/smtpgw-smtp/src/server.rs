@@ -43,6 +43,7 @@
 //!
 //! Leaves to others: sockets, deadlines, what to answer to pending commands. AUTH and XCLIENT rows of their own; nothing else changes.
 
+mod ahead;
 mod commands;
 
 use alloc::sync::Arc;

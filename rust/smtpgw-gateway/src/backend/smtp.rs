@@ -5,6 +5,7 @@
 //! no mail (rule O1): it would take our own address for the client's and might relay for anybody. Every later wait
 //! has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(crate) struct Smtp<S> {
     site: Arc<Site>,
     /// When the backend last answered.
     heard: Instant,
+    /// Recipients that were sent in one group with MAIL and whose replies nobody has asked for yet.
+    ahead: VecDeque<ForwardPath>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -45,7 +48,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         let introduction = async {
             let stream = world.connect(&site.settings.address).await.map_err(BackendError::Connect)?;
             let client = Client::new(Limits::default());
-            let mut leg = Self { wire: Wire::new(stream), client, site: Arc::clone(site), heard: Instant::now() };
+            let (wire, ahead) = (Wire::new(stream), VecDeque::new());
+            let mut leg = Self { wire, client, site: Arc::clone(site), heard: Instant::now(), ahead };
             leg.introduce(session).await?;
             Ok(leg)
         };
@@ -62,18 +66,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         Offer { eight_bit_mime: extensions.eight_bit_mime, ..super::everything(size) }
     }
 
+    /// MAIL, and in the same segment as many of the recipients `ahead` as PIPELINING allows (RFC 2920 §3.1). Their
+    /// replies are for [`Smtp::recipient`].
     pub(crate) async fn mail(
         &mut self,
         reverse_path: &ReversePath,
         parameters: &MailParameters,
+        ahead: &[ForwardPath],
     ) -> Result<Reply, BackendError> {
+        if self.drain_ahead().await? {
+            // MAIL was refused and its recipient taken: whatever that means, the next message starts afresh.
+            self.reset().await?;
+        }
         // The client role writes a parameter only where the backend announced its extension.
         let MailParameters { size, body, .. } = *parameters;
-        self.ask(&Command::Mail { reverse_path: reverse_path.clone(), size, body }).await
+        self.client.send(&Command::Mail { reverse_path: reverse_path.clone(), size, body }).map_err(misused)?;
+        for forward_path in ahead {
+            if self.client.send(&Command::Recipient(forward_path.clone())).is_err() {
+                break;
+            }
+            self.ahead.push_back(forward_path.clone());
+        }
+        self.flush_and_hear().await
     }
 
+    /// RCPT: the reply that is due already, or to the command sent now.
     pub(crate) async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<Reply, BackendError> {
-        self.ask(&Command::Recipient(forward_path.clone())).await
+        match self.ahead.pop_front() {
+            None => self.ask(&Command::Recipient(forward_path.clone())).await,
+            Some(sent) if sent == *forward_path => self.flush_and_hear().await,
+            Some(sent) => Err(BackendError::Protocol(format!("RCPT for {sent} was sent ahead and never came"))),
+        }
     }
 
     pub(crate) async fn deliver(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
@@ -99,6 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
+        self.drain_ahead().await?;
         let reply = self.ask(&Command::Reset).await?;
         if reply.is_positive_completion() {
             Ok(())
@@ -206,8 +230,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
 
     /// A command and its reply, within `reply_s`.
     async fn ask(&mut self, command: &Command) -> Result<Reply, BackendError> {
+        if !self.ahead.is_empty() {
+            // Their replies come first, and the backend may have recipients that the client does not know of.
+            return Err(BackendError::Protocol("recipients were sent ahead and never came".into()));
+        }
         let patience = self.site.settings.reply_s;
         within(patience, "reply_s", self.exchange(command)).await
+    }
+
+    /// Writes what is to be written, and the next reply, within `reply_s`.
+    async fn flush_and_hear(&mut self) -> Result<Reply, BackendError> {
+        let patience = self.site.settings.reply_s;
+        within(patience, "reply_s", async {
+            self.wire.write(self.client.output()).await?;
+            self.hear().await
+        })
+        .await
+    }
+
+    /// Takes the replies to recipients that were sent ahead and have become pointless; whether one was accepted.
+    async fn drain_ahead(&mut self) -> Result<bool, BackendError> {
+        let mut accepted = false;
+        while self.ahead.pop_front().is_some() {
+            accepted |= self.flush_and_hear().await?.is_positive_completion();
+        }
+        Ok(accepted)
     }
 
     async fn exchange(&mut self, command: &Command) -> Result<Reply, BackendError> {
