@@ -5,12 +5,13 @@ mod common;
 
 use common::{full_offer, small_limits};
 use proptest::prelude::*;
-use smtpgw_smtp::{Server, ServerEvent, ServerOptions, replies};
+use smtpgw_smtp::{BareNewline, Server, ServerEvent, ServerOptions, replies};
 
 /// A machine whose MAIL is pending, shown `behind`.
 fn pending(behind: &str) -> (Server, Vec<u8>) {
     let input = format!("EHLO c\r\nMAIL FROM:<a@b>\r\n{behind}").into_bytes();
-    let options = ServerOptions { hostname: "mx.test".into(), limits: small_limits() };
+    let options =
+        ServerOptions { hostname: "mx.test".into(), limits: small_limits(), bare_newline: BareNewline::Reject };
     let mut server = Server::new(options, full_offer());
     let hello = server.receive(&input).consumed;
     let mail = server.receive(&input[hello..]).consumed;
