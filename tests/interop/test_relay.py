@@ -59,7 +59,7 @@ def test_message_arrives_byte_for_byte(
     sent = SENDERS[client](gateway.port, certificate.authority, message, "ann@example.net", ["bob@example.org"])
     assert sent.tls == "TLSv1.3"
     assert sent.recipients == ("250 2.1.5 Ok",)
-    assert without_received(arrived(mailbox, f"by {client}")) == message
+    assert without_received(arrived(mailbox, f"by {client}"), servers=2) == message
 
     # R1: it is Postfix's own reply, the queue id in it is Postfix's.
     queued = re.fullmatch(r"250 2\.0\.0 Ok: queued as (\w+)", sent.end_of_data)

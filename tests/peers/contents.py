@@ -31,10 +31,12 @@ def infected(subject: str) -> bytes:
     ) % base64.b64encode(EICAR)
 
 
-def without_received(content: bytes) -> bytes:
-    """The content as it was before the last server put its Received field on top."""
-    assert content.startswith(b"Received: ")
-    return re.sub(rb"\AReceived: [^\r]*\r\n(?:[ \t][^\r]*\r\n)*", b"", content)
+def without_received(content: bytes, servers: int = 1) -> bytes:
+    """The content as it was before the last `servers` servers each put a Received field on top."""
+    for _ in range(servers):
+        assert content.startswith(b"Received: ")
+        content = re.sub(rb"\AReceived: [^\r]*\r\n(?:[ \t][^\r]*\r\n)*", b"", content)
+    return content
 
 
 def _binary(size: int) -> bytes:
