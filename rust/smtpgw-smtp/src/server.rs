@@ -251,11 +251,15 @@ impl Server {
     /// Whether `receive` would look at input. False while a command is pending, before the handshake, when
     /// closed, and while more than 64 KiB of output wait.
     pub fn wants_input(&self) -> bool {
-        let reads = match self.state {
-            State::Start | State::Ready { .. } | State::Mail(_) => true,
-            State::Content(_) | State::Chunk(_) | State::Chunks(_) => true,
-            _ => false,
-        };
+        let reads = matches!(
+            self.state,
+            State::Start
+                | State::Ready { .. }
+                | State::Mail(_)
+                | State::Content(_)
+                | State::Chunk(_)
+                | State::Chunks(_)
+        );
         reads && self.output.len() < limits::OUTPUT
     }
 
