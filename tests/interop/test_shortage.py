@@ -1,0 +1,108 @@
+"""What runs out around the gateway: descriptors, room in the spool. It costs a 4yz, never a message or the service."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from peers import wait_until
+from peers.clients import Dialogue
+from peers.contents import CONTENTS, letter, without_received
+from peers.gateway import Certificate, RunningGateway
+from peers.recorder import Recorder
+
+Run = Callable[..., RunningGateway]
+PAUSE_S = 0.2
+"""How long accepting rests when the system has no descriptor for a connection."""
+
+
+def limit(gateway: RunningGateway, what: int, value: int) -> None:
+    """Sets a resource limit of the running gateway; the hard one stays, so that it can be lifted again."""
+    _, hard = resource.prlimit(gateway.process.pid, what)
+    resource.prlimit(gateway.process.pid, what, (value, hard))
+
+
+def descriptors(gateway: RunningGateway) -> int:
+    return len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
+
+
+def deliver(gateway: RunningGateway, certificate: Certificate, content: bytes) -> bytes:
+    """Sends one message; the reply that ended it: to MAIL if that was refused, else to the end of data."""
+    with Dialogue(gateway.port).open(certificate.authority) as client:
+        if not (reply := client.command(b"MAIL FROM:<ann@example.net>")).startswith(b"250 "):
+            return reply
+        assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
+        assert client.command(b"DATA").startswith(b"354 ")
+        client.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        return client.reply()
+
+
+def test_out_of_descriptors(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
+    """Accepting rests, without a storm of attempts; mail under way is deferred; afterwards all is as before."""
+    gateway = run_gateway(recorder.address)
+    deliver(gateway, certificate, letter("before"))
+    wait_until(lambda: not recorder.connections, "the backend is left alone")
+    with Dialogue(gateway.port).open(certificate.authority) as client:
+        limit(gateway, resource.RLIMIT_NOFILE, descriptors(gateway) + 20)
+        crowd = [socket.create_connection(("127.0.0.1", gateway.port), timeout=10) for _ in range(60)]
+        try:
+            gateway.record("accept-failed")
+            assert all(one.recv(4) == b"220 " for one in crowd[:15])
+            # Its transaction needs a connection to the backend, for which there is no descriptor.
+            assert client.command(b"MAIL FROM:<ann@example.net>").startswith((b"421 4.", b"451 4."))
+            begun, at = len(gateway.found("accept-failed")), time.monotonic()
+            time.sleep(2)
+            attempts = len(gateway.found("accept-failed")) - begun
+            assert 1 <= attempts <= (time.monotonic() - at) / PAUSE_S + 2
+        finally:
+            for one in crowd:
+                one.close()
+    wait_until(lambda: len(gateway.found("connection")) >= 15, "the crowd is gone")
+    again = wait_until(lambda: deliver(gateway, certificate, letter("after")).startswith(b"250 "), "mail goes through")
+    assert again
+    assert [without_received(one.content) for one in recorder.deliveries] == [letter("before"), letter("after")]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a full disk: this user cannot mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def check_no_room(gateway: RunningGateway, certificate: Certificate, recorder: Recorder) -> None:
+    """A message too large for the spool is deferred and goes nowhere; one that needs no file still goes through."""
+    large = CONTENTS["in the spool file"]
+    assert deliver(gateway, certificate, large).startswith(b"452 4.3.1 ")
+    assert not recorder.deliveries
+    assert deliver(gateway, certificate, letter("small")).startswith(b"250 ")
+    assert [without_received(one.content) for one in recorder.deliveries] == [letter("small")]
+
+
+def test_spool_on_a_full_disk(small_disk: Path, recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
+    assert len(CONTENTS["in the spool file"]) > 200_000
+    gateway = run_gateway(recorder.address, spool={"path": str(small_disk), "memory": "64 KiB"})
+    check_no_room(gateway, certificate, recorder)
+    assert os.statvfs(small_disk).f_bfree == os.statvfs(small_disk).f_blocks, "what was spooled is given back"
+
+
+def test_spool_file_beyond_the_limit_of_the_process(
+    recorder: Recorder, run_gateway: Run, certificate: Certificate
+) -> None:
+    """`ulimit -f`: the write fails where it grows; lifted, the same message goes through."""
+    gateway = run_gateway(recorder.address, spool={"path": ".", "memory": "64 KiB"})
+    limit(gateway, resource.RLIMIT_FSIZE, 100_000)
+    check_no_room(gateway, certificate, recorder)
+    limit(gateway, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
+    assert deliver(gateway, certificate, CONTENTS["in the spool file"]).startswith(b"250 ")
