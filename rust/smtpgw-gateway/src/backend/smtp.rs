@@ -6,9 +6,11 @@
 //! has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Buf as _;
@@ -78,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             // MAIL was refused and its recipient taken: whatever that means, the next message starts afresh.
             self.reset().await?;
         }
+        self.in_step()?;
         // The client role writes a parameter only where the backend announced its extension.
         let MailParameters { size, body, .. } = *parameters;
         self.client.send(&Command::Mail { reverse_path: reverse_path.clone(), size, body }).map_err(misused)?;
@@ -100,7 +103,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     pub(crate) async fn deliver(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
+        self.unasked().await?;
         let go = self.ask(&Command::Data).await?;
+        if go.is_positive_completion() {
+            // RFC 5321 §4.3.2: not a reply to DATA, so it was to something else, and must not pass for the message's.
+            return Err(BackendError::Protocol(format!("DATA was answered {}", go.code())));
+        }
         if !go.is_intermediate() {
             // The envelope is still there (RFC 5321 §4.1.1.4) and must not be the next message's. If even this fails,
             // the next command will say so.
@@ -116,6 +124,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
                 self.write(patience).await?;
             }
         }
+        // Replies have no numbers: one too many before the dot would be taken for the message's own.
+        self.unasked().await?;
         self.client.end_content().map_err(misused)?;
         self.write(patience).await?;
         within(patience, "data_s", self.hear()).await
@@ -234,8 +244,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             // Their replies come first, and the backend may have recipients that the client does not know of.
             return Err(BackendError::Protocol("recipients were sent ahead and never came".into()));
         }
+        self.in_step()?;
         let patience = self.site.settings.reply_s;
         within(patience, "reply_s", self.exchange(command)).await
+    }
+
+    /// Refuses to go on while a reply is owed (one that came too late): it would be taken for the next command's.
+    fn in_step(&self) -> Result<(), BackendError> {
+        match self.client.outstanding().next() {
+            Some(verb) => Err(BackendError::Protocol(format!("the reply to {verb:?} is still owed"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks, without waiting, whether the backend has said more than it was asked, or has gone.
+    async fn unasked(&mut self) -> Result<(), BackendError> {
+        let read = poll_fn(|context| match pin!(self.wire.read()).poll(context) {
+            Poll::Ready(read) => Poll::Ready(Some(read)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if read.await.transpose()? == Some(0) {
+            return Err(BackendError::Closed);
+        }
+        if self.wire.input.is_empty() {
+            return Ok(());
+        }
+        Err(BackendError::Protocol("a reply that nobody asked for".into()))
     }
 
     /// Writes what is to be written, and the next reply, within `reply_s`.

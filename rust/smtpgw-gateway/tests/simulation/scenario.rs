@@ -4,6 +4,7 @@
 //! change) and the seeds draw theirs ([`Scenario::from_seed`]). Every wait of the gateway is set to fractions of a
 //! second of simulated time: what matters is which one runs out first, not how long it is.
 
+use std::fmt;
 use std::time::Duration;
 
 use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Settings};
@@ -41,7 +42,7 @@ pub struct ClientPlan {
     pub patience: Duration,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MessagePlan {
     pub content: Vec<u8>,
     pub recipients: usize,
@@ -49,6 +50,18 @@ pub struct MessagePlan {
     pub size: Option<u64>,
     /// RSET instead of DATA.
     pub reset: bool,
+}
+
+impl fmt::Debug for MessagePlan {
+    /// The content as text: a transcript is read by people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessagePlan")
+            .field("content", &format_args!("{}", self.content.escape_ascii()))
+            .field("recipients", &self.recipients)
+            .field("size", &self.size)
+            .field("reset", &self.reset)
+            .finish()
+    }
 }
 
 /// How a client ends before its time.
