@@ -5,6 +5,7 @@
 use memchr::memmem;
 
 use crate::source::{le16, le32};
+use crate::tar::is_header;
 
 /// A kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,11 +62,15 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 14] = [
+const MARKS: [(usize, &[u8], Format); 16] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
+    // The end of a stream without a block: a stream that is not empty may follow.
+    (4, b"\x17\x72\x45\x38\x50\x90", Format::Bzip2),
     (0, b"\xfd7zXZ\0", Format::Xz),
     (0, b"\x28\xb5\x2f\xfd", Format::Zstd),
+    // A skippable frame, RFC 8878 §3.1.2.
+    (1, b"\x2a\x4d\x18", Format::Zstd),
     (257, b"ustar", Format::Tar),
     (0, b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
     (0, b"Rar!\x1a\x07", Format::Rar),
@@ -92,12 +97,15 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
     }
     let is_at = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
     let marked = MARKS.iter().find(|(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
-    marked.filter(|format| match format {
+    let marked = marked.filter(|format| match format {
         // Short marks, which text may begin with: one octet more of the header must fit.
         Format::Arj => is_at(10, b"\x02"),
         Format::Lha => is_at(6, b"-"),
+        Format::Zstd => is_at(0, b"\x28") || head.first().is_some_and(|first| first >> 4 == 5),
         _ => true,
-    })
+    });
+    // The oldest tars have no mark, only a sum.
+    marked.or_else(|| is_header(head).then_some(Format::Tar))
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).
@@ -143,6 +151,7 @@ mod tests {
             match format {
                 Format::Arj => octets[10] = 2,
                 Format::Lha => octets[6] = b'-',
+                Format::Zstd if at == 1 => octets[0] = 0x5f,
                 _ => {}
             }
             assert_eq!(detect(&octets, b""), Some(format), "{}", format.name());

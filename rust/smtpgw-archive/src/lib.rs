@@ -4,7 +4,7 @@
 //! ```text
 //!            detect(head, tail)                      Budget (one a message, shared by all its containers)
 //!                   │                                   │ counts octets, members and time while they come out
-//!  source ──► unpack(format, source, …) ──► zip::unpack ┴──► Members::begin · data… · end(outcome)
+//!  source ──► unpack(format, source, …) ──► zip, tar, … ┴──► Members::begin · data… · end(outcome)
 //! ```
 //!
 //! - [`detect`] looks at content; what a message declares never decides.
@@ -20,10 +20,13 @@
 
 mod budget;
 mod error;
+mod flow;
 mod format;
 mod limits;
 mod member;
 mod source;
+mod streams;
+mod tar;
 mod zip;
 
 use std::io::{Read, Seek};
@@ -34,7 +37,9 @@ pub use format::{Format, HEAD, TAIL, detect};
 pub use limits::Limits;
 pub use member::{Member, Members};
 
+use flow::Flow;
 use source::Source;
+use streams::Packing;
 
 /// Unpacks a container of the given format, from its first octet to its last.
 ///
@@ -50,6 +55,11 @@ pub fn unpack<R: Read + Seek>(
     budget.open()?;
     let outcome = Source::new(source).and_then(|source| match format {
         Format::Zip => zip::unpack(source, budget, members),
+        Format::Gzip => streams::unpack(Packing::Gzip, source, budget, members),
+        Format::Bzip2 => streams::unpack(Packing::Bzip2, source, budget, members),
+        Format::Xz => streams::unpack(Packing::Xz, source, budget, members),
+        Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
+        Format::Tar => tar::unpack(Flow::new(source, budget, members)),
         // Known by sight, so that nobody takes it for clean.
         _ => Err(Unscanned::Unhandled),
     });

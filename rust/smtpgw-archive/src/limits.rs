@@ -41,3 +41,14 @@ pub(crate) const NAME: usize = 255;
 
 /// Records that look like the end of a zip's directory and are tried, last first. A comment may hold any number.
 pub(crate) const ZIP_ENDS: usize = 16;
+
+/// Packed streams one behind the other in one file. Parallel packers begin one for each 64 KiB or more; an empty one
+/// costs its sender some twenty octets and us a decoder.
+pub(crate) const STREAMS: usize = 16_384;
+
+/// Octets of memory that one decoder may ask for as its window. `xz -9` wants 64 MiB and the tables around it; a
+/// header may ask for 4 GiB, before a single octet has come out.
+pub(crate) const WINDOW: u64 = 72 << 20;
+
+/// Octets of one header that describes a tar member: long names, pax records. Real ones are below 4 KiB.
+pub(crate) const TAR_HEADER: u64 = 256 << 10;

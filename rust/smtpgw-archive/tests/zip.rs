@@ -1,46 +1,18 @@
 //! Zips as programs and attackers write them. Made with the `zip` crate, then spoilt by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says so by failing
 
+mod collected;
+
 use std::io::{Cursor, Read as _, Write as _};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use collected::Collected;
 use proptest::prelude::*;
-use smtpgw_archive::{Budget, Format, Limits, Member, Members, TAIL, Unscanned, detect, unpack};
+use smtpgw_archive::{Budget, Format, Limits, TAIL, Unscanned, detect, unpack};
 use smtpgw_testkit::effort::{is_linear, quickest};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
-
-/// Everything a container gave.
-#[derive(Debug, Default, PartialEq)]
-struct Collected(Vec<(String, Vec<u8>, Outcome)>);
-
-/// `None`: it has not ended.
-type Outcome = Option<Result<(), Unscanned>>;
-
-impl Members for Collected {
-    fn begin(&mut self, member: Member<'_>) {
-        assert!(self.0.last().is_none_or(|last| last.2.is_some()), "the member before has not ended");
-        self.0.push((member.path.into_owned(), Vec::new(), None));
-    }
-    fn data(&mut self, octets: &[u8]) {
-        let last = self.0.last_mut().expect("data of a member");
-        assert!(!octets.is_empty() && last.2.is_none());
-        last.1.extend_from_slice(octets);
-    }
-    fn end(&mut self, outcome: Result<(), Unscanned>) {
-        assert_eq!(self.0.last_mut().expect("end of a member").2.replace(outcome), None);
-    }
-}
-
-impl Collected {
-    fn outcome(&self, name: &str) -> Result<(), Unscanned> {
-        self.0.iter().find(|member| member.0 == name).expect("the member is there").2.expect("it has ended")
-    }
-    fn data(&self, name: &str) -> &[u8] {
-        &self.0.iter().find(|member| member.0 == name).expect("the member is there").1
-    }
-}
 
 fn run(zip: &[u8], limits: Limits) -> (Result<(), Unscanned>, Collected, Budget) {
     let mut budget = Budget::new(limits, || Duration::ZERO);

@@ -1,0 +1,151 @@
+//! Handing members out, the part that all readers but zip's share: a member begins, gives octets within the limits,
+//! and ends.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{self, Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::member::display_name;
+use crate::source::Source;
+use crate::{Budget, Member, Members, Unscanned};
+
+/// A container on its way out.
+pub(crate) struct Flow<'a, R> {
+    pub(crate) source: Source<R>,
+    pub(crate) out: Out<'a>,
+    buffer: Box<[u8]>,
+}
+
+/// Where members go.
+pub(crate) struct Out<'a> {
+    pub(crate) budget: &'a mut Budget,
+    members: &'a mut dyn Members,
+    /// Octets of the container.
+    container: u64,
+    /// Octets that the open member has given.
+    given: u64,
+}
+
+impl<'a, R: Read + Seek> Flow<'a, R> {
+    pub(crate) fn new(source: Source<R>, budget: &'a mut Budget, members: &'a mut dyn Members) -> Self {
+        let out = Out::new(budget, members, source.length());
+        Self { source, out, buffer: vec![0; CHUNK].into() }
+    }
+
+    /// A whole member that lies in the container as it is. An error ends all unpacking.
+    pub(crate) fn stored(
+        &mut self,
+        name: &[u8],
+        start: u64,
+        length: u64,
+        remark: Result<(), Unscanned>,
+    ) -> Result<(), Unscanned> {
+        self.out.begin(name, Some(length))?;
+        let outcome = self.copy(start, length).and(remark);
+        self.out.end(outcome)
+    }
+
+    /// Gives `length` octets from `start` on to the member that is open.
+    pub(crate) fn copy(&mut self, start: u64, length: u64) -> Result<(), Unscanned> {
+        let end = start.saturating_add(length).min(self.source.length());
+        let mut at = start;
+        while at < end {
+            let wanted = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+            let octets = self.source.read_at(at, &mut self.buffer[..wanted])?;
+            at += octets.len() as u64;
+            self.out.give(octets, length)?;
+        }
+        if at.saturating_sub(start) < length { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
+    }
+
+    /// Up to `limit` octets of a name or a table, for the reader's own use; `None` where they are not all there.
+    pub(crate) fn text(&mut self, start: u64, length: u64, limit: u64) -> Result<Option<Vec<u8>>, Unscanned> {
+        if length > limit || start.saturating_add(length) > self.source.length() {
+            return Ok(None);
+        }
+        let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
+        self.source.read_at(start, &mut text)?;
+        Ok(Some(text))
+    }
+}
+
+impl<'a> Out<'a> {
+    pub(crate) fn new(budget: &'a mut Budget, members: &'a mut dyn Members, container: u64) -> Self {
+        Self { budget, members, container, given: 0 }
+    }
+
+    /// A member begins. One without a name is shown as `content`.
+    pub(crate) fn begin(&mut self, name: &[u8], size: Option<u64>) -> Result<(), Unscanned> {
+        self.budget.begin_member()?;
+        self.given = 0;
+        let text = String::from_utf8_lossy(name);
+        let path = match &text {
+            text if text.is_empty() => Cow::Borrowed("content"),
+            text => display_name(text),
+        };
+        self.members.begin(Member { path, raw_name: name, declared_size: size });
+        Ok(())
+    }
+
+    /// The member ends. An error ends all unpacking.
+    pub(crate) fn end(&mut self, outcome: Result<(), Unscanned>) -> Result<(), Unscanned> {
+        self.members.end(outcome);
+        match outcome {
+            Err(reason) if reason.is_final() => Err(reason),
+            Err(Unscanned::Mailbomb) if self.budget.is_exhausted() => Err(Unscanned::Mailbomb),
+            _ => Ok(()),
+        }
+    }
+
+    /// Octets have come out of `packed` ones.
+    pub(crate) fn give(&mut self, octets: &[u8], packed: u64) -> Result<(), Unscanned> {
+        self.budget.tick()?;
+        let taken = self.budget.take(octets.len(), self.given, packed, self.container);
+        let (within, beyond) = octets.split_at(taken);
+        if !within.is_empty() {
+            self.given += taken as u64;
+            self.members.data(within);
+        }
+        if beyond.is_empty() { Ok(()) } else { Err(Unscanned::Mailbomb) }
+    }
+
+    /// Octets that the open member has given.
+    pub(crate) fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// Gives everything a decoder yields. The decoders are libraries: one that panics costs its member only.
+    pub(crate) fn drain(
+        &mut self,
+        decoder: &mut impl Read,
+        buffer: &mut [u8],
+        packed: u64,
+        failed: &Cell<bool>,
+    ) -> Result<(), Unscanned> {
+        loop {
+            let read = catch_unwind(AssertUnwindSafe(|| decoder.read(buffer)));
+            match read {
+                Ok(Ok(0)) => return Ok(()),
+                Ok(Ok(octets)) => self.give(buffer.get(..octets).unwrap_or(&[]), packed)?,
+                Ok(Err(_)) if failed.get() => return Err(Unscanned::Unreadable),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => self.budget.tick()?,
+                Ok(Err(error)) => return Err(reason_of(&error)),
+                Err(_) => return Err(Unscanned::PartiallyCorrupted),
+            }
+        }
+    }
+}
+
+/// What an error of a decoder means. One that asks for more memory than [`crate::limits::WINDOW`] is a bomb before
+/// it has gone off.
+pub(crate) fn reason_of(error: &io::Error) -> Unscanned {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => Unscanned::Mailbomb,
+        io::ErrorKind::Unsupported => Unscanned::Unhandled,
+        _ => Unscanned::PartiallyCorrupted,
+    }
+}
+
+/// Octets that are moved at a time.
+pub(crate) const CHUNK: usize = 32 << 10;
