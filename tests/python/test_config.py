@@ -61,7 +61,8 @@ def test_settings_for_the_core_have_its_shape():
         "hostname", "listener", "backend", "limits", "spool", "decode", "verdict", "quarantine", "log"
     ]  # fmt: skip
     assert list(settings["listener"][0]) == ["address", "tls", "backend", "recipient_domains", "certificates"]
-    assert "connections_per_network" not in settings["limits"]
+    assert settings["limits"]["connections_per_network"] == 10_000
+    assert (settings["limits"]["network_prefix_v4"], settings["limits"]["network_prefix_v6"]) == (32, 64)
     assert settings["limits"]["command_s"] == 300.0
     assert settings["decode"]["unscanned"]["mailbomb"] == "reject"
     assert settings["quarantine"] is None
@@ -127,12 +128,20 @@ def test_every_mistake_is_named_at_once():
 
 
 @pytest.mark.parametrize(
+    ("key", "value"), [("limits__network_prefix_v4", 33), ("limits__network_prefix_v6", 129),
+                       ("limits__network_prefix_v4", -1), ("limits__connections_per_network", 0)],
+)  # fmt: skip
+def test_networks_of_clients_have_bounds(key, value):
+    assert list(problems(changed(**{key: value})).values())
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [("listener__0__tls", "external"), ("listener__0__tls", "tunnel"),
      ("listener__0__proxy_protocol_from", ["10.0.0.0/8"]), ("listener__0__xclient_from", ["10.0.0.0/8"]),
      ("backend__postfix__identity", "proxy-v2"),
      ("backend__postfix__identity", "xforward"), ("backend__postfix__relay", "stream"),
-     ("limits__connections_per_network", 10), ("inspector", [{"use": "spam", "isolation": "process"}]),
+     ("inspector", [{"use": "spam", "isolation": "process"}]),
      ("log__format", "syslog"), ("metrics", {"address": "127.0.0.1:1"})],
 )  # fmt: skip
 def test_names_of_later_versions_are_refused_by_name(key, value):

@@ -131,9 +131,13 @@ class Limits(Table):
     connections: Count = 10_000
     """Connections at a time, all listeners together; above it the greeting is 421."""
     connections_per_client: Count = 1_000
-    """Connections at a time from one address."""
-    connections_per_network: Annotated[int | None, _not_yet("use connections_per_client")] = None
-    """Connections at a time from one network. (Later.)"""
+    """Connections at a time from one address (of IPv6: one /64)."""
+    connections_per_network: Count = 10_000
+    """Connections at a time from one network, as wide as the next two keys say; above it the greeting is 421."""
+    network_prefix_v4: Annotated[int, Field(ge=0, le=32)] = 32
+    """Bits of an IPv4 address that name its network; 32 is one address. IPv4 written as IPv6 counts as IPv4."""
+    network_prefix_v6: Annotated[int, Field(ge=0, le=128)] = 64
+    """Bits of an IPv6 address that name its network."""
     transactions: Count = 1_000
     """Messages on one connection."""
     recipients: Annotated[Count, Field(ge=100)] = 1_000
@@ -343,7 +347,6 @@ class Config(Table):
     CORE_LEAVES_OUT: ClassVar[dict[str, Iterable[str]]] = {
         "": ("inspector", "metrics"),
         "listener": ("proxy_protocol_from", "xclient_from"),
-        "limits": ("connections_per_network",),
     }
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
@@ -368,6 +371,4 @@ class Config(Table):
         for listener in whole["listener"]:
             for key in self.CORE_LEAVES_OUT["listener"]:
                 del listener[key]
-        for key in self.CORE_LEAVES_OUT["limits"]:
-            del whole["limits"][key]
         return json.dumps(whole)

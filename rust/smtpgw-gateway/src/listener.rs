@@ -56,7 +56,7 @@ fn admit<W: World>(
     let accepted = Instant::now();
     let setup = house.setup.load_full();
     let limits = &setup.desk.settings.limits;
-    match house.admission.admit(client.ip(), limits.connections, limits.connections_per_client) {
+    match house.admission.admit(client.ip(), limits) {
         Ok(ticket) => {
             let house = Arc::clone(house);
             connections.spawn(async move {

@@ -214,6 +214,12 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at a time from one address.
     pub connections_per_client: usize,
+    /// Connections at a time from one network.
+    pub connections_per_network: usize,
+    /// Bits of an IPv4 address that name its network.
+    pub network_prefix_v4: u8,
+    /// Bits of an IPv6 address that name its network.
+    pub network_prefix_v6: u8,
     /// Transactions on one connection.
     pub transactions: u32,
     /// Accepted recipients of one transaction (RFC 5321 §4.5.3.1.8 asks for 100 at least).
@@ -250,6 +256,9 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             connections_per_client: 1_000,
+            connections_per_network: 10_000,
+            network_prefix_v4: 32,
+            network_prefix_v6: 64,
             transactions: 1_000,
             recipients: 1_000,
             hops: 100,
