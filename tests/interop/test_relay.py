@@ -163,6 +163,26 @@ def test_a_reply_of_many_lines_is_the_backends(
     assert not recorder.deliveries
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [b"250 2.1.5 one too many\r\n", b"354 go on\r\n250 2.0.0 before its time\r\n"],
+    ids=["for 354", "behind it"],
+)
+def test_a_reply_out_of_turn_is_no_messages(
+    reply: bytes, recorder: Recorder, to_recorder: RunningGateway, certificate: Certificate
+) -> None:
+    """A backend out of step must not make the client believe in a delivery, nor get an end of data from us."""
+    recorder.replies[b"DATA"] = reply
+    with Dialogue(to_recorder.port) as client:
+        client.open(certificate.authority)
+        assert client.command(b"MAIL FROM:<ann@example.net>").startswith(b"250 ")
+        assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
+        assert client.command(b"DATA").startswith(b"354 ")
+        client.send(letter("out of turn"))
+        assert client.command(b".").startswith(b"451 4.")
+    assert not recorder.deliveries
+
+
 def test_messages_of_one_connection_stay_apart(
     recorder: Recorder, to_recorder: RunningGateway, certificate: Certificate
 ) -> None:

@@ -101,6 +101,8 @@ impl Walk {
         }
         let next = std::mem::take(&mut self.next);
         let size = next.size.or(self.global.size).unwrap_or(own);
+        // Old programs go by the header, new ones by the record before it: between the two a member could hide.
+        self.is_damaged |= size != own;
         // Links to files may carry octets in pax; the others never do, and programs differ on whether to skip what
         // their size says. So nothing is skipped, and what lies there is read as headers.
         if matches!(kind, b'2'..=b'6') || (kind == b'1' && size == 0) {

@@ -81,6 +81,24 @@ fn pax_records_name_and_measure() {
 }
 
 #[test]
+fn two_sizes_of_one_member_are_damage() {
+    // Who goes by the record takes the second header for octets of the first member; who does not, finds a member.
+    let behind = make(Header::new_ustar(), &[("hidden", b"virus")]);
+    let mut builder = Builder::new(Vec::new());
+    builder.append_pax_extensions([("size", &b"1024"[..])]).unwrap();
+    let mut header = Header::new_ustar();
+    header.set_path("a").unwrap();
+    header.set_size(0);
+    header.set_cksum();
+    builder.append(&header, &b""[..]).unwrap();
+    let mut tar = builder.into_inner().unwrap();
+    tar.truncate(tar.len() - 1_024);
+    let (outcome, members) = untar(&[tar, behind].concat());
+    assert_eq!((outcome, members.outcome("a")), (Err(Unscanned::PartiallyCorrupted), Ok(())));
+    assert_eq!(members.data("a").len(), 1_024);
+}
+
+#[test]
 fn links_and_folders_count_and_have_no_octets() {
     let mut builder = Builder::new(Vec::new());
     for kind in [EntryType::Directory, EntryType::Symlink, EntryType::Fifo, EntryType::Link] {
