@@ -1,0 +1,75 @@
+//! How far decoding and unpacking go, and what becomes of what they did not reach.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::seconds;
+use crate::unscanned::{Unscanned, UnscannedAction};
+
+/// How far decoding goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Decode {
+    /// Nested MIME entities.
+    pub depth: usize,
+    /// Parts of one message, archive members included.
+    pub parts: usize,
+    /// Decoded octets of one message, archive members included, as a multiple of `limits.message_size`.
+    pub total_ratio: u64,
+    /// Octets of one entity's header.
+    pub header: usize,
+    /// Fields of one entity's header.
+    pub fields: usize,
+    /// Opening of containers.
+    pub archive: Archive,
+    /// What happens to a message of which something could not be scanned, by reason.
+    pub unscanned: BTreeMap<Unscanned, UnscannedAction>,
+}
+
+impl Default for Decode {
+    fn default() -> Self {
+        Self {
+            depth: 50,
+            parts: 10_000,
+            total_ratio: 4,
+            header: 1 << 20,
+            fields: 2_000,
+            archive: Archive::default(),
+            unscanned: Unscanned::ALL.into_iter().map(|reason| (reason, reason.default_action())).collect(),
+        }
+    }
+}
+
+/// Limits of unpacking, shared by all containers of one message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Archive {
+    /// Unpacked octets.
+    pub total: u64,
+    /// Unpacked octets of one member.
+    pub member: u64,
+    /// Unpacked octets for each packed one.
+    pub ratio: u64,
+    /// Members.
+    pub members: usize,
+    /// Containers in containers.
+    pub depth: usize,
+    /// Time.
+    #[serde(with = "seconds")]
+    pub seconds: Duration,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self {
+            total: 100 << 20,
+            member: 50 << 20,
+            ratio: 200,
+            members: 10_000,
+            depth: 8,
+            seconds: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Where we listen and with which certificates.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One address we accept connections on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// `host:port`; port 0 takes a free one, reported in the `ready` record.
+    pub address: String,
+    /// Whether and how TLS is offered.
+    pub tls: ListenerTls,
+    /// Name of the backend that gets this listener's mail.
+    pub backend: String,
+    /// Domains we take mail for (lower case); empty: the backend decides; `["*"]`: any. See rule O1.
+    pub recipient_domains: Vec<String>,
+    /// Our own certificates; the first is the default.
+    pub certificates: Vec<Certificate>,
+}
+
+/// How a listener treats TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListenerTls {
+    /// In clear until the client says STARTTLS (RFC 3207).
+    Starttls,
+    /// From the first octet (RFC 8314 §3.3): the handshake comes before the greeting.
+    Implicit,
+    /// Never.
+    None,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Certificate {
+    /// PEM files: the chain, leaf first, and its private key.
+    Files {
+        /// The chain, leaf first.
+        chain: PathBuf,
+        /// The private key of the leaf.
+        key: PathBuf,
+    },
+    /// One made at start for `hostname`; for trying things out, never for the world.
+    SelfSigned(SelfSigned),
+}
+
+/// The word `"self-signed"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SelfSigned {
+    /// See [`Certificate::SelfSigned`].
+    #[serde(rename = "self-signed")]
+    SelfSigned,
+}
