@@ -14,7 +14,8 @@ from smtpgw import config
 from smtpgw.config.units import LATER
 
 CRATE = Path(__file__).parent.parent.parent / "rust/smtpgw-gateway/src"
-SOURCE = (CRATE / "settings.rs").read_text() + (CRATE / "unscanned.rs").read_text()
+FILES = [CRATE / "settings.rs", *sorted((CRATE / "settings").iterdir()), CRATE / "unscanned.rs"]
+SOURCE = "".join(file.read_text() for file in FILES)
 NUMBER = r"[0-9_]+(?:\.[0-9]+)?"
 
 

@@ -1,0 +1,44 @@
+"""`[backend.NAME]`: the servers that are protected, how they are trusted and what they are told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from smtpgw.config.table import Table, later
+from smtpgw.config.units import BackendAddress, File, Hostname, Pin, Seconds
+
+__all__ = ["Backend"]
+
+
+class Backend(Table):
+    """One mail server that is protected."""
+
+    address: BackendAddress
+    """`host:port`, or `maildir:/folder` to deliver into a Maildir without any server."""
+    tls: Literal["none", "opportunistic", "required", "verified"] = "opportunistic"
+    """TLS on the way to it: `none`; `opportunistic`: if offered; `required`: or no mail; `verified`: or no mail, and
+    only to the server that `ca`, `pin` or both know. The certificate is looked at by `verified` alone."""
+    ca: File | None = None
+    """PEM file of the authorities to which a verified backend's certificate must lead. No others are trusted."""
+    name: Hostname | None = None
+    """The name that certificate must have, and that is sent as SNI. Default: the host of `address`."""
+    pin: list[Pin] = []
+    """SHA-256 of the public keys that a verified backend may have, 64 hexadecimal digits each; two while a key is
+    being changed. Without `ca`, name and time of the certificate do not matter."""
+    identity: Annotated[
+        Literal["xclient", "proxy-v2", "xforward", "none"],
+        later('use "xclient" or "none"'),
+    ] = "none"
+    """How it learns the client's true address: `xclient`: Postfix's XCLIENT, without which it gets no mail; `none`:
+    not at all. (`proxy-v2`, `xforward`: later.)"""
+    relay: Annotated[
+        Literal["store", "stream"],
+        later('use "store"'),
+    ] = "store"
+    """When content goes to it: `store`: after the verdict. (`stream`: later.)"""
+    connect_s: Seconds = 10.0
+    """The longest wait for connection, greeting and handshake, seconds."""
+    reply_s: Seconds = 60.0
+    """The longest wait for the reply to a command, seconds."""
+    data_s: Seconds = 300.0
+    """The longest wait for the reply after the content, seconds."""

@@ -1,0 +1,84 @@
+"""`[decode]`: how far decoding and unpacking go, and what becomes of what they did not reach."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from smtpgw.config.table import Table
+from smtpgw.config.units import Count, Seconds, Size
+
+__all__ = ["Archive", "Decode", "Unscanned"]
+
+
+class Archive(Table):
+    """How far containers are unpacked; shared by all containers of one message. A limit that is hit is `mailbomb`,
+    `nested`, `files_limit` or `timeout` in `[decode.unscanned]`."""
+
+    total: Size = 100 << 20
+    """Unpacked octets."""
+    member: Size = 50 << 20
+    """Unpacked octets of one member."""
+    ratio: Count = 200
+    """Unpacked octets for each packed one."""
+    members: Count = 10_000
+    """Members."""
+    depth: Count = 8
+    """Containers in containers."""
+    seconds: Seconds = 10.0
+    """Time spent on unpacking, seconds."""
+
+
+UnscannedAction: TypeAlias = Literal["reject", "quarantine", "defer", "tag", "accept"]
+
+
+class Unscanned(Table):
+    """What happens to a message of which something could not be scanned, by reason: `reject` (5yz), `quarantine`,
+    `defer` (4yz), `tag` (pass with a header field that names the reason) or `accept` (pass, in the record alone)."""
+
+    encrypted: UnscannedAction = "tag"
+    """Needs a password."""
+    corrupted: UnscannedAction = "tag"
+    """Cannot be read at all."""
+    partially_corrupted: UnscannedAction = "tag"
+    """Read up to the damage."""
+    multipart: UnscannedAction = "tag"
+    """One volume of several."""
+    nested: UnscannedAction = "reject"
+    """Deeper than the limit."""
+    mailbomb: UnscannedAction = "reject"
+    """Unpacks to more than the limits allow."""
+    files_limit: UnscannedAction = "reject"
+    """More members or parts than the limit."""
+    timeout: UnscannedAction = "defer"
+    """Took longer than the limit."""
+    unhandled: UnscannedAction = "tag"
+    """A container that cannot be opened here."""
+    disabled_format: UnscannedAction = "tag"
+    """A container that is switched off."""
+    oversize: UnscannedAction = "tag"
+    """Larger than an inspector takes."""
+    ambiguous: UnscannedAction = "reject"
+    """More plausible readings than the limit."""
+    partial_message: UnscannedAction = "reject"
+    """`message/partial`: the rest is elsewhere."""
+    inspector_down: UnscannedAction = "tag"
+    """An inspector did not answer, and its own policy lets the message go on."""
+
+
+class Decode(Table):
+    """How far decoding goes, and what happens to what could not be scanned."""
+
+    depth: Count = 50
+    """Nested MIME entities."""
+    parts: Count = 10_000
+    """Parts of one message, archive members included."""
+    total_ratio: Count = 4
+    """Decoded octets of one message, archive members included, as a multiple of `limits.message_size`."""
+    header: Size = 1 << 20
+    """The largest header of one entity."""
+    fields: Count = 2_000
+    """Fields of one header."""
+    archive: Archive = Archive()
+    """How far containers are unpacked."""
+    unscanned: Unscanned = Unscanned()
+    """The action for each reason."""

@@ -1,0 +1,53 @@
+"""`[[listener]]`: where we listen, with which certificates, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from smtpgw.config.table import Table, later, not_yet
+from smtpgw.config.units import Address, Domain, File, wrong
+
+__all__ = ["Certificate", "Listener"]
+
+
+class Certificate(Table):
+    """A certificate chain and its key, as PEM files."""
+
+    chain: File
+    """PEM file of the certificate chain, the server's own first."""
+    key: File
+    """PEM file of its private key, not encrypted."""
+
+
+def _certificate(value: Any) -> Any:  # noqa: ANN401
+    if value == "self-signed" or isinstance(value, Mapping | Certificate):
+        return value
+    raise wrong("is no certificate", 'write { chain = "fullchain.pem", key = "privkey.pem" } or "self-signed"')
+
+
+class Listener(Table):
+    """One address to accept connections on."""
+
+    address: Address
+    """`host:port`; port 0 takes a free one, which the `ready` record names."""
+    tls: Annotated[
+        Literal["starttls", "none", "implicit", "external", "tunnel"],
+        later('use "starttls", "implicit" or "none"'),
+    ] = "starttls"
+    """`starttls`: in clear until the client says STARTTLS; `implicit`: TLS before the greeting (port 465); `none`:
+    never. (`external`, `tunnel`: later.)"""
+    backend: str
+    """Which `[backend.NAME]` gets this listener's mail."""
+    recipient_domains: list[Domain] = []
+    """Domains to take mail for. Empty: the backend decides, and must then learn the client's address (`identity`);
+    `["*"]`: any, which makes an open relay of a backend that trusts this host."""
+    certificates: list[Annotated[Certificate | Literal["self-signed"], BeforeValidator(_certificate)]] = []
+    """Chains and keys; the one that fits the name a client asks for is used, else the first. `"self-signed"` makes
+    one at start, for trying things out."""
+    proxy_protocol_from: Annotated[list[str], not_yet("leave it out")] = []
+    """Networks that may speak PROXY to us. (Later.)"""
+    xclient_from: Annotated[list[str], not_yet("leave it out")] = []
+    """Networks that may speak XCLIENT to us. (Later.)"""
