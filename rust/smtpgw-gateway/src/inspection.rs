@@ -10,96 +10,25 @@
 //! dropped early gives up what nobody has begun and leaves the rest to a supervisor task, so that a vanished
 //! client does not hide a hung worker.
 
-use std::fmt;
+mod breaker;
+mod opinion;
+mod panel;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::inspect::{Batch, Call, Inspect, InspectorInfo, Outcome, Subject};
+use crate::inspect::{Batch, Call, Outcome, Subject};
 use crate::message::{Message, Part};
-use crate::verdict::Verdict;
 use crate::world::{Instant, sleep_until};
 
-/// The inspectors, with what the gateway keeps about them.
-pub(crate) struct Panel {
-    inspect: Arc<dyn Inspect>,
-    breakers: Vec<Breaker>,
-    queue: Arc<Semaphore>,
-}
+pub(crate) use opinion::{About, Failure, Opinion};
+pub(crate) use panel::Panel;
 
-/// What one inspector said in one hook call.
-#[derive(Clone, Debug)]
-pub(crate) struct Opinion {
-    /// Index into the roster.
-    pub(crate) inspector: usize,
-    /// Which hook, and for `on_part` which part.
-    pub(crate) about: About,
-    pub(crate) result: Result<Vec<Verdict>, Failure>,
-    pub(crate) elapsed: Duration,
-}
-
-/// What an opinion is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum About {
-    Connect,
-    Recipient,
-    Part(String),
-    Message,
-}
-
-/// Why there is no verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The hook raised.
-    Raised(String),
-    /// It took longer than its own limit, or than the message's budget.
-    TimedOut,
-    /// It failed so often that it is not asked for a while.
-    CircuitOpen,
-}
-
-impl Failure {
-    /// For records.
-    pub(crate) fn text(&self) -> &str {
-        match self {
-            Self::Raised(reason) => reason,
-            Self::TimedOut => "timed out",
-            Self::CircuitOpen => "failed too often, not asked",
-        }
-    }
-}
-
-impl Panel {
-    pub(crate) fn new(inspect: Arc<dyn Inspect>) -> Arc<Self> {
-        let breakers = inspect.roster().iter().map(|_| Breaker::default()).collect();
-        Arc::new(Self { inspect, breakers, queue: Arc::new(Semaphore::new(QUEUE)) })
-    }
-
-    pub(crate) fn roster(&self) -> &[InspectorInfo] {
-        self.inspect.roster()
-    }
-
-    /// Asks one question outside a message (`on_connect`, `on_recipient`) and waits for all answers.
-    pub(crate) async fn ask(self: &Arc<Self>, subject: Subject, deadline: Instant) -> Vec<Opinion> {
-        let mut inspection = Inspection::new(Arc::clone(self));
-        inspection.enqueue(&subject);
-        inspection.submit(deadline).await;
-        inspection.settle(deadline).await;
-        std::mem::take(&mut inspection.opinions)
-    }
-
-    /// Whether any inspector is asked about recipients.
-    pub(crate) fn wants_recipients(&self) -> bool {
-        self.roster().iter().any(|info| info.hooks.recipient)
-    }
-
-    /// Whether any inspector has a hook for such a question.
-    pub(crate) fn wants(&self, subject: &Subject) -> bool {
-        self.roster().iter().any(|info| has_hook(info, subject))
-    }
-}
+use panel::has_hook;
 
 /// One message's dealings with the panel.
 pub(crate) struct Inspection {
@@ -285,191 +214,5 @@ impl Drop for Inspection {
                 });
             }
         }
-    }
-}
-
-impl Panel {
-    /// Tells an inspector's breaker of a failure, once a message.
-    fn failed(&self, inspector: usize, failed: &mut Failed) {
-        if !failed.contains(&inspector) {
-            failed.push(inspector);
-            self.breakers[inspector].failed(Instant::now());
-        }
-    }
-
-    /// Gives up the calls of `batch` that are over their time; when to look again, or `None` if it is complete.
-    fn look_after(&self, batch: &Arc<Batch>, now: Instant, failed: &mut Failed) -> Option<Instant> {
-        if batch.is_complete() {
-            return None;
-        }
-        let mut next = None;
-        for (index, since) in batch.open_calls() {
-            let limit = self.roster()[batch.calls()[index].inspector].timeout;
-            // A call that nobody has begun cannot be over its time before its own limit has passed from now.
-            let due = since.unwrap_or(now) + limit;
-            if due <= now {
-                if batch.give_up(index) {
-                    self.failed(batch.calls()[index].inspector, failed);
-                    self.inspect.overrun(batch, index);
-                }
-            } else {
-                next = Some(next.map_or(due, |other: Instant| other.min(due)));
-            }
-        }
-        next
-    }
-}
-
-impl fmt::Display for About {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Connect => "connect",
-            Self::Recipient => "recipient",
-            Self::Part(path) => path,
-            Self::Message => "message",
-        })
-    }
-}
-
-impl About {
-    fn of(subject: &Subject) -> Self {
-        match subject {
-            Subject::Connect(_) => Self::Connect,
-            Subject::Recipient { .. } => Self::Recipient,
-            Subject::Part(part, _) => Self::Part(part.path.clone()),
-            Subject::Message(_) => Self::Message,
-        }
-    }
-}
-
-fn has_hook(info: &InspectorInfo, subject: &Subject) -> bool {
-    match subject {
-        Subject::Connect(_) => info.hooks.connect,
-        Subject::Recipient { .. } => info.hooks.recipient,
-        Subject::Part(..) => info.hooks.part,
-        Subject::Message(_) => info.hooks.message,
-    }
-}
-
-/// Stops asking an inspector that only fails: every message would wait for it in vain.
-#[derive(Debug, Default)]
-struct Breaker(Mutex<BreakerState>);
-
-#[derive(Debug, Default)]
-struct BreakerState {
-    failures: u32,
-    open_until: Option<Instant>,
-}
-
-impl Breaker {
-    fn lets_through(&self, now: Instant) -> bool {
-        let mut state = self.0.lock();
-        match state.open_until {
-            Some(until) if now < until => false,
-            Some(_) => {
-                // One call goes through to try; the others wait for what becomes of it.
-                state.open_until = Some(now + BREAKER_PAUSE);
-                true
-            }
-            None => true,
-        }
-    }
-
-    fn succeeded(&self) {
-        *self.0.lock() = BreakerState::default();
-    }
-
-    fn failed(&self, now: Instant) {
-        let mut state = self.0.lock();
-        state.failures = state.failures.saturating_add(1);
-        if state.failures >= BREAKER_FAILURES {
-            state.open_until = Some(now + BREAKER_PAUSE);
-        }
-    }
-}
-
-/// Batches under way at a time. More would only wait longer: a handful of workers serves them.
-const QUEUE: usize = 1_024;
-
-/// Messages in a row that it failed on, after which an inspector is not asked for a while. High enough that a few bad messages do not
-/// switch off the inspector for everybody: hostile input must not be able to do that cheaply.
-const BREAKER_FAILURES: u32 = 20;
-
-/// For how long.
-const BREAKER_PAUSE: Duration = Duration::from_secs(15);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::inspect::{Answer, Hooks, Mode};
-    use crate::message::Session;
-    use crate::verdict::Action;
-
-    /// Raises in every call, at once.
-    struct Raising(Vec<InspectorInfo>);
-
-    impl Inspect for Raising {
-        fn roster(&self) -> &[InspectorInfo] {
-            &self.0
-        }
-
-        fn submit(&self, batch: Arc<Batch>) {
-            while let Some(claim) = batch.claim() {
-                claim.answer(Answer { outcome: Outcome::Raised("odd".into()), elapsed: Duration::ZERO });
-            }
-        }
-
-        fn overrun(&self, _: &Arc<Batch>, _: usize) {}
-    }
-
-    fn panel() -> Arc<Panel> {
-        let info = InspectorInfo {
-            name: "raising".into(),
-            mode: Mode::Enforce,
-            timeout: Duration::from_secs(1),
-            on_error: Action::Defer,
-            on_timeout: Action::Defer,
-            hooks: Hooks { connect: true, ..Hooks::default() },
-            asynchronous: false,
-            scores: false,
-        };
-        Panel::new(Arc::new(Raising(vec![info])))
-    }
-
-    fn subject() -> Subject {
-        let nowhere = std::net::SocketAddr::from(([0; 4], 0));
-        let (id, helo) = (String::new(), String::new());
-        Subject::Connect(Arc::new(Session { id, client: nowhere, listener: nowhere, esmtp: true, helo, tls: None }))
-    }
-
-    #[tokio::test]
-    async fn one_message_never_opens_a_breaker_and_many_do() {
-        let (panel, subject, deadline) = (panel(), subject(), Instant::now() + Duration::from_secs(9));
-        let mut inspection = Inspection::new(Arc::clone(&panel));
-        for _ in 0..10 * BREAKER_FAILURES {
-            inspection.enqueue(&subject);
-            inspection.submit(deadline).await;
-        }
-        inspection.settle(deadline).await;
-        assert!(inspection.opinions.iter().all(|opinion| matches!(opinion.result, Err(Failure::Raised(_)))));
-        for message in 1..BREAKER_FAILURES {
-            let opinions = panel.ask(subject.clone(), deadline).await;
-            assert!(matches!(opinions[0].result, Err(Failure::Raised(_))), "message {message} is still asked about");
-        }
-        let opinions = panel.ask(subject, deadline).await;
-        assert_eq!(opinions[0].result, Err(Failure::CircuitOpen));
-    }
-
-    #[tokio::test]
-    async fn a_call_that_runs_is_not_given_up_as_waiting() {
-        let batch =
-            Batch::new(vec![Call { inspector: 0, subject: subject() }, Call { inspector: 0, subject: subject() }]);
-        let claim = batch.claim();
-        batch.give_up_waiting(0);
-        batch.give_up_waiting(1);
-        let open: Vec<_> = batch.open_calls().into_iter().map(|(index, since)| (index, since.is_some())).collect();
-        assert_eq!(open, [(0, true)], "whoever hangs in it is still looked after");
-        drop(claim);
-        assert!(batch.is_complete());
     }
 }

@@ -1,0 +1,120 @@
+//! Parts as they come out of whole messages.
+
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::message::{Envelope, Session};
+use crate::settings::Unscanned;
+use crate::spool::{Budget, read_piece};
+
+fn message() -> Arc<Message> {
+    let nowhere = std::net::SocketAddr::from(([0; 4], 0));
+    let (id, helo) = (String::new(), String::new());
+    let session = Session { id, client: nowhere, listener: nowhere, esmtp: true, helo, tls: None };
+    Arc::new(Message { session: Arc::new(session), envelope: Envelope::default(), progress: Default::default() })
+}
+
+async fn octets(content: &Content) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        let piece = read_piece(content, all.len() as u64).await.unwrap();
+        if piece.is_empty() {
+            return all;
+        }
+        all.extend_from_slice(&piece);
+    }
+}
+
+async fn decode(raw: &[&[u8]], threshold: u64) -> Vec<(String, Vec<u8>)> {
+    let budget = Budget::new(1 << 30);
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), threshold, Arc::clone(&budget));
+    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    let mut parts = Vec::new();
+    for piece in raw {
+        decoding.push(piece);
+        parts.extend(decoding.settle().await.unwrap());
+    }
+    decoding.finish();
+    parts.extend(decoding.settle().await.unwrap());
+    let mut found = Vec::new();
+    for part in parts {
+        let data = octets(&part.data).await;
+        assert_eq!(part.sha256[..], Sha256::digest(&data)[..], "{}", part.path);
+        found.push((part.path.clone(), data));
+    }
+    found
+}
+
+#[tokio::test]
+async fn members_never_mix_with_the_leaf_that_is_arriving() {
+    let zip: &[u8] = b"PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00a.exeMZ memberPK\x01\x02\x14\x03\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00a.exePK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x003\x00\x00\x00,\x00\x00\x00\x00\x00";
+    let mut raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
+    for body in [zip, b"MZ the leaf behind it", zip, b"and the last"] {
+        raw.extend_from_slice(b"--b\r\nContent-Transfer-Encoding: binary\r\n\r\n");
+        raw.extend_from_slice(body);
+        raw.extend_from_slice(b"\r\n");
+    }
+    raw.extend_from_slice(b"--b--\r\n");
+    let whole = decode(&[&raw], 1 << 20).await;
+    let paths: Vec<_> = whole.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["1", "1/a.exe", "2", "3", "3/a.exe", "4"]);
+    assert_eq!(whole[1].1, b"MZ member");
+    assert_eq!(whole[2].1, b"MZ the leaf behind it");
+    for threshold in [0, 1 << 20] {
+        for at in 1..raw.len() {
+            assert_eq!(decode(&[&raw[..at], &raw[at..]], threshold).await, whole, "cut at {at}");
+        }
+        assert_eq!(decode(&raw.chunks(1).collect::<Vec<_>>(), threshold).await, whole, "octet by octet");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_kept_is_always_told() {
+    // A limit of every size around the first header's: whether or not it fits to the octet, the loss of any is told.
+    let first = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nA: b\r\n\r\nx\r\n--b--\r\n";
+    for left in 0..400 {
+        let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        decoding.collector.header_left = left;
+        decoding.push(first);
+        decoding.finish();
+        let parts = decoding.settle().await.unwrap();
+        let root = decoding.collector.message.progress.read().header.clone().unwrap();
+        let lost = root.fields().is_empty() || parts[0].header.fields().is_empty();
+        assert_eq!(decoding.take_gaps().iter().any(|gap| gap.what == "headers"), lost, "{left} octets left");
+    }
+}
+
+#[tokio::test]
+async fn an_encoding_that_nobody_knows_is_unscanned() {
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+    for (encoding, gaps) in [("x-yenc", 1), ("8bit", 0)] {
+        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        decoding.push(format!("Content-Transfer-Encoding: {encoding}\r\n\r\nbody\r\n").as_bytes());
+        decoding.finish();
+        decoding.settle().await.unwrap();
+        let found = decoding.take_gaps();
+        assert_eq!(found.len(), gaps, "{encoding}");
+        assert!(found.iter().all(|gap| gap.reason == Unscanned::Unhandled && gap.what == "1"));
+    }
+}
+
+#[tokio::test]
+async fn headers_of_all_parts_together_are_bounded() {
+    let mut settings = Settings::default();
+    settings.decode.header = 1_000;
+    let mut raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
+    for _ in 0..50 {
+        raw.extend_from_slice(format!("--b\r\nA: {}\r\n\r\nx\r\n", "y".repeat(900)).as_bytes());
+    }
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+    let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+    decoding.push(&raw);
+    decoding.finish();
+    let parts = decoding.settle().await.unwrap();
+    assert_eq!(parts.len(), 50);
+    assert!(parts.iter().map(|part| part.header.fields().len()).sum::<usize>() < 10);
+    assert_eq!(decoding.take_gaps().iter().filter(|gap| gap.what == "headers").count(), 1);
+}
