@@ -6,29 +6,32 @@
 //! The task holds little while idle: the rare and large things (TLS session, backend leg, reception) are boxed or
 //! not there.
 
+mod act;
+mod end;
+mod waiting;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf as _;
-use smtpgw_smtp::{CloseReason, HelloKind, Offer, Server, ServerEvent, ServerOptions, replies};
+use smtpgw_smtp::{Offer, Server, ServerEvent, ServerOptions};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::act::Act;
+use self::end::End;
 use crate::client_hello::ClientHello;
 use crate::house::House;
 use crate::inspect::Subject;
 use crate::inspection::Opinion;
 use crate::message::Session;
-use crate::pace::Pace;
-use crate::record::ConnectionRecord;
-use crate::settings::LogLevel;
 use crate::setup::{Front, Setup};
 use crate::tls::Cause;
 use crate::transaction::Correspondence;
 use crate::wire::Wire;
-use crate::world::{Instant, World, timeout, timeout_at};
+use crate::world::{Instant, World, timeout};
 
 /// One client.
 pub(crate) struct Connection<W: World> {
@@ -50,22 +53,6 @@ pub(crate) struct Connection<W: World> {
     tls_failure: Option<Cause>,
     /// Whether STARTTLS is not offered, because of what the ledger says of this client.
     starttls_withheld: bool,
-}
-
-/// How a connection ended.
-struct End {
-    how: &'static str,
-    error: Option<String>,
-}
-
-impl End {
-    const fn of(how: &'static str) -> Self {
-        Self { how, error: None }
-    }
-
-    fn because(how: &'static str, error: impl ToString) -> Self {
-        Self { how, error: Some(error.to_string()) }
-    }
 }
 
 /// Serves one client from accept to close.
@@ -200,275 +187,12 @@ impl<W: World> Connection<W> {
             self.deadline = Instant::now() + self.setup.desk.settings.limits.command_s;
         }
     }
-
-    async fn act(&mut self, act: Act) -> Result<(), End> {
-        match act {
-            Act::Mail(event) => self.mail(*event).await?,
-            Act::Recipient(event) => self.recipient(*event).await,
-            Act::Data => {
-                self.server.start_content();
-                self.correspondence.begin_content();
-            }
-            Act::ChunkStart => self.correspondence.begin_content(),
-            Act::EndOfData => {
-                let reply = self.correspondence.end_of_data().await;
-                self.server.reply(&reply);
-                self.flush().await?;
-            }
-            Act::ContentRefused(why) => self.correspondence.content_refused(why).await,
-            Act::Reset => self.correspondence.reset().await,
-            Act::Starttls => self.start_tls().await?,
-            Act::Quit => {
-                self.flush().await?;
-                return Err(End::of("quit"));
-            }
-            Act::Close(reason) => {
-                self.flush().await?;
-                return Err(End::of(reason.name()));
-            }
-            Act::Answered => {}
-        }
-        Ok(())
-    }
-
-    async fn hello(&mut self, kind: HelloKind, name: String) {
-        self.correspondence.hello(&self.session, &name).await;
-        self.session =
-            Arc::new(Session { esmtp: kind == HelloKind::Ehlo, helo: name, ..Session::clone(&self.session) });
-        // What the backend was last seen to offer may have changed since the last EHLO.
-        self.server.set_offer(offer(&self.front, !self.wire.is_tls() && !self.starttls_withheld));
-    }
-
-    async fn mail(&mut self, event: MailEvent) -> Result<(), End> {
-        if self.house.is_draining() {
-            return self.hang_up(&replies::SHUTTING_DOWN, "drain").await;
-        }
-        if let Some(checks) = self.checks.take() {
-            // Bounded by its own deadline; a panic in it is an inspector's failure and says nothing on the client.
-            self.correspondence.early(checks.await.unwrap_or_default());
-        }
-        if self.correspondence.backend_is_down() {
-            return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;
-        }
-        let ahead = self.server.recipients_ahead(&self.wire.input).into_iter().map(|(path, _)| path).collect();
-        let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters, ahead).await;
-        self.server.reply(&reply);
-        Ok(())
-    }
-
-    async fn recipient(&mut self, event: RecipientEvent) {
-        let reply = self.correspondence.recipient(&self.session, event.forward_path).await;
-        self.server.reply(&reply);
-    }
-
-    async fn start_tls(&mut self) -> Result<(), End> {
-        self.flush().await?;
-        let Some(tls) = &self.front.tls else { return Err(End::of("tls-not-configured")) };
-        let config = Arc::clone(&tls.config);
-        let begun = Instant::now();
-        let patience = self.setup.desk.settings.limits.handshake_s;
-        // Boxed: the handshake's future is large and short-lived.
-        let handshake = Box::pin(self.wire.accept_tls(config, &mut self.client_hello));
-        let facts = match timeout(patience, handshake).await {
-            Ok(Ok(facts)) => facts,
-            Ok(Err(error)) => {
-                self.tls_failure = Some(Cause::of(&error));
-                return Err(End::because("tls-failed", error));
-            }
-            Err(_) => {
-                self.tls_failure = Some(Cause::Timeout);
-                return Err(End::of("tls-timeout"));
-            }
-        };
-        self.handshake = Some(begun.elapsed());
-        self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
-        // RFC 3207 §4.2: everything learnt in clear is forgotten.
-        self.correspondence.forget().await;
-        self.server.starttls_done(offer(&self.front, false));
-        let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
-        self.session = Arc::new(session);
-        Ok(())
-    }
-
-    /// Writes the replies that are due, then waits for octets: a command within its deadline, content at its pace.
-    async fn read_more(&mut self) -> Result<(), End> {
-        if let Some(pace) = self.correspondence.take_pace() {
-            return Box::pin(self.content_stage(pace)).await;
-        }
-        let stalled = !self.server.wants_input();
-        self.flush().await?;
-        if stalled && self.server.wants_input() && !self.wire.input.is_empty() {
-            // Reading had stopped because replies waited to be written; what is buffered comes first (rule B3).
-            return Ok(());
-        }
-        let Self { wire, draining, server, deadline, .. } = self;
-        let drained = async {
-            if server.in_transaction() {
-                std::future::pending::<()>().await;
-            }
-            // An error means that the gateway is gone, and so are we in a moment.
-            let _ = draining.wait_for(|draining| *draining).await;
-        };
-        let read = tokio::select! {
-            read = timeout_at(*deadline, wire.read()) => Some(read),
-            () = drained => None,
-        };
-        match read {
-            Some(Ok(Ok(0))) => Err(End::of("client-closed")),
-            Some(Ok(Ok(_))) => Ok(()),
-            Some(Ok(Err(error))) => Err(End::because("client-failed", error)),
-            Some(Err(_)) => self.hang_up(&replies::TIMEOUT, "timeout").await,
-            None => self.hang_up(&replies::SHUTTING_DOWN, "drain").await,
-        }
-    }
-
-    async fn content_stage(&mut self, mut pace: Pace) -> Result<(), End> {
-        self.correspondence.settle().await;
-        let stalled = !self.server.wants_input();
-        self.flush().await?;
-        // As between commands: the replies to many small chunks may have stopped reading (rule B3).
-        let buffered = stalled && self.server.wants_input() && !self.wire.input.is_empty();
-        let read = if buffered { Ok(()) } else { self.read_content(&mut pace).await };
-        self.correspondence.put_pace(pace);
-        read
-    }
-
-    /// One read of content: the backend is kept awake and hung inspectors are noticed while the client dribbles.
-    async fn read_content(&mut self, pace: &mut Pace) -> Result<(), End> {
-        loop {
-            // First, for it may wait for the backend, and that is not the client's time.
-            let look = self.correspondence.look_after().await;
-            let begun = Instant::now();
-            let deadline = pace.deadline(begun);
-            let look = look.unwrap_or(deadline);
-            let read = timeout_at(deadline.min(look).min(begun + WATCH), self.wire.read()).await;
-            pace.waited(begun.elapsed());
-            match read {
-                Ok(Ok(0)) => return Err(End::of("client-closed")),
-                Ok(Ok(octets)) => {
-                    pace.received(octets);
-                    return Ok(());
-                }
-                Ok(Err(error)) => return Err(End::because("client-failed", error)),
-                Err(_) if Instant::now() >= deadline => {
-                    return self.hang_up(&replies::TIMEOUT, "too-slow").await;
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Says a last word (a 421) and ends.
-    async fn hang_up(&mut self, reply: &smtpgw_smtp::Reply, how: &'static str) -> Result<(), End> {
-        self.server.close_with(reply);
-        self.flush().await?;
-        Err(End::of(how))
-    }
-
-    async fn flush(&mut self) -> Result<(), End> {
-        if self.server.output().is_empty() {
-            return Ok(());
-        }
-        let patience = self.setup.desk.settings.limits.command_s;
-        match timeout(patience, self.wire.write(self.server.output())).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(End::because("client-failed", error)),
-            Err(_) => Err(End::of("client-does-not-read")),
-        }
-    }
-
-    async fn close(mut self, end: End, greeted: Duration, accepted: Instant) {
-        if let Some(checks) = self.checks.take() {
-            checks.abort();
-        }
-        self.correspondence.abandon().await;
-        let transactions = self.correspondence.count();
-        let relayed = self.correspondence.relayed();
-        self.correspondence.forget().await;
-        // The peer may be gone or may not read; close_notify and FIN are a courtesy with a short limit.
-        let _ = timeout(FAREWELL, self.wire.shutdown()).await;
-        let session = &self.session;
-        let tls_failures =
-            self.tls_failure.map(|cause| self.house.ledger.failed(session.client.ip(), cause, Instant::now()));
-        let record = ConnectionRecord {
-            session: session.id.clone(),
-            client: session.client,
-            listener: session.listener,
-            helo: session.helo.clone(),
-            tls: session.tls.clone(),
-            client_hello: self.client_hello.take(),
-            tls_failure: self.tls_failure,
-            tls_failures,
-            starttls_withheld: self.starttls_withheld,
-            end: end.how,
-            error: end.error,
-            transactions,
-            relayed,
-            errors: self.server.errors(),
-            greeting_s: greeted,
-            handshake_s: self.handshake,
-            duration_s: accepted.elapsed(),
-        };
-        self.house.log(LogLevel::Info, "connection", &record);
-    }
-}
-
-/// An event without its ties to the read buffer. Boxed where large: the enum is held across every await of a
-/// connection.
-enum Act {
-    Mail(Box<MailEvent>),
-    Recipient(Box<RecipientEvent>),
-    Data,
-    ChunkStart,
-    EndOfData,
-    ContentRefused(smtpgw_smtp::ContentError),
-    Reset,
-    Starttls,
-    Quit,
-    Close(CloseReason),
-    Answered,
-}
-
-struct MailEvent {
-    reverse_path: smtpgw_smtp::ReversePath,
-    parameters: smtpgw_smtp::MailParameters,
-}
-
-struct RecipientEvent {
-    forward_path: smtpgw_smtp::ForwardPath,
-}
-
-impl Act {
-    fn of(event: ServerEvent<'_>) -> Self {
-        match event {
-            ServerEvent::Mail { reverse_path, parameters } => {
-                Self::Mail(Box::new(MailEvent { reverse_path, parameters }))
-            }
-            ServerEvent::Recipient { forward_path, .. } => Self::Recipient(Box::new(RecipientEvent { forward_path })),
-            ServerEvent::Data => Self::Data,
-            ServerEvent::ChunkStart => Self::ChunkStart,
-            ServerEvent::EndOfData => Self::EndOfData,
-            ServerEvent::ContentRefused(why) => Self::ContentRefused(why),
-            ServerEvent::Reset => Self::Reset,
-            ServerEvent::Starttls => Self::Starttls,
-            ServerEvent::Quit => Self::Quit,
-            ServerEvent::Close(reason) => Self::Close(reason),
-            // Handled by the caller, or answered by the machine itself.
-            _ => Self::Answered,
-        }
-    }
 }
 
 /// What EHLO announces: what the backend can do with us, and STARTTLS where it is due.
 fn offer(front: &Front, starttls: bool) -> Offer {
     Offer { starttls: starttls && front.tls.is_some(), ..front.backend.offer() }
 }
-
-/// How often a connection in mid-content looks after its backend.
-const WATCH: Duration = Duration::from_secs(20);
-
-/// How long a farewell may take.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

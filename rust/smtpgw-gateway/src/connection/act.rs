@@ -1,0 +1,147 @@
+//! One thing per event: what the protocol machine cannot decide alone, passed to whoever can, and its answer back.
+
+use std::sync::Arc;
+
+use smtpgw_smtp::{CloseReason, HelloKind, ServerEvent, replies};
+
+use super::{Connection, End, offer};
+use crate::message::Session;
+use crate::tls::Cause;
+use crate::world::{Instant, World, timeout};
+
+/// An event without its ties to the read buffer. Boxed where large: the enum is held across every await of a
+/// connection.
+pub(super) enum Act {
+    Mail(Box<MailEvent>),
+    Recipient(Box<RecipientEvent>),
+    Data,
+    ChunkStart,
+    EndOfData,
+    ContentRefused(smtpgw_smtp::ContentError),
+    Reset,
+    Starttls,
+    Quit,
+    Close(CloseReason),
+    Answered,
+}
+
+pub(super) struct MailEvent {
+    reverse_path: smtpgw_smtp::ReversePath,
+    parameters: smtpgw_smtp::MailParameters,
+}
+
+pub(super) struct RecipientEvent {
+    forward_path: smtpgw_smtp::ForwardPath,
+}
+
+impl Act {
+    pub(super) fn of(event: ServerEvent<'_>) -> Self {
+        match event {
+            ServerEvent::Mail { reverse_path, parameters } => {
+                Self::Mail(Box::new(MailEvent { reverse_path, parameters }))
+            }
+            ServerEvent::Recipient { forward_path, .. } => Self::Recipient(Box::new(RecipientEvent { forward_path })),
+            ServerEvent::Data => Self::Data,
+            ServerEvent::ChunkStart => Self::ChunkStart,
+            ServerEvent::EndOfData => Self::EndOfData,
+            ServerEvent::ContentRefused(why) => Self::ContentRefused(why),
+            ServerEvent::Reset => Self::Reset,
+            ServerEvent::Starttls => Self::Starttls,
+            ServerEvent::Quit => Self::Quit,
+            ServerEvent::Close(reason) => Self::Close(reason),
+            // Handled by the caller, or answered by the machine itself.
+            _ => Self::Answered,
+        }
+    }
+}
+
+impl<W: World> Connection<W> {
+    pub(super) async fn act(&mut self, act: Act) -> Result<(), End> {
+        match act {
+            Act::Mail(event) => self.mail(*event).await?,
+            Act::Recipient(event) => self.recipient(*event).await,
+            Act::Data => {
+                self.server.start_content();
+                self.correspondence.begin_content();
+            }
+            Act::ChunkStart => self.correspondence.begin_content(),
+            Act::EndOfData => {
+                let reply = self.correspondence.end_of_data().await;
+                self.server.reply(&reply);
+                self.flush().await?;
+            }
+            Act::ContentRefused(why) => self.correspondence.content_refused(why).await,
+            Act::Reset => self.correspondence.reset().await,
+            Act::Starttls => self.start_tls().await?,
+            Act::Quit => {
+                self.flush().await?;
+                return Err(End::of("quit"));
+            }
+            Act::Close(reason) => {
+                self.flush().await?;
+                return Err(End::of(reason.name()));
+            }
+            Act::Answered => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn hello(&mut self, kind: HelloKind, name: String) {
+        self.correspondence.hello(&self.session, &name).await;
+        self.session =
+            Arc::new(Session { esmtp: kind == HelloKind::Ehlo, helo: name, ..Session::clone(&self.session) });
+        // What the backend was last seen to offer may have changed since the last EHLO.
+        self.server.set_offer(offer(&self.front, !self.wire.is_tls() && !self.starttls_withheld));
+    }
+
+    async fn mail(&mut self, event: MailEvent) -> Result<(), End> {
+        if self.house.is_draining() {
+            return self.hang_up(&replies::SHUTTING_DOWN, "drain").await;
+        }
+        if let Some(checks) = self.checks.take() {
+            // Bounded by its own deadline; a panic in it is an inspector's failure and says nothing on the client.
+            self.correspondence.early(checks.await.unwrap_or_default());
+        }
+        if self.correspondence.backend_is_down() {
+            return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;
+        }
+        let ahead = self.server.recipients_ahead(&self.wire.input).into_iter().map(|(path, _)| path).collect();
+        let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters, ahead).await;
+        self.server.reply(&reply);
+        Ok(())
+    }
+
+    async fn recipient(&mut self, event: RecipientEvent) {
+        let reply = self.correspondence.recipient(&self.session, event.forward_path).await;
+        self.server.reply(&reply);
+    }
+
+    pub(super) async fn start_tls(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let Some(tls) = &self.front.tls else { return Err(End::of("tls-not-configured")) };
+        let config = Arc::clone(&tls.config);
+        let begun = Instant::now();
+        let patience = self.setup.desk.settings.limits.handshake_s;
+        // Boxed: the handshake's future is large and short-lived.
+        let handshake = Box::pin(self.wire.accept_tls(config, &mut self.client_hello));
+        let facts = match timeout(patience, handshake).await {
+            Ok(Ok(facts)) => facts,
+            Ok(Err(error)) => {
+                self.tls_failure = Some(Cause::of(&error));
+                return Err(End::because("tls-failed", error));
+            }
+            Err(_) => {
+                self.tls_failure = Some(Cause::Timeout);
+                return Err(End::of("tls-timeout"));
+            }
+        };
+        self.handshake = Some(begun.elapsed());
+        self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
+        // RFC 3207 §4.2: everything learnt in clear is forgotten.
+        self.correspondence.forget().await;
+        self.server.starttls_done(offer(&self.front, false));
+        let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
+        self.session = Arc::new(session);
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! The end of a connection: what ended it, a farewell that nobody waits for long, and its record.
+
+use std::time::Duration;
+
+use super::Connection;
+use crate::record::ConnectionRecord;
+use crate::settings::LogLevel;
+use crate::world::{Instant, World, timeout};
+
+/// How a connection ended.
+pub(super) struct End {
+    pub(super) how: &'static str,
+    pub(super) error: Option<String>,
+}
+
+impl End {
+    pub(super) const fn of(how: &'static str) -> Self {
+        Self { how, error: None }
+    }
+
+    pub(super) fn because(how: &'static str, error: impl ToString) -> Self {
+        Self { how, error: Some(error.to_string()) }
+    }
+}
+
+impl<W: World> Connection<W> {
+    pub(super) async fn close(mut self, end: End, greeted: Duration, accepted: Instant) {
+        if let Some(checks) = self.checks.take() {
+            checks.abort();
+        }
+        self.correspondence.abandon().await;
+        let transactions = self.correspondence.count();
+        let relayed = self.correspondence.relayed();
+        self.correspondence.forget().await;
+        // The peer may be gone or may not read; close_notify and FIN are a courtesy with a short limit.
+        let _ = timeout(FAREWELL, self.wire.shutdown()).await;
+        let session = &self.session;
+        let tls_failures =
+            self.tls_failure.map(|cause| self.house.ledger.failed(session.client.ip(), cause, Instant::now()));
+        let record = ConnectionRecord {
+            session: session.id.clone(),
+            client: session.client,
+            listener: session.listener,
+            helo: session.helo.clone(),
+            tls: session.tls.clone(),
+            client_hello: self.client_hello.take(),
+            tls_failure: self.tls_failure,
+            tls_failures,
+            starttls_withheld: self.starttls_withheld,
+            end: end.how,
+            error: end.error,
+            transactions,
+            relayed,
+            errors: self.server.errors(),
+            greeting_s: greeted,
+            handshake_s: self.handshake,
+            duration_s: accepted.elapsed(),
+        };
+        self.house.log(LogLevel::Info, "connection", &record);
+    }
+}
+
+/// How long a farewell may take.
+const FAREWELL: Duration = Duration::from_secs(1);
