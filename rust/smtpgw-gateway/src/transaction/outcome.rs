@@ -1,0 +1,63 @@
+//! How a transaction ended, and its record.
+
+use smtpgw_smtp::Reply;
+
+use super::{Correspondence, Transaction};
+use crate::record::{JudgedRecord, Timing, TransactionRecord};
+use crate::settings::LogLevel;
+use crate::world::World;
+
+/// How a transaction ended, for its record.
+pub(super) struct Outcome {
+    pub(super) name: &'static str,
+    pub(super) reply: Option<Reply>,
+    pub(super) backend_reply: Option<Reply>,
+    pub(super) error: Option<String>,
+    pub(super) judged: JudgedRecord,
+    pub(super) timing: Timing,
+}
+
+impl Outcome {
+    pub(super) fn named(name: &'static str) -> Self {
+        Self {
+            name,
+            reply: None,
+            backend_reply: None,
+            error: None,
+            judged: JudgedRecord::default(),
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl<W: World> Correspondence<W> {
+    pub(super) fn record(&self, transaction: &Transaction, outcome: Outcome) {
+        let session = &transaction.session;
+        let text = |reply: Reply| reply.to_string();
+        let level = if outcome.error.is_some() { LogLevel::Warning } else { LogLevel::Info };
+        let record = TransactionRecord {
+            session: &session.id,
+            transaction: self.count,
+            client: session.client,
+            helo: &session.helo,
+            tls: session.tls.is_some(),
+            reverse_path: transaction.reverse_path.as_str(),
+            forward_paths: &transaction.envelope.forward_paths,
+            outcome: outcome.name,
+            reply: outcome.reply.map(text),
+            backend_reply: outcome.backend_reply.map(text),
+            error: outcome.error,
+            judged: outcome.judged,
+            timing: outcome.timing,
+        };
+        self.house.log(level, "transaction", &record);
+    }
+}
+
+/// A reply of ours with an inspector's own text, if it gave one; code and class stay.
+pub(super) fn worded(reply: Reply, text: Option<&str>) -> Reply {
+    match text {
+        Some(text) if !text.trim().is_empty() => Reply::new(reply.code(), reply.enhanced(), text),
+        _ => reply,
+    }
+}
