@@ -96,6 +96,13 @@ def test_defaults_of_a_backend():
     assert {key: ours[key] for key in rust} == rust
 
 
+def test_defaults_of_a_listener():
+    rust = defaults("impl Listener {")
+    given = {"address", "backend", "tls", "recipient_domains"}
+    ours = settings()["listener"][0]
+    assert {key: ours[key] for key in rust if key not in given} == {key: rust[key] for key in rust if key not in given}
+
+
 def test_reasons_and_their_actions():
     names = dict(re.findall(r'Self::(\w+) => "(\w+)"', block("pub const fn name(self)")))
     assert len(names) == 14

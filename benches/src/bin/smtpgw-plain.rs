@@ -48,11 +48,10 @@ fn settings(arguments: &Arguments) -> Result<Settings, String> {
     let starttls = arguments.flag("starttls");
     let mut settings = Settings { hostname: "mx.example.org".into(), ..Settings::default() };
     settings.listener.push(Listener {
-        address: arguments.or("listen", "127.0.0.1:0".into())?,
         tls: if starttls { ListenerTls::Starttls } else { ListenerTls::None },
-        backend: "sink".into(),
         recipient_domains: vec!["example.org".into()],
         certificates: if starttls { vec![Certificate::SelfSigned(SelfSigned::SelfSigned)] } else { Vec::new() },
+        ..Listener::at(arguments.or::<String>("listen", "127.0.0.1:0".into())?, "sink")
     });
     let backend = Backend { tls: BackendTls::None, ..Backend::at(arguments.required::<String>("backend")?) };
     settings.backend.insert("sink".into(), backend);

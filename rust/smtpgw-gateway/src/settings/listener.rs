@@ -20,6 +20,19 @@ pub struct Listener {
     pub certificates: Vec<Certificate>,
 }
 
+impl Listener {
+    /// A listener at `address` for `backend` with the defaults of the configuration file.
+    pub fn at(address: impl Into<String>, backend: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            tls: ListenerTls::Starttls,
+            backend: backend.into(),
+            recipient_domains: Vec::new(),
+            certificates: Vec::new(),
+        }
+    }
+}
+
 /// How a listener treats TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -66,11 +66,9 @@ enum Crash {
 fn settings() -> Settings {
     let mut settings = Settings { hostname: "gateway.example".into(), ..Settings::default() };
     settings.listener.push(Listener {
-        address: "0.0.0.0:25".into(),
         tls: ListenerTls::None,
-        backend: "backend".into(),
         recipient_domains: vec!["example.org".into()],
-        certificates: Vec::new(),
+        ..Listener::at("0.0.0.0:25", "backend")
     });
     settings.backend.insert("backend".into(), Backend::at("backend:25"));
     settings

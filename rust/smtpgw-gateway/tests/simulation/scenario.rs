@@ -308,11 +308,9 @@ pub const LARGEST: u64 = 8_000;
 fn settings() -> Settings {
     let mut settings = Settings { hostname: "gateway.example".into(), ..Settings::default() };
     settings.listener.push(Listener {
-        address: "0.0.0.0:25".into(),
         tls: ListenerTls::None,
-        backend: "backend".into(),
         recipient_domains: vec!["example.org".into()],
-        certificates: Vec::new(),
+        ..Listener::at("0.0.0.0:25", "backend")
     });
     let mut backend = Backend::at("backend:25");
     backend.connect_s = Duration::from_millis(150);

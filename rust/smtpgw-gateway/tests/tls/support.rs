@@ -32,11 +32,10 @@ impl RecordSink for Records {
 pub fn settings(folder: &tempfile::TempDir, tls: ListenerTls) -> Settings {
     let mut settings = Settings { hostname: "mx.example.org".into(), ..Settings::default() };
     settings.listener.push(Listener {
-        address: "127.0.0.1:0".into(),
         tls,
-        backend: "mail".into(),
         recipient_domains: vec!["example.org".into()],
         certificates: vec![Certificate::SelfSigned(SelfSigned::SelfSigned)],
+        ..Listener::at("127.0.0.1:0", "mail")
     });
     settings.backend.insert("mail".into(), Backend::at(format!("maildir:{}", folder.path().join("mail").display())));
     settings.spool.path = folder.path().into();
