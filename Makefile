@@ -59,7 +59,7 @@ test-interop: peers ## the tests against real mail servers and clients (ARGS='-k
 	$(PY) -m pytest tests/interop $(ARGS)
 
 .PHONY: peers
-peers: build ## the mail programs the tests talk to (Postfix, swaks, openssl, msmtp, s-nail), by apt where this is root
+peers: build ## the mail programs the tests talk to (scripts/setup lists them), by apt and npm; two are only unpacked
 	@scripts/setup peers
 
 ## Work on it

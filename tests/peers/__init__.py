@@ -1,12 +1,14 @@
 """Real mail programs on loopback, started by the tests and stopped by their process id.
 
 - `postfix`: an instance of Postfix of its own, as the server we protect or as a client that sends to us;
+- `exim`, `opensmtpd`: the same, in a root folder of their own (`own_root`), for they cannot be installed beside it;
 - `recorder`: a small SMTP server that keeps what arrives, octet for octet, and can be told to misbehave;
 - `gateway`: `smtpgw run` as a child process, with its records;
 - `clients`: swaks, openssl, smtplib and aiosmtplib behind one signature, and a raw dialogue for everything else;
 - `fixtures`: all of that for pytest.
 
-A program that is not installed skips the test that needs it; with SMTPGW_REQUIRE_PEERS=1 it fails instead.
+A program that is neither installed nor unpacked (`make peers`) skips the test that needs it; with
+SMTPGW_REQUIRE_PEERS=1 it fails instead.
 """
 
 from __future__ import annotations
@@ -14,25 +16,38 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import NoReturn, TypeVar
 
 import pytest
 
-__all__ = ["free_port", "program", "wait_until"]
+__all__ = ["absent", "free_port", "program", "unpacked", "wait_until"]
 
 T = TypeVar("T")
+
+UNPACKED = (Path(__file__).parents[2] / ".venv/peers", Path(sys.prefix) / "peers")
+"""Where `scripts/setup peers` unpacks what it does not install: the environment of this folder, or the one in use."""
+
+
+def unpacked(path: str) -> Path | None:
+    """What has this path in the folder of unpacked programs, if anything has."""
+    return next((folder / path for folder in UNPACKED if (folder / path).exists()), None)
+
+
+def absent(what: str) -> NoReturn:
+    """Skips the test that needs `what`, or fails it if peers are required."""
+    if os.environ.get("SMTPGW_REQUIRE_PEERS") == "1":
+        pytest.fail(f"there is no {what}, and SMTPGW_REQUIRE_PEERS=1")
+    pytest.skip(f"there is no {what} (make peers)")
 
 
 def program(name: str) -> str:
     """Path of a mail program; skips the test (or fails it, if peers are required) when it is not there."""
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if path is None:
-        if os.environ.get("SMTPGW_REQUIRE_PEERS") == "1":
-            pytest.fail(f"{name} is not installed, and SMTPGW_REQUIRE_PEERS=1")
-        pytest.skip(f"{name} is not installed (make peers)")
-    return path
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or unpacked(f"usr/sbin/{name}")
+    return str(path or absent(name))
 
 
 def free_port() -> int:

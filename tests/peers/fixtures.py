@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import trustme
 
+from peers.exim import Exim
 from peers.gateway import Certificate, RunningGateway, configuration
 from peers.postfix import Postfix
 from peers.recorder import Recorder
 
-__all__ = ["certificate", "mailbox", "postfix", "recorder", "run_gateway"]
+__all__ = ["certificate", "exim", "mailbox", "postfix", "recorder", "run_gateway"]
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +49,13 @@ def postfix(mailbox: Recorder, certificate: Certificate) -> Iterator[Postfix]:
         "smtpd_tls_loglevel": "1",
     }
     with Postfix(next_hop=mailbox.address, main=tls) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def exim(certificate: Certificate) -> Iterator[Exim]:
+    """Exim as the server we protect: CHUNKING, STARTTLS, everything is kept (`Exim.kept`)."""
+    with Exim(certificate=(certificate.chain, certificate.key)) as running:
         yield running
 
 
