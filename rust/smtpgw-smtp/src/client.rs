@@ -1,21 +1,23 @@
 //! The client role: commands go out, replies come in, one to one and in order.
 //!
-//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3207 (STARTTLS), Postfix's XCLIENT. Like the server role it
-//! owns no input; the contract of [`Client::receive`] is the same: unread input is shown again from its first
-//! octet. A server that says anything out of turn, or anything that is no reply, has lost our trust: the error says
-//! what it did, and the connection is of no use any more.
+//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), Postfix's XCLIENT. Like the
+//! server role it owns no input; the contract of [`Client::receive`] is the same: unread input is shown again from its
+//! first octet. A server that says anything out of turn, or anything that is no reply, has lost our trust: the error
+//! says what it did, and the connection is of no use any more.
 //!
 //! State × command:
 //!
-//! | command \ state | Greeting | Hello | Ready | Handshake | Content | Closed |
-//! |---|---|---|---|---|---|---|
-//! | EHLO, HELO | – | sent | sent | – | – | – |
-//! | STARTTLS, where announced and not inside TLS | – | – | sent | – | – | – |
-//! | XCLIENT, where announced | – | sent, behind another XCLIENT | sent | – | – | – |
-//! | MAIL, RCPT, DATA | – | – | sent | – | – | – |
-//! | RSET, NOOP | – | sent | sent | – | – | – |
-//! | QUIT | – | sent | sent | – | – | – |
-//! | content, its end | – | – | – | – | written | – |
+//! | command \ state | Greeting | Hello | Ready | Handshake | Content | Chunks | Closed |
+//! |---|---|---|---|---|---|---|---|
+//! | EHLO, HELO | – | sent | sent | – | – | – | – |
+//! | STARTTLS, where announced and not inside TLS | – | – | sent | – | – | – | – |
+//! | XCLIENT, where announced | – | sent, behind another XCLIENT | sent | – | – | – | – |
+//! | MAIL, RCPT, DATA | – | – | sent | – | – | – | – |
+//! | RSET, NOOP | – | sent | sent | – | – | sent | – |
+//! | QUIT | – | sent | sent | – | – | sent | – |
+//! | a chunk, where announced | – | – | sent → Chunks | – | – | sent, until one was refused | – |
+//! | the last chunk, where announced | – | – | sent | – | – | sent → Ready, until one was refused | – |
+//! | content, its end | – | – | – | – | written | – | – |
 //!
 //! | reply | its effect on the state |
 //! |---|---|
@@ -24,11 +26,13 @@
 //! | STARTTLS 220; other | → Handshake; stays |
 //! | XCLIENT 220; other | → Hello, extensions forgotten; stays |
 //! | DATA 354; other | → Content; stays |
+//! | RSET 2yz | Chunks → Ready |
 //! | QUIT, any | → Closed |
 //! | 421 to anything | → Closed |
 //!
 //! Handshake → Hello by [`Client::starttls_done`]; the end of content → Ready. `–` is [`Misuse::OutOfPlace`]. What
-//! is pipelined: see [`Client::send`]. Leaves to others: sockets, deadlines, the order of MAIL, RCPT and DATA.
+//! is pipelined: see [`Client::send`] and [`Client::chunk`]. Leaves to others: sockets, deadlines, the order of MAIL,
+//! RCPT and DATA.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -54,6 +58,8 @@ pub struct Client {
     /// Whether XCLIENT may still be sent though the extensions were forgotten: it may come in several commands.
     more_xclient: bool,
     tls: bool,
+    /// A chunk of the message under way was refused: no more are sent, and nothing that is said makes it whole.
+    spoilt: bool,
     /// Octets stood behind the last reply that was due, so whatever they say answers no command.
     surplus: bool,
     output: Vec<u8>,
@@ -66,6 +72,7 @@ enum State {
     Ready,
     Handshake,
     Content(ContentWriter),
+    Chunks(ContentWriter),
     Closed,
 }
 
@@ -82,6 +89,8 @@ pub enum ClientStateName {
     Handshake,
     /// DATA was answered 354; content is due.
     Content,
+    /// A chunk was sent that is not the last.
+    Chunks,
     /// Nothing may be sent any more.
     Closed,
 }
@@ -94,7 +103,7 @@ pub enum ClientEvent {
     Greeting(Reply),
     /// The reply to a command.
     Reply {
-        /// The command; [`Verb::EndOfData`] for the end of content.
+        /// The command; [`Verb::EndOfData`] for the end of content, be it a dot or the last chunk.
         to: Verb,
         /// What it says.
         reply: Reply,
@@ -112,6 +121,7 @@ impl Client {
             extensions: Extensions::default(),
             more_xclient: false,
             tls: false,
+            spoilt: false,
             surplus: false,
             output: Vec::new(),
         }
@@ -126,7 +136,7 @@ impl Client {
         self.permit(verb)?;
         if let Some(last) = self.outstanding.back() {
             let alone = matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Xclient);
-            let group = matches!(last, Verb::Mail | Verb::Recipient | Verb::Reset);
+            let group = matches!(last, Verb::Mail | Verb::Recipient | Verb::Reset | Verb::Chunk);
             if alone || !group || !self.extensions.pipelining {
                 return Err(Misuse::MustWait);
             }
@@ -158,6 +168,34 @@ impl Client {
                 Err(Misuse::OutOfPlace)
             }
         }
+    }
+
+    /// Appends a chunk behind which more come (RFC 3030 §2): `content` made canonical, counted. Only the replies to
+    /// other chunks may be outstanding, and those only with PIPELINING: content goes to no server that has not taken a
+    /// recipient. A CR at its end waits for the next chunk; where nothing else is left, no chunk is sent.
+    pub fn chunk(&mut self, content: &[u8]) -> Result<(), Misuse> {
+        let mut writer = self.chunk_writer()?;
+        let begin = self.output.len();
+        writer.write(content, &mut self.output);
+        self.state = State::Chunks(writer);
+        if self.output.len() > begin {
+            self.count_chunk(begin, "");
+            self.outstanding.push_back(Verb::Chunk);
+        }
+        Ok(())
+    }
+
+    /// Appends the last chunk, perhaps an empty one, under the same conditions; its reply comes as
+    /// [`Verb::EndOfData`].
+    pub fn last_chunk(&mut self, content: &[u8]) -> Result<ContentEnd, Misuse> {
+        let mut writer = self.chunk_writer()?;
+        let begin = self.output.len();
+        writer.write(content, &mut self.output);
+        let end = writer.finish(&mut self.output);
+        self.count_chunk(begin, " LAST");
+        self.state = State::Ready;
+        self.outstanding.push_back(Verb::EndOfData);
+        Ok(end)
     }
 
     /// Octets to be written. The caller takes and clears them.
@@ -204,6 +242,7 @@ impl Client {
         self.tls = true;
         self.replies = ReplyReader::default();
         self.outstanding.clear();
+        self.spoilt = false;
         self.surplus = false;
         self.forget();
     }
@@ -226,6 +265,7 @@ impl Client {
             State::Ready => ClientStateName::Ready,
             State::Handshake => ClientStateName::Handshake,
             State::Content(_) => ClientStateName::Content,
+            State::Chunks(_) => ClientStateName::Chunks,
             State::Closed => ClientStateName::Closed,
         }
     }
@@ -233,13 +273,15 @@ impl Client {
     /// Whether the state and the extensions allow `verb`.
     fn permit(&self, verb: Verb) -> Result<(), Misuse> {
         let (hello, ready) = (matches!(self.state, State::Hello), matches!(self.state, State::Ready));
+        let chunks = matches!(self.state, State::Chunks(_));
         let offered = match verb {
             Verb::Starttls => self.extensions.starttls && !self.tls,
             Verb::Xclient => self.extensions.xclient.is_some() || (hello && self.more_xclient),
             _ => true,
         };
         let in_place = match verb {
-            Verb::Ehlo | Verb::Helo | Verb::Reset | Verb::Noop | Verb::Quit => hello || ready,
+            Verb::Ehlo | Verb::Helo => hello || ready,
+            Verb::Reset | Verb::Noop | Verb::Quit => hello || ready || chunks,
             Verb::Xclient => ready || (hello && self.more_xclient),
             _ => ready,
         };
@@ -250,11 +292,43 @@ impl Client {
         }
     }
 
+    /// The writer of the chunk that may be sent now; the state is void until the caller has set it.
+    fn chunk_writer(&mut self) -> Result<ContentWriter, Misuse> {
+        if self.spoilt || !matches!(self.state, State::Ready | State::Chunks(_)) {
+            return Err(Misuse::OutOfPlace);
+        }
+        if !self.extensions.chunking {
+            return Err(Misuse::NotOffered);
+        }
+        if let Some(last) = self.outstanding.back() {
+            if *last != Verb::Chunk || !self.extensions.pipelining {
+                return Err(Misuse::MustWait);
+            }
+            if self.outstanding.len() >= self.limits.outstanding {
+                return Err(Misuse::TooManyOutstanding);
+            }
+        }
+        Ok(match core::mem::replace(&mut self.state, State::Ready) {
+            State::Chunks(writer) => writer,
+            _ => ContentWriter::for_chunks(),
+        })
+    }
+
+    /// Puts the command in front of a chunk that stands at the end of the output from `begin` on.
+    fn count_chunk(&mut self, begin: usize, last: &str) {
+        let octets = self.output.len() - begin;
+        self.output.splice(begin..begin, alloc::format!("BDAT {octets}{last}\r\n").into_bytes());
+    }
+
     /// What a reply changes.
     fn follow(&mut self, to: Verb, reply: &Reply, more_follows: bool) -> Result<(), ClientError> {
         let positive = reply.is_positive_completion();
         // RFC 5321 §4.3.2: 3yz answers DATA alone, and DATA is not done before its content.
         if (to == Verb::Data && positive) || (to != Verb::Data && reply.is_intermediate()) {
+            return Err(ClientError::UnexpectedCode(to, reply.code()));
+        }
+        // RFC 3030 §2: a message of which a chunk was refused has failed, and a server that takes it takes a torn one.
+        if to == Verb::EndOfData && positive && self.spoilt {
             return Err(ClientError::UnexpectedCode(to, reply.code()));
         }
         match to {
@@ -280,6 +354,14 @@ impl Client {
                 self.more_xclient = true;
             }
             Verb::Data if reply.is_intermediate() => self.state = State::Content(ContentWriter::new()),
+            Verb::Chunk => self.spoilt |= !positive,
+            Verb::EndOfData => self.spoilt = false,
+            Verb::Reset if positive => {
+                self.spoilt = false;
+                if matches!(self.state, State::Chunks(_)) {
+                    self.state = State::Ready;
+                }
+            }
             Verb::Quit => self.state = State::Closed,
             _ => {}
         }

@@ -4,6 +4,9 @@
 //! came through the server role is canonical already and leaves as the same octets; a bare CR or LF from any other
 //! source is written as CRLF, and the dots of the lines this makes are doubled, too: no server behind us can be
 //! made to see two messages, whatever it takes for a line end.
+//!
+//! In chunks (RFC 3030 §2) octets are counted, so dots stay as they are and the end is the last chunk's; the lines
+//! are made just as canonical, for a server may store and later send them by DATA.
 
 use alloc::vec::Vec;
 use memchr::memchr2;
@@ -13,6 +16,8 @@ use memchr::memchr2;
 pub struct ContentWriter {
     at: At,
     repaired: bool,
+    /// For DATA: dots are doubled, and a dot ends it.
+    dots: bool,
 }
 
 /// Where the last octet left off.
@@ -40,9 +45,14 @@ impl Default for ContentWriter {
 }
 
 impl ContentWriter {
-    /// A writer at the start of content.
+    /// A writer at the start of content for DATA.
     pub const fn new() -> Self {
-        Self { at: At::LineStart, repaired: false }
+        Self { at: At::LineStart, repaired: false, dots: true }
+    }
+
+    /// A writer at the start of content for BDAT, which somebody else cuts into chunks and counts.
+    pub const fn for_chunks() -> Self {
+        Self { at: At::LineStart, repaired: false, dots: false }
     }
 
     /// Appends the next octets of content to `out`.
@@ -57,7 +67,7 @@ impl ContentWriter {
             self.at = At::LineStart;
         }
         while let Some(first) = rest.first() {
-            if self.at == At::LineStart && *first == b'.' {
+            if self.dots && self.at == At::LineStart && *first == b'.' {
                 out.push(b'.');
             }
             let run = Run::find(rest);
@@ -81,13 +91,16 @@ impl ContentWriter {
         }
     }
 
-    /// Appends the end of data, behind a CRLF if the content did not end in one.
+    /// Appends the end of data (for chunks there is nothing to append), behind a CRLF if the content did not end in
+    /// one.
     pub fn finish(self, out: &mut Vec<u8>) -> ContentEnd {
         let line_end_added = self.at != At::LineStart;
         if line_end_added {
             out.extend_from_slice(b"\r\n");
         }
-        out.extend_from_slice(b".\r\n");
+        if self.dots {
+            out.extend_from_slice(b".\r\n");
+        }
         ContentEnd { line_end_added, repaired: self.repaired }
     }
 }
@@ -124,9 +137,9 @@ mod tests {
     use super::*;
     use smtpgw_testkit::splits::every_split;
 
-    fn written(content: &[u8]) -> (Vec<u8>, ContentEnd) {
+    fn written(content: &[u8], writer: fn() -> ContentWriter) -> (Vec<u8>, ContentEnd) {
         every_split(content, |pieces| {
-            let (mut out, mut writer) = (Vec::new(), ContentWriter::new());
+            let (mut out, mut writer) = (Vec::new(), writer());
             for piece in pieces {
                 writer.write(piece, &mut out);
             }
@@ -155,7 +168,23 @@ mod tests {
             (b"\r\n.\r\r\n", b"\r\n..\r\n\r\n.\r\n", false, true),
         ] {
             let end = ContentEnd { line_end_added, repaired };
-            assert_eq!(written(content), (expected.to_vec(), end), "{content:?}");
+            assert_eq!(written(content, ContentWriter::new), (expected.to_vec(), end), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn chunks_have_no_transparency_and_no_end() {
+        for (content, expected, line_end_added, repaired) in [
+            (&b""[..], &b""[..], false, false),
+            (b".\r\n", b".\r\n", false, false),
+            (b"..a\r\n.\r\nQUIT\r\n", b"..a\r\n.\r\nQUIT\r\n", false, false),
+            (b"a\r\n.", b"a\r\n.\r\n", true, false),
+            (b"a\n.\nb", b"a\r\n.\r\nb\r\n", true, true),
+            (b"\r", b"\r\n", true, false),
+            (b"\r\n.\r\r\n", b"\r\n.\r\n\r\n", false, true),
+        ] {
+            let end = ContentEnd { line_end_added, repaired };
+            assert_eq!(written(content, ContentWriter::for_chunks), (expected.to_vec(), end), "{content:?}");
         }
     }
 }

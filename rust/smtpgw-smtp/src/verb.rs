@@ -37,7 +37,7 @@ pub enum Verb {
     Xclient,
     /// XFORWARD, Postfix.
     Xforward,
-    /// No line: the end of content, `CRLF . CRLF`.
+    /// No line of its own: the end of content, `CRLF . CRLF` or the last chunk.
     EndOfData,
 }
 

@@ -7,7 +7,8 @@ use smtpgw_smtp::{
 };
 use smtpgw_testkit::splits::every_split;
 
-const EHLO_REPLY: &[u8] = b"250-b\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-SIZE 99\r\n250 XCLIENT ADDR\r\n";
+const EHLO_REPLY: &[u8] =
+    b"250-b\r\n250-PIPELINING\r\n250-STARTTLS\r\n250-CHUNKING\r\n250-SIZE 99\r\n250 XCLIENT ADDR\r\n";
 
 fn hello() -> Command {
     Command::Ehlo("mx".into())
@@ -82,6 +83,11 @@ fn in_state(name: &str) -> Client {
         }
         "Xclient" => exchange(&mut client, &xclient(), b"220 b\r\n"),
         "Content" => exchange(&mut client, &Command::Data, b"354 go\r\n"),
+        "Chunks" => {
+            client.chunk(b"a\r\n").unwrap();
+            hear(&mut client, b"250 b\r\n");
+            client.output().clear();
+        }
         "Closed" => exchange(&mut client, &Command::Quit, b"221 b\r\n"),
         _ => panic!("{name}"),
     }
@@ -90,19 +96,19 @@ fn in_state(name: &str) -> Client {
 
 #[test]
 fn every_command_in_every_state() {
-    let columns = ["Greeting", "Hello", "Xclient", "Ready", "Plain", "Tls", "Handshake", "Content", "Closed"];
+    let columns = ["Greeting", "Hello", "Xclient", "Ready", "Plain", "Tls", "Handshake", "Content", "Chunks", "Closed"];
     // s sent, p out of place, n not offered
     let table = [
-        ("EHLO", "p s s s s s p p p"),
-        ("HELO", "p s s s s s p p p"),
-        ("STARTTLS", "p p p s n n p p p"),
-        ("XCLIENT", "p p s s n s p p p"),
-        ("MAIL", "p p p s s s p p p"),
-        ("RCPT", "p p p s s s p p p"),
-        ("DATA", "p p p s s s p p p"),
-        ("RSET", "p s s s s s p p p"),
-        ("NOOP", "p s s s s s p p p"),
-        ("QUIT", "p s s s s s p p p"),
+        ("EHLO", "p s s s s s p p p p"),
+        ("HELO", "p s s s s s p p p p"),
+        ("STARTTLS", "p p p s n n p p p p"),
+        ("XCLIENT", "p p s s n s p p p p"),
+        ("MAIL", "p p p s s s p p p p"),
+        ("RCPT", "p p p s s s p p p p"),
+        ("DATA", "p p p s s s p p p p"),
+        ("RSET", "p s s s s s p p s p"),
+        ("NOOP", "p s s s s s p p s p"),
+        ("QUIT", "p s s s s s p p s p"),
     ];
     for ((name, command), (row, cells)) in commands().into_iter().zip(table) {
         assert_eq!(name, row);
@@ -128,6 +134,116 @@ fn every_command_in_every_state() {
         assert_eq!(client.content(b".a").is_ok(), writes, "{state}");
         assert_eq!(client.end_content().is_ok(), writes, "{state}");
         assert_eq!(client.output().as_slice(), if writes { &b"..a\r\n.\r\n"[..] } else { b"" });
+    }
+    for (state, expected) in columns.iter().zip("p p p s n s p p s p".split(' ')) {
+        let expected = match expected {
+            "s" => Ok(()),
+            "n" => Err(Misuse::NotOffered),
+            _ => Err(Misuse::OutOfPlace),
+        };
+        let mut client = in_state(state);
+        assert_eq!(client.chunk(b".a"), expected, "{state}");
+        assert_eq!(client.output().as_slice(), if expected.is_ok() { &b"BDAT 2\r\n.a"[..] } else { b"" });
+        let mut client = in_state(state);
+        assert_eq!(client.last_chunk(b".a").map(drop), expected, "{state}");
+        assert_eq!(client.output().as_slice(), if expected.is_ok() { &b"BDAT 4 LAST\r\n.a\r\n"[..] } else { b"" });
+    }
+}
+
+#[test]
+fn chunks_are_counted_as_they_are_written() {
+    let mut client = in_state("Ready");
+    client.chunk(b"a\r").unwrap();
+    client.chunk(b"").unwrap();
+    client.chunk(b"\n.\r").unwrap();
+    // A CR waits for what comes next: a chunk of it alone is none.
+    client.chunk(b"").unwrap();
+    client.last_chunk(b"").unwrap();
+    assert_eq!(client.output().as_slice(), b"BDAT 1\r\naBDAT 3\r\n\r\n.BDAT 2 LAST\r\n\r\n");
+    let events = hear(&mut client, b"250 1\r\n250 2\r\n250 3\r\n");
+    let verbs: Vec<Verb> =
+        events.iter().map(|event| if let ClientEvent::Reply { to, .. } = event { *to } else { panic!() }).collect();
+    assert_eq!(verbs, [Verb::Chunk, Verb::Chunk, Verb::EndOfData]);
+    let mut client = in_state("Ready");
+    client.last_chunk(b"").unwrap();
+    assert_eq!(client.output().as_slice(), b"BDAT 0 LAST\r\n");
+    assert_eq!(client.state(), ClientStateName::Ready);
+}
+
+#[test]
+fn a_refused_chunk_spoils_its_message_and_no_other() {
+    for code in ["452", "552"] {
+        let refusal = format!("{code} no\r\n");
+        let mut client = in_state("Chunks");
+        client.chunk(b"b\r\n").unwrap();
+        hear(&mut client, refusal.as_bytes());
+        // RFC 3030 §2: no more are sent.
+        assert_eq!(client.chunk(b"c\r\n"), Err(Misuse::OutOfPlace));
+        assert_eq!(client.last_chunk(b""), Err(Misuse::OutOfPlace));
+        assert_eq!(client.send(&mail()), Err(Misuse::OutOfPlace));
+        exchange(&mut client, &Command::Reset, b"250 ok\r\n");
+        assert_eq!(client.state(), ClientStateName::Ready);
+        client.last_chunk(b"d\r\n").unwrap();
+        assert_eq!(hear(&mut client, b"250 taken\r\n").len(), 1);
+        // The last one was under way already: a server that takes the rest takes no whole message.
+        let mut client = in_state("Chunks");
+        client.chunk(b"b\r\n").unwrap();
+        client.last_chunk(b"c\r\n").unwrap();
+        hear(&mut client, refusal.as_bytes());
+        let code = ReplyCode::new(250).unwrap();
+        let torn = Err(ClientError::UnexpectedCode(Verb::EndOfData, code));
+        assert_eq!(client.receive(b"250 taken\r\n"), torn);
+    }
+    // Refused as a whole: the next message is none the worse.
+    let mut client = in_state("Chunks");
+    client.chunk(b"b\r\n").unwrap();
+    client.last_chunk(b"c\r\n").unwrap();
+    hear(&mut client, b"452 no\r\n503 no\r\n");
+    client.last_chunk(b"c\r\n").unwrap();
+    hear(&mut client, b"250 taken\r\n");
+}
+
+#[test]
+fn a_reset_between_chunks_counts_once_it_is_granted() {
+    let mut client = in_state("Chunks");
+    client.chunk(b"b\r\n").unwrap();
+    client.send(&Command::Reset).unwrap();
+    assert_eq!(client.chunk(b"c\r\n"), Err(Misuse::MustWait));
+    hear(&mut client, b"250 ok\r\n");
+    assert_eq!(client.state(), ClientStateName::Chunks);
+    assert_eq!(client.send(&mail()), Err(Misuse::OutOfPlace));
+    hear(&mut client, b"250 ok\r\n");
+    assert_eq!(client.state(), ClientStateName::Ready);
+    // What CR stood at the end of the last chunk is forgotten with it.
+    let mut client = in_state("Ready");
+    client.chunk(b"a\r").unwrap();
+    hear(&mut client, b"250 ok\r\n");
+    exchange(&mut client, &Command::Reset, b"250 ok\r\n");
+    client.last_chunk(b"b\r\n").unwrap();
+    assert_eq!(client.output().as_slice(), b"BDAT 3 LAST\r\nb\r\n");
+}
+
+#[test]
+fn every_reply_to_a_chunk() {
+    use ClientStateName::{Chunks, Closed, Ready};
+    for (code, chunk, last) in [
+        ("250", Some(Chunks), Some(Ready)),
+        ("354", None, None),
+        ("452", Some(Chunks), Some(Ready)),
+        ("552", Some(Chunks), Some(Ready)),
+        ("421", Some(Closed), Some(Closed)),
+    ] {
+        for (is_last, state) in [(false, chunk), (true, last)] {
+            let mut client = in_state("Ready");
+            if is_last {
+                client.last_chunk(b"a").unwrap();
+            } else {
+                client.chunk(b"a").unwrap();
+            }
+            let result = client.receive(format!("{code} text\r\n").as_bytes());
+            assert_eq!(result.is_ok(), state.is_some(), "{code}");
+            assert_eq!(client.state(), state.unwrap_or(Closed), "{code}");
+        }
     }
 }
 
@@ -199,6 +315,24 @@ fn pipelining_follows_rfc_2920() {
     let mut client = in_state("Content");
     client.end_content().unwrap();
     assert_eq!(client.send(&mail()), Err(Misuse::MustWait));
+    // Chunks may follow chunks, and nothing else: no content before a recipient is known to be taken.
+    for (name, command) in commands() {
+        let mut client = in_state("Ready");
+        client.send(&command).unwrap();
+        assert_eq!(client.chunk(b"a"), Err(Misuse::MustWait), "behind {name}");
+        assert_eq!(client.last_chunk(b"a"), Err(Misuse::MustWait), "behind {name}");
+    }
+    let mut client = in_state("Ready");
+    client.chunk(b"a").unwrap();
+    client.last_chunk(b"b").unwrap();
+    assert_eq!(client.chunk(b"c"), Err(Misuse::MustWait));
+    assert_eq!(client.send(&mail()), Err(Misuse::MustWait));
+    let mut client = in_state("Greeting");
+    hear(&mut client, b"220 b\r\n");
+    exchange(&mut client, &hello(), b"250-b\r\n250 CHUNKING\r\n");
+    client.chunk(b"a").unwrap();
+    assert_eq!(client.chunk(b"a"), Err(Misuse::MustWait), "without PIPELINING");
+    assert_eq!(client.send(&Command::Reset), Err(Misuse::MustWait), "without PIPELINING");
     let mut client = Client::new(Limits { outstanding: 3, ..Limits::default() });
     hear(&mut client, b"220 b\r\n");
     exchange(&mut client, &hello(), EHLO_REPLY);

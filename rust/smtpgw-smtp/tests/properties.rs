@@ -3,12 +3,13 @@
 
 mod common;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use common::{Driver, full_offer};
 use proptest::prelude::*;
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, Offer, ReversePath, StateName, replies,
+    Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, Offer, ReversePath, StateName, Verb, replies,
 };
 
 fn roomy() -> Limits {
@@ -16,7 +17,7 @@ fn roomy() -> Limits {
 }
 
 fn offer() -> Offer {
-    Offer { size: 0, ..full_offer() }
+    Offer { size: 0, chunking: true, ..full_offer() }
 }
 
 /// Octets that look like content: mostly line ends and dots, so that every corner of the machine is met.
@@ -67,12 +68,26 @@ fn converse(input: &[u8], sizes: &[usize], limits: Limits) -> (Vec<String>, Vec<
     (driver.notes, driver.output, driver.server.state())
 }
 
-/// Sends `messages` from the client role to the server role over a wire that cuts as it likes.
-fn back_to_back(messages: &[Vec<u8>], sizes: &[usize]) -> Vec<String> {
+/// How a message goes from the client role to the server role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Data,
+    /// In chunks, of which so many are under way at a time.
+    Chunks(usize),
+    /// RSET behind the first chunks, then afresh in chunks.
+    ResetBetween,
+}
+
+/// Sends `messages` from the client role to the server role over a wire that cuts as it likes, each its own way.
+fn back_to_back(messages: &[Vec<u8>], ways: &[Way], sizes: &[usize]) -> Vec<String> {
     let mut client = Client::new(Limits::default());
     let mut driver = Driver::new(Limits::default(), offer());
     let mut to_client = replies::greeting("mx.test");
-    let mut pending: Vec<Vec<u8>> = messages.iter().rev().cloned().collect();
+    let mut pending: Vec<(&Vec<u8>, Way)> = messages.iter().zip(ways.iter().copied().cycle()).collect();
+    pending.reverse();
+    // Chunks of the message under way that were not sent yet.
+    let mut chunks: VecDeque<Vec<u8>> = VecDeque::new();
+    let (mut window, mut reset_after) = (1, None);
     let mut turns = sizes.iter().cycle();
     loop {
         let to_server = std::mem::take(client.output());
@@ -98,21 +113,57 @@ fn back_to_back(messages: &[Vec<u8>], sizes: &[usize]) -> Vec<String> {
                 Some(ClientEvent::Greeting(_)) => client.send(&Command::Ehlo("c".into())).unwrap(),
                 Some(ClientEvent::Reply { to, reply }) => match to.as_str() {
                     "DATA" => {
-                        for piece in cut(&pending.pop().unwrap(), sizes) {
+                        for piece in cut(pending.pop().unwrap().0, sizes) {
                             client.content(piece).unwrap();
                         }
                         client.end_content().unwrap();
                     }
-                    "EHLO" | "." if !pending.is_empty() => {
+                    "RCPT" if pending.last().is_some_and(|(_, way)| *way != Way::Data) => {
+                        let (message, way) = *pending.last().unwrap();
+                        chunks = cut(message, sizes).map(<[u8]>::to_vec).collect();
+                        (window, reset_after) = match way {
+                            Way::Chunks(window) => (window, None),
+                            _ => (1, Some(chunks.len() / 2)),
+                        };
+                        if way != Way::ResetBetween {
+                            pending.pop();
+                        } else if let Some((_, way)) = pending.last_mut() {
+                            *way = Way::Chunks(2);
+                        }
+                        send_chunks(&mut client, &mut chunks, window, &mut reset_after);
+                    }
+                    "BDAT" => {
+                        assert!(reply.is_positive_completion());
+                        send_chunks(&mut client, &mut chunks, window, &mut reset_after);
+                    }
+                    "EHLO" | "." | "RSET" if !pending.is_empty() => {
                         let reverse_path = ReversePath::parse("<a@b>").unwrap();
                         client.send(&Command::Mail { reverse_path, size: None, body: None }).unwrap();
                         client.send(&Command::Recipient(ForwardPath::parse("<c@d>").unwrap())).unwrap();
-                        client.send(&Command::Data).unwrap();
+                        if pending.last().unwrap().1 == Way::Data {
+                            client.send(&Command::Data).unwrap();
+                        }
                     }
                     _ => assert!(reply.is_positive_completion()),
                 },
                 _ => {}
             }
+        }
+    }
+}
+
+/// Sends as many chunks as may be under way, and RSET where it is due.
+fn send_chunks(client: &mut Client, chunks: &mut VecDeque<Vec<u8>>, window: usize, reset_after: &mut Option<usize>) {
+    while client.outstanding().len() < window && client.outstanding().last() != Some(Verb::EndOfData) {
+        match reset_after {
+            Some(0) => return client.send(&Command::Reset).unwrap(),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        match chunks.pop_front() {
+            Some(chunk) if chunks.is_empty() => drop(client.last_chunk(&chunk).unwrap()),
+            Some(chunk) => client.chunk(&chunk).unwrap(),
+            None => drop(client.last_chunk(b"").unwrap()),
         }
     }
 }
@@ -141,9 +192,24 @@ proptest! {
     #[test]
     fn both_roles_see_the_same_messages(
         messages in proptest::collection::vec(wire_octets(30).prop_map(|octets| canonical(&octets)), 1..4),
+        ways in proptest::collection::vec(
+            prop_oneof![Just(Way::Data), (1usize..4).prop_map(Way::Chunks), Just(Way::ResetBetween)], 1..4,
+        ),
         sizes in proptest::collection::vec(1usize..200, 1..6),
     ) {
-        prop_assert_eq!(back_to_back(&messages, &sizes), as_notes(&messages));
+        prop_assert_eq!(back_to_back(&messages, &ways, &sizes), as_notes(&messages));
+    }
+
+    #[test]
+    fn whatever_goes_in_chunks_is_canonical_and_counted(octets in wire_octets(60), sizes in proptest::collection::vec(1usize..40, 1..6)) {
+        // A reader that counts, and looks at nothing, finds the octets of one message, and no bare CR or LF in them.
+        let (mut expected, mut writer) = (Vec::new(), ContentWriter::for_chunks());
+        writer.write(&octets, &mut expected);
+        writer.finish(&mut expected);
+        let mut found = back_to_back(std::slice::from_ref(&octets), &[Way::Chunks(3)], &sizes);
+        prop_assert_eq!(&found, &as_notes(std::slice::from_ref(&expected)));
+        found = back_to_back(&[expected.clone()], &[Way::Data], &sizes);
+        prop_assert_eq!(found, as_notes(&[expected]));
     }
 
     #[test]
@@ -164,7 +230,7 @@ proptest! {
         let lenient = wire.split(|octet| *octet == b'\n').filter(|line| line == b".\r").count();
         prop_assert_eq!(lenient, 1);
         if !end.repaired && !end.line_end_added {
-            prop_assert_eq!(back_to_back(std::slice::from_ref(&octets), &sizes), as_notes(std::slice::from_ref(&octets)));
+            prop_assert_eq!(back_to_back(std::slice::from_ref(&octets), &[Way::Data], &sizes), as_notes(std::slice::from_ref(&octets)));
         }
     }
 
