@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             Some(theirs) if theirs > 0 => theirs.min(size),
             _ => size,
         };
-        Offer { eight_bit_mime: extensions.eight_bit_mime, ..super::everything(size) }
+        Offer { eight_bit_mime: extensions.eight_bit_mime, ..super::site::everything(size) }
     }
 
     /// MAIL, and in the same segment as many of the recipients `ahead` as PIPELINING allows (RFC 2920 §3.1). Their

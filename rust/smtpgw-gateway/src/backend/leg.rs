@@ -1,0 +1,79 @@
+//! One connection to a backend, whatever kind it is.
+
+use smtpgw_smtp::{ForwardPath, MailParameters, Reply, ReversePath, replies};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::maildir::Maildir;
+use super::smtp::Smtp;
+use crate::error::BackendError;
+use crate::outgoing::Outgoing;
+
+/// One connection to a backend.
+pub(crate) enum Leg<S> {
+    Smtp(Box<Smtp<S>>),
+    Maildir(Maildir),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
+    /// MAIL; the backend's reply. Recipients `ahead` may be sent with it: the first calls of [`Leg::recipient`] must be
+    /// for them, in this order.
+    pub(crate) async fn mail(
+        &mut self,
+        reverse_path: &ReversePath,
+        parameters: &MailParameters,
+        ahead: &[ForwardPath],
+    ) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.mail(reverse_path, parameters, ahead).await,
+            Self::Maildir(maildir) => {
+                maildir.mail(reverse_path);
+                Ok(replies::SENDER_OK)
+            }
+        }
+    }
+
+    /// RCPT; the backend's reply.
+    pub(crate) async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.recipient(forward_path).await,
+            Self::Maildir(maildir) => {
+                maildir.recipient(forward_path);
+                Ok(replies::RECIPIENT_OK)
+            }
+        }
+    }
+
+    /// DATA, content, end; the backend's reply to the end, or to DATA if that was refused. `unique` names the
+    /// message where it is stored here.
+    pub(crate) async fn deliver(&mut self, unique: String, message: Outgoing) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.deliver(message).await,
+            Self::Maildir(maildir) => {
+                maildir.deliver(unique, message).await.map(|_| replies::MESSAGE_OK).map_err(BackendError::Spool)
+            }
+        }
+    }
+
+    /// RSET: the transaction is forgotten.
+    pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.reset().await,
+            Self::Maildir(_) => Ok(()),
+        }
+    }
+
+    /// NOOP if nothing was said for a while, so that a client that takes its time does not cost the transaction.
+    pub(crate) async fn keep_alive(&mut self) -> Result<(), BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.keep_alive().await,
+            Self::Maildir(_) => Ok(()),
+        }
+    }
+
+    /// QUIT, without waiting for the answer.
+    pub(crate) async fn quit(self) {
+        if let Self::Smtp(smtp) = self {
+            smtp.quit().await;
+        }
+    }
+}
