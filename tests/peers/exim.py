@@ -21,9 +21,9 @@ __all__ = ["REFUSALS", "Exim"]
 USER = "Debian-exim"
 """The user that Debian's build of Exim looks up."""
 
-REFUSALS = {"MAIL": "acl_mail", "RCPT": "acl_rcpt", "DATA": "acl_predata", ".": "acl_data"}
-"""Where it can be made to refuse, and the access list that does it. A sender such as `deny-mail@example.net` or
-`defer-data@example.net` is refused for good or for now at that step: by `mail`, `rcpt`, `predata` or `data`."""
+REFUSALS = {"MAIL": "mail", "RCPT": "rcpt", "DATA": "predata", ".": "data"}
+"""Where it can be made to refuse, and its own name of that step. A sender such as `deny-mail@example.net` or
+`defer-data@example.net` is refused for good or for now at that step."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,9 @@ class Exim:
 
     def kept(self, marker: str = "") -> list[bytes]:
         """The messages it has accepted that contain `marker`, as they came: with CRLF, a Received field on top."""
-        contents = (path.read_bytes() for path in sorted((self.root.folder / "mail").glob("*.eml")))
+        # A file is complete when the log says so; ids sort by time.
+        done = sorted(re.findall(r" (\S+) Completed$", self.log(), re.MULTILINE))
+        contents = [(self.root.folder / "mail" / f"{id}.eml").read_bytes() for id in done]
         return [content for content in contents if marker.encode() in content]
 
     def queued(self) -> list[str]:
@@ -121,10 +123,9 @@ def _give(folder: Path, user: int) -> None:
     os.chown(folder, user, user)
 
 
-def _access_list(name: str) -> str:
-    step = name.removeprefix("acl_")
+def _access_list(step: str) -> str:
     return f"""\
-{name}:
+acl_{step}:
   deny senders = deny-{step}@example.net
     message = 5.7.1 Exim will not have this at {step}\\nwhatever you say
   defer senders = defer-{step}@example.net

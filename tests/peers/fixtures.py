@@ -12,10 +12,11 @@ import trustme
 
 from peers.exim import Exim
 from peers.gateway import Certificate, RunningGateway, configuration
+from peers.opensmtpd import OpenSmtpd
 from peers.postfix import Postfix
 from peers.recorder import Recorder
 
-__all__ = ["certificate", "exim", "mailbox", "postfix", "recorder", "run_gateway"]
+__all__ = ["certificate", "exim", "mailbox", "opensmtpd", "postfix", "recorder", "run_gateway"]
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,13 @@ def postfix(mailbox: Recorder, certificate: Certificate) -> Iterator[Postfix]:
 def exim(certificate: Certificate) -> Iterator[Exim]:
     """Exim as the server we protect: CHUNKING, STARTTLS, everything is kept (`Exim.kept`)."""
     with Exim(certificate=(certificate.chain, certificate.key)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def opensmtpd() -> Iterator[OpenSmtpd]:
+    """OpenSMTPD as the server we protect: no TLS, everything is kept (`OpenSmtpd.kept`)."""
+    with OpenSmtpd() as running:
         yield running
 
 
