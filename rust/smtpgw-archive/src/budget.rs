@@ -5,15 +5,17 @@
 //! must not use up ours.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::RATIO_FLOOR;
+use crate::packed::Watch;
 use crate::{Limits, Unscanned};
 
 /// The limits of one message and what is used of them, shared by all its containers.
 pub struct Budget {
     limits: Limits,
-    now: Box<dyn Fn() -> Duration + Send + Sync>,
+    now: Arc<dyn Fn() -> Duration + Send + Sync>,
     depth: usize,
     unpacked: u64,
     members: usize,
@@ -26,7 +28,7 @@ impl Budget {
     /// A fresh budget. `now` is a monotonic clock: the time since any fixed moment.
     pub fn new(limits: Limits, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         let opened = (now(), 0);
-        Self { limits, now: Box::new(now), depth: 0, unpacked: 0, members: 0, spent: Duration::ZERO, opened }
+        Self { limits, now: Arc::new(now), depth: 0, unpacked: 0, members: 0, spent: Duration::ZERO, opened }
     }
 
     /// The next container lies in so many others; 0 for one that is a part of the message itself.
@@ -72,6 +74,11 @@ impl Budget {
     pub(crate) fn tick(&self) -> Result<(), Unscanned> {
         let spent = self.spent + (self.now)().saturating_sub(self.opened.0);
         if spent > self.limits.duration { Err(Unscanned::Timeout) } else { Ok(()) }
+    }
+
+    /// Ends with the time of the container that is open, for those who see octets before they come out.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.now), self.opened.0 + self.limits.duration.saturating_sub(self.spent))
     }
 
     /// Whether so many more members would be too many. Asked before anything is done for each of them.
@@ -132,7 +139,6 @@ impl fmt::Debug for Budget {
 mod tests {
     #![allow(clippy::unwrap_used)] // tests say so by failing
 
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;

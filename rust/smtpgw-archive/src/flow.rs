@@ -1,12 +1,15 @@
-//! Handing members out, the part that all readers but zip's share: a member begins, gives octets within the limits,
+//! Handing members out, the part that all readers share: a member begins, gives octets within the limits,
 //! and ends.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::io::{self, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use flate2::Crc;
+
+use crate::decoder::{Packing, reason_of};
 use crate::member::display_name;
+use crate::packed::{Packed, Watch};
 use crate::source::Source;
 use crate::{Budget, Member, Members, Unscanned};
 
@@ -25,6 +28,7 @@ pub(crate) struct Out<'a> {
     container: u64,
     /// Octets that the open member has given.
     given: u64,
+    crc: Option<Crc>,
 }
 
 impl<'a, R: Read + Seek> Flow<'a, R> {
@@ -72,20 +76,30 @@ impl<'a, R: Read + Seek> Flow<'a, R> {
 
 impl<'a> Out<'a> {
     pub(crate) fn new(budget: &'a mut Budget, members: &'a mut dyn Members, container: u64) -> Self {
-        Self { budget, members, container, given: 0 }
+        Self { budget, members, container, given: 0, crc: None }
     }
 
     /// A member begins. One without a name is shown as `content`.
     pub(crate) fn begin(&mut self, name: &[u8], size: Option<u64>) -> Result<(), Unscanned> {
-        self.budget.begin_member()?;
-        self.given = 0;
         let text = String::from_utf8_lossy(name);
         let path = match &text {
             text if text.is_empty() => Cow::Borrowed("content"),
             text => display_name(text),
         };
+        self.begin_shown(path, name, size)
+    }
+
+    /// A member begins, whose name is shown as `path`.
+    pub(crate) fn begin_shown(&mut self, path: Cow<'_, str>, name: &[u8], size: Option<u64>) -> Result<(), Unscanned> {
+        self.budget.begin_member()?;
+        (self.given, self.crc) = (0, None);
         self.members.begin(Member { path, raw_name: name, declared_size: size });
         Ok(())
+    }
+
+    /// Sums the octets of the open member up from here on.
+    pub(crate) fn sum(&mut self) {
+        self.crc = Some(Crc::new());
     }
 
     /// The member ends. An error ends all unpacking.
@@ -105,6 +119,9 @@ impl<'a> Out<'a> {
         let (within, beyond) = octets.split_at(taken);
         if !within.is_empty() {
             self.given += taken as u64;
+            if let Some(crc) = &mut self.crc {
+                crc.update(within);
+            }
             self.members.data(within);
         }
         if beyond.is_empty() { Ok(()) } else { Err(Unscanned::Mailbomb) }
@@ -115,36 +132,87 @@ impl<'a> Out<'a> {
         self.given
     }
 
-    /// Gives everything a decoder yields. The decoders are libraries: one that panics costs its member only.
+    /// What the octets of the open member sum up to, if that was asked for.
+    pub(crate) fn crc(&self) -> u32 {
+        self.crc.as_ref().map_or(0, Crc::sum)
+    }
+
+    /// Gives everything that the stream at the position of `source` unpacks to. `packed` is what the ratio counts from.
+    /// Decoders are libraries: one that panics costs its member only.
+    pub(crate) fn stream<R: Read + Seek>(
+        &mut self,
+        packing: Packing,
+        source: &mut Packed<'_, R>,
+        watch: &Watch,
+        buffer: &mut [u8],
+        packed: u64,
+    ) -> Result<(), Unscanned> {
+        let (start, before) = (source.position(), self.given);
+        let outcome = open(packing, source)
+            .map_err(|error| watch.trouble().unwrap_or(reason_of(&error)))
+            .and_then(|mut decoder| self.drain(&mut decoder, watch, buffer, packed));
+        if outcome != Err(Unscanned::PartiallyCorrupted) {
+            return outcome;
+        }
+        // Decoders drop what they made in the step that ends at the damage. In steps of one octet that is nothing.
+        let end = source.position();
+        source.return_to(start);
+        let again = match open(packing, source) {
+            Ok(mut decoder) => match skip(&mut decoder, self.given - before, buffer) {
+                true => self.drain(&mut decoder, watch, buffer.get_mut(..1).unwrap_or(&mut []), packed),
+                false => outcome,
+            },
+            Err(_) => outcome,
+        };
+        source.return_to(end);
+        again.and(outcome)
+    }
+
+    /// Gives everything a decoder yields.
     pub(crate) fn drain(
         &mut self,
         decoder: &mut impl Read,
+        watch: &Watch,
         buffer: &mut [u8],
         packed: u64,
-        failed: &Cell<bool>,
     ) -> Result<(), Unscanned> {
         loop {
             let read = catch_unwind(AssertUnwindSafe(|| decoder.read(buffer)));
             match read {
                 Ok(Ok(0)) => return Ok(()),
                 Ok(Ok(octets)) => self.give(buffer.get(..octets).unwrap_or(&[]), packed)?,
-                Ok(Err(_)) if failed.get() => return Err(Unscanned::Unreadable),
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => self.budget.tick()?,
-                Ok(Err(error)) => return Err(reason_of(&error)),
+                Ok(Err(error)) => match watch.trouble() {
+                    Some(reason) => return Err(reason),
+                    None if error.kind() == io::ErrorKind::Interrupted => self.budget.tick()?,
+                    None => return Err(reason_of(&error)),
+                },
                 Err(_) => return Err(Unscanned::PartiallyCorrupted),
             }
         }
     }
 }
 
-/// What an error of a decoder means. One that asks for more memory than [`crate::limits::WINDOW`] is a bomb before
-/// it has gone off.
-pub(crate) fn reason_of(error: &io::Error) -> Unscanned {
-    match error.kind() {
-        io::ErrorKind::OutOfMemory => Unscanned::Mailbomb,
-        io::ErrorKind::Unsupported => Unscanned::Unhandled,
-        _ => Unscanned::PartiallyCorrupted,
+/// The decoder of a stream; one that panics is one that found damage.
+fn open<'p, R: Read + Seek>(packing: Packing, source: &'p mut Packed<'_, R>) -> io::Result<Box<dyn Read + 'p>> {
+    let open = AssertUnwindSafe(move || {
+        let source = source;
+        packing.open(source)
+    });
+    catch_unwind(open).unwrap_or_else(|_| Err(io::ErrorKind::InvalidData.into()))
+}
+
+/// Reads so many octets and drops them; whether they were there.
+fn skip(decoder: &mut impl Read, octets: u64, buffer: &mut [u8]) -> bool {
+    let mut left = octets;
+    while left > 0 {
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = catch_unwind(AssertUnwindSafe(|| decoder.read(buffer.get_mut(..wanted).unwrap_or(&mut []))));
+        match read {
+            Ok(Ok(octets)) if octets > 0 => left = left.saturating_sub(octets as u64),
+            _ => return false,
+        }
     }
+    true
 }
 
 /// Octets that are moved at a time.

@@ -4,7 +4,7 @@
 
 use memchr::memmem;
 
-use crate::source::{le16, le32};
+use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 
 /// A kind of container.
@@ -19,6 +19,8 @@ pub enum Format {
     Bzip2,
     /// xz, and lzma in its container.
     Xz,
+    /// LZMA with the header of the first programs that wrote it.
+    Lzma,
     /// RFC 8878.
     Zstd,
     /// POSIX tar (`ustar`).
@@ -47,6 +49,7 @@ impl Format {
             Self::Gzip => "gzip",
             Self::Bzip2 => "bzip2",
             Self::Xz => "xz",
+            Self::Lzma => "lzma",
             Self::Zstd => "zstd",
             Self::Tar => "tar",
             Self::SevenZip => "7z",
@@ -105,12 +108,25 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
         _ => true,
     });
     // The oldest tars have no mark, only a sum.
-    marked.or_else(|| is_header(head).then_some(Format::Tar))
+    marked.or_else(|| is_header(head).then_some(Format::Tar)).or_else(|| begins_as_lzma(head).then_some(Format::Lzma))
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).
 fn begins_as_zip(head: &[u8]) -> bool {
     [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"].iter().any(|mark| head.starts_with(*mark))
+}
+
+/// The properties that every program writes, a dictionary of a size that programs write, a size that is not told or is
+/// below a tebioctet, and the first octet of every stream.
+fn begins_as_lzma(head: &[u8]) -> bool {
+    let (dictionary, size) = (le32(head, 1), le64(head, 5));
+    let is_usual = dictionary.is_power_of_two() || (dictionary / 3).is_power_of_two() || dictionary == u32::MAX;
+    head.len() > 18
+        && head[0] == 0x5d
+        && dictionary >= 4096
+        && is_usual
+        && (size == u64::MAX || size >> 40 == 0)
+        && head[13] == 0
 }
 
 /// An end record that has members: other things may stand before the zip, such as a program that unpacks it, or a
@@ -157,6 +173,20 @@ mod tests {
             assert_eq!(detect(&octets, b""), Some(format), "{}", format.name());
             assert!(at + mark.len() <= HEAD);
         }
+    }
+
+    #[test]
+    fn lzma_is_known_by_its_header() {
+        let header = |dictionary: u32, size: u64| {
+            [&[0x5d][..], &dictionary.to_le_bytes(), &size.to_le_bytes(), &[0, 1, 2, 3, 4, 5, 6, 7]].concat()
+        };
+        for (dictionary, size) in [(1 << 23, u64::MAX), (3 << 20, 5), (4096, 0), (u32::MAX, 1 << 30)] {
+            assert_eq!(detect(&header(dictionary, size), b""), Some(Format::Lzma));
+        }
+        for (dictionary, size) in [(1 << 23, u64::MAX - 1), (5 << 20, 5), (2048, 0)] {
+            assert_eq!(detect(&header(dictionary, size), b""), None);
+        }
+        assert_eq!(detect(b"]\0\0\x80\0", b""), None, "no stream follows");
     }
 
     #[test]

@@ -19,15 +19,18 @@
 //! of the container and those that come out; no size that a container declares is believed.
 
 mod budget;
+mod decoder;
 mod error;
 mod flow;
 mod format;
 mod limits;
 mod member;
+mod packed;
 mod source;
 mod streams;
 mod tar;
 mod zip;
+mod zstd;
 
 use std::io::{Read, Seek};
 
@@ -37,9 +40,9 @@ pub use format::{Format, HEAD, TAIL, detect};
 pub use limits::Limits;
 pub use member::{Member, Members};
 
+use decoder::Packing;
 use flow::Flow;
 use source::Source;
-use streams::Packing;
 
 /// Unpacks a container of the given format, from its first octet to its last.
 ///
@@ -58,6 +61,7 @@ pub fn unpack<R: Read + Seek>(
         Format::Gzip => streams::unpack(Packing::Gzip, source, budget, members),
         Format::Bzip2 => streams::unpack(Packing::Bzip2, source, budget, members),
         Format::Xz => streams::unpack(Packing::Xz, source, budget, members),
+        Format::Lzma => streams::unpack(Packing::LzmaAlone, source, budget, members),
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
         Format::Tar => tar::unpack(Flow::new(source, budget, members)),
         // Known by sight, so that nobody takes it for clean.

@@ -42,6 +42,10 @@ pub(crate) const NAME: usize = 255;
 /// Records that look like the end of a zip's directory and are tried, last first. A comment may hold any number.
 pub(crate) const ZIP_ENDS: usize = 16;
 
+/// Directories of one zip that are read. An ordinary zip has one; with data in front of it, two ways to count make two
+/// at most; more are there to confuse.
+pub(crate) const ZIP_DIRECTORIES: usize = 4;
+
 /// Packed streams one behind the other in one file. Parallel packers begin one for each 64 KiB or more; an empty one
 /// costs its sender some twenty octets and us a decoder.
 pub(crate) const STREAMS: usize = 16_384;

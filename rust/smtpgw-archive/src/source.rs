@@ -3,8 +3,7 @@
 //! Short reads are told apart from failures: the end of a container is the container's fault, a failing disk is
 //! ours ([`Unscanned::Unreadable`]).
 
-use std::cell::Cell;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use crate::Unscanned;
 
@@ -58,39 +57,6 @@ impl<R: Read + Seek> Source<R> {
         let mut buffer = [0; N];
         let complete = self.read_at(at, &mut buffer)?.len() == N;
         Ok(complete.then_some(buffer))
-    }
-}
-
-/// A stretch of a container, read from its first octet to its last, as decoders of streams want it.
-pub(crate) struct Section<'a, R> {
-    source: &'a mut Source<R>,
-    at: u64,
-    end: u64,
-    /// Set when the source failed: decoders hide the kind of an error in one of their own.
-    failed: &'a Cell<bool>,
-}
-
-impl<'a, R: Read + Seek> Section<'a, R> {
-    pub(crate) fn new(source: &'a mut Source<R>, start: u64, end: u64, failed: &'a Cell<bool>) -> Self {
-        let end = end.min(source.length());
-        Self { source, at: start, end, failed }
-    }
-}
-
-impl<R: Read + Seek> Read for Section<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        let wanted = left.min(buffer.len());
-        match self.source.read_at(self.at, &mut buffer[..wanted]) {
-            Ok(octets) => {
-                self.at += octets.len() as u64;
-                Ok(octets.len())
-            }
-            Err(_) => {
-                self.failed.set(true);
-                Err(io::Error::other("the container could not be read back"))
-            }
-        }
     }
 }
 

@@ -31,6 +31,15 @@ fn pack(format: Format, data: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A `.lzma` file: the size stands in the header, or a mark at the end.
+fn lzma(data: &[u8], is_sized: bool) -> Vec<u8> {
+    let options = lzma_rust2::LzmaOptions::with_preset(1);
+    let size = is_sized.then_some(data.len() as u64);
+    let mut writer = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, size).unwrap();
+    writer.write_all(data).unwrap();
+    writer.finish().unwrap()
+}
+
 fn xz(data: &[u8], dictionary: u32) -> Vec<u8> {
     let mut options = lzma_rust2::XzOptions::with_preset(0);
     options.lzma_options.dict_size = dictionary;
@@ -67,6 +76,38 @@ fn what_is_packed_comes_out() {
             assert_eq!(detect(&packed, &packed), Some(format));
             assert_eq!(only(format, &packed), (data.to_vec(), Ok(())), "{}", format.name());
         }
+    }
+}
+
+#[test]
+fn lzma_with_and_without_a_size() {
+    let data = text();
+    for is_sized in [true, false] {
+        let packed = lzma(&data, is_sized);
+        assert_eq!(detect(&packed, &packed), Some(Format::Lzma));
+        assert_eq!(only(Format::Lzma, &packed), (data.clone(), Ok(())));
+        for length in [18, 100, packed.len() / 2, packed.len() - 20] {
+            let (given, outcome) = only(Format::Lzma, &packed[..length]);
+            assert!(outcome.is_err() && data.starts_with(&given), "cut at {length}");
+        }
+    }
+}
+
+#[test]
+fn what_came_before_the_damage_comes_out() {
+    // Random octets do not pack, so half of the file is half of the content.
+    let mut state = 1u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let data: Vec<u8> = noise.take(600_000).collect();
+    for (format, kept) in [(Format::Gzip, 299_000), (Format::Xz, 299_000), (Format::Zstd, 131_072)] {
+        let mut packed = pack(format, &data);
+        packed.truncate(packed.len() / 2);
+        let (given, outcome) = only(format, &packed);
+        assert_eq!(outcome, Err(Unscanned::PartiallyCorrupted), "{}", format.name());
+        assert!(data.starts_with(&given) && given.len() > kept, "{} kept {}", format.name(), given.len());
     }
 }
 

@@ -1,11 +1,14 @@
-//! One member's data: from packed octets to [`Members::data`], every limit enforced while they come out.
+//! One member's data: from packed octets to [`crate::Members::data`], every limit enforced while they come out.
 
 use std::io::{Read, Seek};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 
+use crate::decoder::Packing;
+use crate::flow::Out;
+use crate::packed::Packed;
 use crate::source::Source;
-use crate::{Budget, Member, Members, Unscanned};
+use crate::{Budget, Members, Unscanned};
 
 use super::header::{DESCRIPTOR_MARK, Header};
 use super::local::Window;
@@ -13,8 +16,7 @@ use super::local::Window;
 /// What unpacking one zip needs, made once for all its members.
 pub(super) struct Unpacker<'a, R> {
     pub(super) source: Source<R>,
-    pub(super) budget: &'a mut Budget,
-    pub(super) members: &'a mut dyn Members,
+    pub(super) out: Out<'a>,
     pub(super) window: Window,
     inflate: Decompress,
     packed: Box<[u8]>,
@@ -28,21 +30,19 @@ pub(super) struct Expected {
     pub(super) sizes: Option<(u64, u64)>,
 }
 
-/// How far a member's data went.
-struct Progress {
-    /// Packed octets used.
-    packed: u64,
-    /// Octets that came out.
-    given: u64,
-    crc: Crc,
+impl Expected {
+    /// All that a header says.
+    pub(super) fn of(header: &Header) -> Self {
+        Self { crc: Some(header.crc), sizes: Some((header.packed, header.unpacked)) }
+    }
 }
 
 impl<'a, R: Read + Seek> Unpacker<'a, R> {
     pub(super) fn new(source: Source<R>, budget: &'a mut Budget, members: &'a mut dyn Members) -> Self {
+        let out = Out::new(budget, members, source.length());
         Self {
             source,
-            budget,
-            members,
+            out,
             window: Window::new(),
             inflate: Decompress::new(false),
             packed: vec![0; CHUNK].into(),
@@ -52,51 +52,56 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
 
     /// Hands out the member whose data begins at `start`, and says where its data ends. An error ends all unpacking.
     pub(super) fn member(&mut self, header: &Header, start: u64, expected: &Expected) -> Result<u64, Unscanned> {
-        self.budget.begin_member()?;
-        self.members.begin(Member {
-            path: header.display_name(),
-            raw_name: &header.name,
-            declared_size: expected.sizes.map(|(_, unpacked)| unpacked),
-        });
-        let mut progress = Progress { packed: 0, given: 0, crc: Crc::new() };
-        let outcome = self.decode(header, start, expected, &mut progress);
-        self.members.end(outcome);
-        match outcome {
-            Err(reason) if reason.is_final() => Err(reason),
-            Err(Unscanned::Mailbomb) if self.budget.is_exhausted() => Err(Unscanned::Mailbomb),
-            Err(Unscanned::Encrypted | Unscanned::Unhandled) => {
-                let packed = expected.sizes.map_or(0, |(packed, _)| packed);
-                Ok(start.saturating_add(packed).min(self.source.length()))
-            }
-            _ => Ok(start + progress.packed),
-        }
+        let declared_size = expected.sizes.map(|(_, unpacked)| unpacked);
+        self.out.begin_shown(header.display_name(), &header.name, declared_size)?;
+        self.out.sum();
+        let mut used = None;
+        let outcome = self.decode(header, start, expected, &mut used);
+        self.out.end(outcome)?;
+        // Where the data does not tell itself where it ends, the header does.
+        let used = used.unwrap_or(expected.sizes.map_or(0, |(packed, _)| packed));
+        Ok(start.saturating_add(used).min(self.source.length()))
     }
 
+    /// Unpacks the data, and tells in `used` how many packed octets it had, as far as that is sure.
     fn decode(
         &mut self,
         header: &Header,
         start: u64,
         expected: &Expected,
-        progress: &mut Progress,
+        used: &mut Option<u64>,
     ) -> Result<(), Unscanned> {
         if header.is_encrypted() {
             return Err(Unscanned::Encrypted);
         }
+        let size = expected.sizes.map(|(_, unpacked)| unpacked);
         match header.method {
-            STORED => self.copy(start, expected, progress)?,
-            DEFLATED => self.inflate(start, expected, progress)?,
+            STORED => self.copy(start, expected, used)?,
+            DEFLATED => self.inflate(start, expected, used)?,
+            9 => self.stream(Packing::Deflate64, start, expected, used)?,
+            12 => self.stream(Packing::Bzip2, start, expected, used)?,
+            14 => {
+                let size = if header.has_end_mark() { None } else { size };
+                self.stream(Packing::ZipLzma { size }, start, expected, used)?;
+            }
+            20 | 93 => self.stream(Packing::Zstd, start, expected, used)?,
+            95 => self.stream(Packing::Xz, start, expected, used)?,
+            98 => self.stream(Packing::ZipPpmd { size }, start, expected, used)?,
             _ => return Err(Unscanned::Unhandled),
         }
-        let sizes_agree = expected.sizes.is_none_or(|sizes| sizes == (progress.packed, progress.given));
-        let crc_agrees = match expected.crc {
-            Some(crc) => crc == progress.crc.sum(),
-            None => self.descriptor_agrees(start + progress.packed, progress)?,
+        let sizes_agree = expected
+            .sizes
+            .is_none_or(|(packed, unpacked)| unpacked == self.out.given() && used.is_none_or(|used| used == packed));
+        let crc_agrees = match (expected.crc, &used) {
+            (Some(crc), _) => crc == self.out.crc(),
+            (None, Some(used)) => self.descriptor_agrees(start + *used)?,
+            (None, None) => false,
         };
         if sizes_agree && crc_agrees { Ok(()) } else { Err(Unscanned::PartiallyCorrupted) }
     }
 
     /// A stored member: as many octets as the larger of its sizes says.
-    fn copy(&mut self, start: u64, expected: &Expected, progress: &mut Progress) -> Result<(), Unscanned> {
+    fn copy(&mut self, start: u64, expected: &Expected, used: &mut Option<u64>) -> Result<(), Unscanned> {
         let length = match expected.sizes {
             Some((packed, unpacked)) => packed.max(unpacked),
             None => self.stored_length(start)?,
@@ -107,14 +112,15 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
             let wanted = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
             let octets = self.source.read_at(at, &mut self.packed[..wanted])?;
             at += octets.len() as u64;
-            progress.packed += octets.len() as u64;
-            give(self.budget, self.members, self.source.length(), octets, progress)?;
+            *used = Some(at - start);
+            self.out.give(octets, at - start)?;
         }
-        if at - start < length { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
+        *used = Some(at.saturating_sub(start));
+        if at.saturating_sub(start) < length { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
     }
 
     /// A deflated member: up to where the stream itself says that it ends (RFC 1951).
-    fn inflate(&mut self, start: u64, expected: &Expected, progress: &mut Progress) -> Result<(), Unscanned> {
+    fn inflate(&mut self, start: u64, expected: &Expected, used: &mut Option<u64>) -> Result<(), Unscanned> {
         self.inflate.reset(false);
         let declared = expected.sizes.map_or(u64::MAX, |(packed, _)| packed);
         let mut filled: &[u8] = &[];
@@ -129,49 +135,50 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
             }
             let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
             let status = self.inflate.decompress(filled, &mut self.unpacked, FlushDecompress::None);
-            let used = usize::try_from(self.inflate.total_in() - before_in).unwrap_or(usize::MAX);
+            let eaten = usize::try_from(self.inflate.total_in() - before_in).unwrap_or(usize::MAX);
             let given = usize::try_from(self.inflate.total_out() - before_out).unwrap_or(usize::MAX);
-            filled = filled.get(used..).unwrap_or(&[]);
-            progress.packed += used as u64;
-            let octets = self.unpacked.get(..given).unwrap_or(&[]);
-            give(self.budget, self.members, self.source.length(), octets, progress)?;
+            filled = filled.get(eaten..).unwrap_or(&[]);
+            *used = Some(self.inflate.total_in());
+            self.out.give(self.unpacked.get(..given).unwrap_or(&[]), self.inflate.total_in())?;
             match status {
                 Ok(Status::StreamEnd) => return Ok(()),
                 Err(_) => return Err(Unscanned::PartiallyCorrupted),
                 // Nothing in, nothing out: the container ends before the stream does.
-                Ok(_) if used == 0 && given == 0 => return Err(Unscanned::PartiallyCorrupted),
+                Ok(_) if eaten == 0 && given == 0 => return Err(Unscanned::PartiallyCorrupted),
                 Ok(_) => {}
             }
         }
     }
 
+    /// A member of another method: up to where the stream says that it ends, or all its octets are out.
+    fn stream(
+        &mut self,
+        packing: Packing,
+        start: u64,
+        expected: &Expected,
+        used: &mut Option<u64>,
+    ) -> Result<(), Unscanned> {
+        let length = self.source.length();
+        let declared = expected.sizes.map_or(length, |(packed, _)| packed.min(length));
+        let at_a_time = usize::try_from(declared).unwrap_or(CHUNK).clamp(SMALL_CHUNK, CHUNK);
+        let watch = self.out.budget.watch();
+        let mut packed = Packed::new(&mut self.source, start, length, &watch, at_a_time);
+        let outcome = self.out.stream(packing, &mut packed, &watch, &mut self.unpacked, declared);
+        // The others read ahead.
+        if matches!(packing, Packing::Bzip2 | Packing::Xz | Packing::Zstd) {
+            *used = Some(packed.position().saturating_sub(start));
+        }
+        outcome
+    }
+
     /// Whether the descriptor behind the data (APPNOTE §4.3.9; its mark may be missing, its sizes may be long) has
     /// the CRC of what came out.
-    fn descriptor_agrees(&mut self, at: u64, progress: &Progress) -> Result<bool, Unscanned> {
+    fn descriptor_agrees(&mut self, at: u64) -> Result<bool, Unscanned> {
         let mut buffer = [0; 8];
         let octets = self.source.read_at(at, &mut buffer)?;
         let crc = octets.strip_prefix(DESCRIPTOR_MARK).unwrap_or(octets);
-        Ok(crc.starts_with(&progress.crc.sum().to_le_bytes()))
+        Ok(crc.starts_with(&self.out.crc().to_le_bytes()))
     }
-}
-
-/// Hands on what came out of a member, as far as the limits allow.
-fn give(
-    budget: &mut Budget,
-    members: &mut dyn Members,
-    container: u64,
-    octets: &[u8],
-    progress: &mut Progress,
-) -> Result<(), Unscanned> {
-    budget.tick()?;
-    let taken = budget.take(octets.len(), progress.given, progress.packed, container);
-    let (within, beyond) = octets.split_at(taken);
-    if !within.is_empty() {
-        progress.crc.update(within);
-        progress.given += within.len() as u64;
-        members.data(within);
-    }
-    if beyond.is_empty() { Ok(()) } else { Err(Unscanned::Mailbomb) }
 }
 
 const STORED: u16 = 0;

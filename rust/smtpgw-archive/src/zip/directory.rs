@@ -4,23 +4,26 @@
 //! A directory counts only if it agrees with itself: as many records as it says, one behind the other, up to the end
 //! record at most. Positions may be counted from the beginning of the file or from the beginning of the zip in it;
 //! the end record tells which.
+//!
+//! Several may agree, one in the comment of the other; which of them a program takes is its own choice.
 
 use std::io::{Read, Seek};
 
 use memchr::memmem;
 
+use crate::Unscanned;
 use crate::format::TAIL;
-use crate::limits::ZIP_ENDS;
+use crate::limits::{ZIP_DIRECTORIES, ZIP_ENDS};
 use crate::source::{le16, le32, le64};
-use crate::{Member, Unscanned};
 
 use super::data::{Expected, Unpacker};
 use super::header::{DESCRIPTOR_MARK, Header};
+use super::readings::Readings;
 
 /// What the end of a file says of a directory.
 pub(super) enum Found {
-    /// There is one.
-    Directory(Directory),
+    /// There is one, or more: the one that most programs take comes first.
+    Directories(Vec<Directory>),
     /// There is one, and it is empty.
     Empty,
     /// It lies in another volume.
@@ -30,11 +33,12 @@ pub(super) enum Found {
 }
 
 /// A directory that agrees with itself.
+#[derive(PartialEq, Eq)]
 pub(super) struct Directory {
     /// Where its first record is.
-    start: u64,
+    pub(super) start: u64,
     /// Where its last record ends at the latest.
-    end: u64,
+    pub(super) end: u64,
     /// Octets in front of the zip, to be added to every offset.
     before: u64,
 }
@@ -45,22 +49,30 @@ pub(super) fn find<R: Read + Seek>(unpacker: &mut Unpacker<'_, R>) -> Result<Fou
     let mut tail = vec![0; TAIL];
     let tail_start = length.saturating_sub(TAIL as u64);
     let tail = unpacker.source.read_at(tail_start, &mut tail)?;
+    let mut found = Vec::new();
     for at in memmem::rfind_iter(tail, END_MARK).take(ZIP_ENDS) {
         let Some(record) = tail[at..].first_chunk::<END>() else { continue };
         let Some(end) = EndRecord::read(unpacker, record, tail_start + at as u64)? else { continue };
-        if end.is_volume {
+        if found.is_empty() && end.is_volume {
             return Ok(Found::Volume);
         }
         if end.records == 0 && end.size == 0 {
-            return Ok(Found::Empty);
+            if found.is_empty() {
+                return Ok(Found::Empty);
+            }
+            continue;
         }
+        // Counted back from the end record, and by its offset from the beginning: programs do either.
         for start in [end.at.checked_sub(end.size), Some(end.offset)].into_iter().flatten() {
             let Some(before) = start.checked_sub(end.offset) else { continue };
             let directory = Directory { start, end: end.at, before };
-            if directory.agrees(unpacker, &end)? {
-                return Ok(Found::Directory(directory));
+            if found.len() < ZIP_DIRECTORIES && !found.contains(&directory) && directory.agrees(unpacker, &end)? {
+                found.push(directory);
             }
         }
+    }
+    if !found.is_empty() {
+        return Ok(Found::Directories(found));
     }
     let is_first_volume = unpacker.source.array_at::<4>(0)?.is_some_and(|mark| mark == *DESCRIPTOR_MARK);
     Ok(if is_first_volume { Found::Volume } else { Found::Nothing })
@@ -73,10 +85,10 @@ impl Directory {
         let mut at = self.start;
         let mut records: u64 = 0;
         while at < self.end {
-            unpacker.budget.tick()?;
+            unpacker.out.budget.tick()?;
             let Some(next) = Header::central_end(&mut unpacker.source, at)? else { break };
             (at, records) = (next, records + 1);
-            if usize::try_from(records).map_or(true, |records| unpacker.budget.exceeds_members(records)) {
+            if usize::try_from(records).map_or(true, |records| unpacker.out.budget.exceeds_members(records)) {
                 return Ok(true);
             }
         }
@@ -85,27 +97,39 @@ impl Directory {
         Ok(records > 0 && counted == end.records && at <= self.end)
     }
 
-    /// Hands out every member.
-    pub(super) fn walk<R: Read + Seek>(&self, unpacker: &mut Unpacker<'_, R>) -> Result<(), Unscanned> {
+    /// Hands out every member, as the directory has it and, where that is something else, as the local header has it.
+    pub(super) fn walk<R: Read + Seek>(
+        &self,
+        unpacker: &mut Unpacker<'_, R>,
+        readings: &mut Readings,
+    ) -> Result<(), Unscanned> {
         let mut at = self.start;
         while at < self.end {
             let Some(header) = Header::central(&mut unpacker.source, at)? else { break };
             at = header.end;
-            let local = header.offset.saturating_add(self.before);
-            let expected = Expected { crc: Some(header.crc), sizes: Some((header.packed, header.unpacked)) };
-            if header.is_folder() {
-                unpacker.budget.begin_member()?;
-            } else if let Some(start) = Header::data_start(&mut unpacker.source, local)? {
-                unpacker.member(&header, start, &expected)?;
-            } else {
-                unpacker.budget.begin_member()?;
-                unpacker.members.begin(Member {
-                    path: header.display_name(),
-                    raw_name: &header.name,
-                    declared_size: Some(header.unpacked),
-                });
-                unpacker.members.end(Err(Unscanned::Corrupted));
+            let position = header.offset.saturating_add(self.before);
+            if !readings.is_new(self, position, &header) {
+                continue;
             }
+            let local = Header::local(&mut unpacker.source, position)?;
+            let mut ends = [None, None];
+            if header.is_folder() {
+                unpacker.out.budget.begin_member()?;
+            } else if let Some(local) = &local {
+                ends[0] = Some(unpacker.member(&header, local.end, &Expected::of(&header))?);
+            } else {
+                unpacker.out.begin_shown(header.display_name(), &header.name, Some(header.unpacked))?;
+                unpacker.out.end(Err(Unscanned::Corrupted))?;
+            }
+            let Some(local) = local else { continue };
+            if local.is_other_than(&header) && !local.is_folder() {
+                readings.differ = true;
+                if local.gives_other_than(&header) {
+                    ends[1] = Some(unpacker.member(&local, local.end, &local.expected())?);
+                }
+            }
+            let end = ends.into_iter().flatten().min().unwrap_or(local.end);
+            readings.covered.push(position..end);
         }
         Ok(())
     }

@@ -8,11 +8,13 @@ use crate::Unscanned;
 use crate::member::display_name;
 use crate::source::{Source, le16, le32, le64};
 
+use super::data::Expected;
+
 /// What one header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) name: Vec<u8>,
-    flags: u16,
+    pub(super) flags: u16,
     pub(super) method: u16,
     pub(super) crc: u32,
     pub(super) packed: u64,
@@ -48,12 +50,6 @@ impl Header {
         let variable =
             |fixed: &[u8]| [28, 30, 32].into_iter().map(|length| u64::from(le16(fixed, length))).sum::<u64>();
         Ok(fixed.map(|fixed| at + CENTRAL as u64 + variable(&fixed)))
-    }
-
-    /// Where the data of the member with a local header at `at` begins; `None` if there is no such header.
-    pub(super) fn data_start<R: Read + Seek>(source: &mut Source<R>, at: u64) -> Result<Option<u64>, Unscanned> {
-        let fixed = source.array_at::<LOCAL>(at)?.filter(|fixed| fixed.starts_with(LOCAL_MARK));
-        Ok(fixed.map(|fixed| at + LOCAL as u64 + u64::from(le16(&fixed, 26)) + u64::from(le16(&fixed, 28))))
     }
 
     /// Reads what both headers share: from `flags_at` flags, method, time, date, CRC and sizes, from `lengths_at` the
@@ -135,6 +131,44 @@ impl Header {
     /// encryption mean nothing without the first one, and readers ignore them.
     pub(super) fn is_encrypted(&self) -> bool {
         self.flags & 1 != 0 || self.method == 99
+    }
+
+    /// Whether a mark in an LZMA stream ends it (APPNOTE §4.4.4).
+    pub(super) fn has_end_mark(&self) -> bool {
+        self.flags & 2 != 0
+    }
+
+    /// What a local header promises of the data behind it.
+    pub(super) fn expected(&self) -> Expected {
+        let is_open = self.has_descriptor() && self.crc == 0;
+        if is_open { Expected { crc: None, sizes: None } } else { Expected::of(self) }
+    }
+
+    /// Whether a program that goes by this local header sees something else than one that goes by the directory's
+    /// header for it. Numbers that stand behind the data need not stand here.
+    pub(super) fn is_other_than(&self, central: &Self) -> bool {
+        let numbers = |header: &Self| (header.crc, header.packed, header.unpacked);
+        let is_open = self.has_descriptor()
+            && self.crc == 0
+            && [self.packed, self.unpacked].iter().all(|&size| [0, FULL].contains(&size));
+        self.name != central.name
+            || self.method != central.method
+            || self.is_encrypted() != central.is_encrypted()
+            || (!is_open && numbers(self) != numbers(central))
+    }
+
+    /// Whether the difference is one of name or octets: most streams end where they end, whatever the sizes say.
+    pub(super) fn gives_other_than(&self, central: &Self) -> bool {
+        let is_measured = matches!(self.method, 0 | 14 | 98);
+        self.name != central.name
+            || self.method != central.method
+            || self.is_encrypted() != central.is_encrypted()
+            || (is_measured && (self.packed, self.unpacked) != (central.packed, central.unpacked))
+    }
+
+    /// Whether this can be a local header, among octets that were no zip's: a name, and a method that exists.
+    pub(super) fn is_sensible(&self) -> bool {
+        !self.name.is_empty() && matches!(self.method, 0..=20 | 93..=99)
     }
 
     /// Whether CRC and sizes stand behind the data.

@@ -1,4 +1,5 @@
-//! A zip without a usable directory: the local headers, from the first octet to the last.
+//! The local headers of a stretch, from its first octet to its last: of a zip without a usable directory, or of what
+//! lies between the members that the directory knows.
 //!
 //! Behind a member the search goes on where its data ended, so each octet is searched once and unpacked once.
 
@@ -9,30 +10,32 @@ use memchr::memmem;
 use crate::Unscanned;
 use crate::source::{Source, le32, le64};
 
-use super::data::{Expected, Unpacker};
+use super::data::Unpacker;
 use super::header::{CENTRAL_MARK, DESCRIPTOR_MARK, Header, LOCAL_MARK};
 
-/// Hands out every member that has a local header, and says how many there were.
-pub(super) fn walk<R: Read + Seek>(unpacker: &mut Unpacker<'_, R>) -> Result<usize, Unscanned> {
+/// Hands out every member that has a local header between `start` and `end`, and says how many there were. Among octets
+/// that are something else, a mark alone is no header: with `is_strict`, what follows must make sense as one.
+pub(super) fn walk<R: Read + Seek>(
+    unpacker: &mut Unpacker<'_, R>,
+    start: u64,
+    end: u64,
+    is_strict: bool,
+) -> Result<usize, Unscanned> {
     let mut found = 0;
-    let mut at = 0;
-    while let Some(local) = unpacker.search(at, |octets| octets.starts_with(LOCAL_MARK))? {
-        let Some(header) = Header::local(&mut unpacker.source, local)? else {
+    let mut at = start;
+    while let Some(local) = unpacker.search(at, end, |octets| octets.starts_with(LOCAL_MARK))? {
+        let header = Header::local(&mut unpacker.source, local)?;
+        let Some(header) = header.filter(|header| !is_strict || header.is_sensible()) else {
             at = local + LOCAL_MARK.len() as u64;
             continue;
         };
         at = header.end;
         found += 1;
         if header.is_folder() && !header.has_descriptor() {
-            unpacker.budget.begin_member()?;
+            unpacker.out.budget.begin_member()?;
             continue;
         }
-        let is_open = header.has_descriptor() && header.crc == 0;
-        let expected = Expected {
-            crc: (!is_open).then_some(header.crc),
-            sizes: (!is_open).then_some((header.packed, header.unpacked)),
-        };
-        at = unpacker.member(&header, header.end, &expected)?.max(header.end);
+        at = unpacker.member(&header, header.end, &header.expected())?.max(header.end);
     }
     Ok(found)
 }
@@ -45,7 +48,9 @@ impl<R: Read + Seek> Unpacker<'_, R> {
         loop {
             let is_mark =
                 |octets: &[u8]| [LOCAL_MARK, CENTRAL_MARK, DESCRIPTOR_MARK].iter().any(|mark| octets.starts_with(mark));
-            let Some(mark) = self.search(at, is_mark)? else { return Ok(self.source.length().saturating_sub(start)) };
+            let Some(mark) = self.search(at, u64::MAX, is_mark)? else {
+                return Ok(self.source.length().saturating_sub(start));
+            };
             let length = mark - start;
             let mut buffer = [0; 16];
             let octets = self.source.read_at(mark, &mut buffer)?;
@@ -59,12 +64,18 @@ impl<R: Read + Seek> Unpacker<'_, R> {
         }
     }
 
-    /// The first position from `at` on where `PK` begins four octets that `is_wanted` wants.
-    fn search(&mut self, at: u64, is_wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, Unscanned> {
+    /// The first position from `at` on and before `end` where `PK` begins four octets that `is_wanted` wants.
+    fn search(&mut self, at: u64, end: u64, is_wanted: impl Fn(&[u8]) -> bool) -> Result<Option<u64>, Unscanned> {
         let mut at = at;
+        let end = end.min(self.source.length());
         loop {
-            self.budget.tick()?;
+            self.out.budget.tick()?;
+            if at >= end {
+                return Ok(None);
+            }
             let octets = self.window.from(&mut self.source, at)?;
+            let within = usize::try_from(end - at + MARK_REST).unwrap_or(usize::MAX).min(octets.len());
+            let octets = octets.get(..within).unwrap_or(octets);
             let found = memmem::find_iter(octets, b"PK").find(|&index| is_wanted(&octets[index..]));
             if let Some(index) = found {
                 return Ok(Some(at + index as u64));
@@ -73,7 +84,7 @@ impl<R: Read + Seek> Unpacker<'_, R> {
                 return Ok(None);
             }
             // A mark may begin in the last three octets.
-            at += octets.len() as u64 - MARK_REST;
+            at += (octets.len() as u64).saturating_sub(MARK_REST);
         }
     }
 }
