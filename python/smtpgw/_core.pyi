@@ -230,6 +230,11 @@ class Part:
         """`data` as text, by the declared charset; what cannot be decoded is replaced. Decoded once, when asked for."""
 
     @property
+    def other_texts(self) -> tuple[str, ...]:
+        """What programs show that read it otherwise: by the label where a byte order mark says something else, or as
+        ASCII without NULs where the charset is none in which ASCII looks the same. Nearly always empty."""
+
+    @property
     def defects(self) -> tuple[Defect, ...]:
         """What is odd about it."""
 

@@ -118,6 +118,35 @@ def test_urls_in_wide_text(judge, charset):
     assert judge(message)["verdict"]["by"] == "urls"
 
 
+LINK = "see http://bad.example/ now"
+
+
+@pytest.mark.parametrize(
+    ("charset", "octets"),
+    [
+        ("utf-7", b"see +AGgAdAB0AHAAOgAvAC8AYgBhAGQALgBlAHgAYQBtAHAAbABl-/ now"),
+        ("us-ascii", b"+/v8-see +AGgAdAB0AHAAOgAvAC8AYgBhAGQALgBlAHgAYQBtAHAAbABl-/ now"),
+        ("utf-16", LINK.encode("utf-16-be")),
+        ("utf-16", LINK.encode("utf-16-le")),
+        ("utf-8", LINK.encode("utf-16-le")),
+        ("us-ascii", (LINK + " \u20ac").encode("utf-16-be")),
+        ("utf-32", LINK.encode("utf-32-le")),
+        ("cp037", LINK.encode("cp037")),
+        ("cp037", LINK.encode()),
+        ("utf-7", LINK.encode()),
+        ("hz-gb-2312", b"see http://ba~\nd.example/ now"),
+        ("utf-16", b"\xff\xfe" + LINK.encode()),
+        ("us-ascii", LINK.replace("bad", "b\0ad").encode() + b"x" * 80),
+    ],
+)
+def test_urls_in_any_charset(judge, charset, octets):
+    header = (
+        f"From: a@b.example\r\nContent-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: base64\r\n"
+    )
+    verdict = judge(header.encode() + b"\r\n" + base64.encodebytes(octets))["verdict"]
+    assert (verdict["action"], verdict["by"]) == ("reject", "urls")
+
+
 def test_urls_may_give_points(judge):
     report = judge(letter("http://bad.example/\n"), Urls(action="score", points=7))
     assert report["verdict"]["action"] == "accept"

@@ -14,22 +14,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from smtpgw._core import Part
 
-__all__ = ["INVISIBLE", "text_of", "unescape"]
+__all__ = ["INVISIBLE", "text_of", "texts_of", "unescape"]
 
 
 def text_of(part: Part) -> str | None:
     """The text of `part`; `None` if its beginning is that of no text (many controls)."""
-    if part.media_type.startswith(("text/", "message/")):
-        text: str = part.text
-        return text
-    beginning = bytes(part.data[:SNIFFED])
-    for mark, charset in MARKS:
-        if beginning.startswith(mark):
-            return bytes(part.data).decode(charset, "replace")
-    controls = len(beginning) - len(beginning.translate(None, CONTROLS))
-    if controls * FEW > len(beginning):
+    if not part.media_type.startswith(("text/", "message/")) and not _is_text(bytes(part.data[:SNIFFED])):
         return None
-    return bytes(part.data).decode("utf-8", "replace")
+    text: str = part.text
+    return text
+
+
+def texts_of(part: Part) -> tuple[str, ...]:
+    """Every text that a program may show of `part`, the likeliest first; none if it is no text."""
+    text = text_of(part)
+    return () if text is None else (text, *part.other_texts)
+
+
+def _is_text(beginning: bytes) -> bool:
+    if beginning.startswith(MARKS):
+        return True
+    pairs = len(beginning) // 2
+    if pairs and max(beginning[0::2].count(0), beginning[1::2].count(0)) * 4 >= pairs * 3:
+        # UTF-16 or UTF-32 without a mark; what else has NULs so regularly costs a look in vain.
+        beginning = beginning.replace(b"\0", b"")
+    controls = len(beginning) - len(beginning.translate(None, CONTROLS))
+    return controls * FEW <= len(beginning)
 
 
 def unescape(text: str) -> str:
@@ -52,12 +62,7 @@ FEW = 20
 """One control in so many octets is still taken for text: a stray NUL must not hide a page, and programs, pictures and
 archives have more."""
 CONTROLS = bytes(c for c in range(0x20) if chr(c) not in "\t\n\f\r\x1b")
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 REFERENCE = re.compile(r"&(?:#[xX]0*([0-9a-fA-F]+);?|#0*([0-9]+);?|[A-Za-z][A-Za-z0-9]{1,31};?)")
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"

@@ -109,6 +109,13 @@ impl Part {
     }
 
     #[getter]
+    fn other_texts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let octets = self.data(py)?.get().as_slice();
+        let charset = self.part.charset.as_deref();
+        PyTuple::new(py, py.detach(|| message::charset::other_texts(charset, octets)))
+    }
+
+    #[getter]
     fn defects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         Defect::tuple(py, &self.part.defects)
     }

@@ -14,7 +14,7 @@ from smtpgw.inspector import Inspector
 from smtpgw.inspectors.spam.readable import readable
 from smtpgw.inspectors.spam.rules import Rule, RuleSet
 from smtpgw.inspectors.spam.sanity import findings
-from smtpgw.inspectors.text import text_of
+from smtpgw.inspectors.text import texts_of
 from smtpgw.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Spam(Inspector):
     def on_message(self, message: Message) -> list[Verdict]:
         """Reads the whole message."""
         header = message.header
-        texts = (text for part in message.parts if (text := text_of(part)) is not None)
+        texts = (text for part in message.parts for text in texts_of(part))
         matched = self.scan(header.get("Subject") or "", header.items(), texts)
         verdicts = [Verdict.score(rule.points, rule.symbol, reason=rule.description) for rule in matched]
         if self._sanity:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from smtpgw.errors import ConfigError
 from smtpgw.inspector import Inspector
-from smtpgw.inspectors.text import text_of
+from smtpgw.inspectors.text import texts_of
 from smtpgw.inspectors.urls.canonical import Url, canonical
 from smtpgw.inspectors.urls.extract import extract
 from smtpgw.inspectors.urls.lists import BlockList, Hit
@@ -63,10 +63,7 @@ class Urls(Inspector):
 
     def on_part(self, part: Part) -> Verdict | None:
         """Searches one decoded part."""
-        text = text_of(part)
-        if text is None:
-            return None
-        hits = self.scan(text)
+        hits = list(dict.fromkeys(hit for text in texts_of(part) for hit in self.scan(text)))
         if not hits:
             return None
         more = f" and {len(hits) - SHOWN} more" if len(hits) > SHOWN else ""
