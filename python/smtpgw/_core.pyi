@@ -17,6 +17,7 @@ _T = TypeVar("_T")
 
 __all__ = [
     "Buffer",
+    "ClientCertificate",
     "Core",
     "Crew",
     "Defect",
@@ -119,6 +120,53 @@ class Defect:
     def __hash__(self) -> int: ...
 
 @final
+class ClientCertificate:
+    """A client's own certificate. The client holds its key; nobody vouches for its names."""
+
+    @property
+    def der(self) -> bytes:
+        """The certificate itself, DER, without its chain."""
+
+    @property
+    def subject(self) -> str:
+        """Distinguished name of its holder, `CN=client.example`, shortened beyond 500 characters."""
+
+    @property
+    def issuer(self) -> str:
+        """Distinguished name of who signed it."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the certificate, lower-case hexadecimal."""
+
+    @property
+    def spki_sha256(self) -> str:
+        """Of its subject public key info: the same for every certificate with the same key."""
+
+    @property
+    def not_before(self) -> str:
+        """RFC 3339."""
+
+    @property
+    def not_after(self) -> str:
+        """RFC 3339."""
+
+    @property
+    def expired(self) -> bool:
+        """Whether the handshake was outside of that time."""
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether it is signed with its own key."""
+
+    @property
+    def verified(self) -> bool:
+        """Whether an authority that we trust vouches for its names: never, as none is configured for clients."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
 class Tls:
     """What is known of a finished TLS handshake."""
 
@@ -139,8 +187,8 @@ class Tls:
         """The name that the client asked for."""
 
     @property
-    def client_certificate(self) -> bytes | None:
-        """The client's certificate, DER, leaf only, if it showed one. Nobody has verified it."""
+    def client_certificate(self) -> ClientCertificate | None:
+        """The client's own certificate, if the listener asked for one (`client_certificate`) and it showed it."""
 
 @final
 class Session:

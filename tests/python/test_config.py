@@ -60,7 +60,9 @@ def test_settings_for_the_core_have_its_shape():
     assert list(settings) == [
         "hostname", "listener", "backend", "limits", "spool", "decode", "verdict", "quarantine", "log"
     ]  # fmt: skip
-    assert list(settings["listener"][0]) == ["address", "tls", "backend", "recipient_domains", "certificates"]
+    assert list(settings["listener"][0]) == [
+        "address", "tls", "backend", "recipient_domains", "certificates", "client_certificate"
+    ]  # fmt: skip
     assert settings["limits"]["connections_per_network"] == 10_000
     assert (settings["limits"]["network_prefix_v4"], settings["limits"]["network_prefix_v6"]) == (32, 64)
     assert settings["limits"]["command_s"] == 300.0

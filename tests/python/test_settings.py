@@ -117,7 +117,8 @@ def test_reasons_and_their_actions():
 
 @pytest.mark.parametrize(
     ("enum", "table", "key"),
-    [("ListenerTls", "Listener", "tls"), ("BackendTls", "Backend", "tls"), ("Identity", "Backend", "identity"),
+    [("ListenerTls", "Listener", "tls"), ("ClientAuth", "Listener", "client_certificate"),
+     ("BackendTls", "Backend", "tls"), ("Identity", "Backend", "identity"),
      ("Relay", "Backend", "relay"), ("QuarantineReply", "Quarantine", "reply"), ("LogFormat", "Log", "format"),
      ("LogLevel", "Log", "level")],
 )  # fmt: skip

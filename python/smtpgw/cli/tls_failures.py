@@ -29,8 +29,8 @@ EXAMPLES = """[bold]Examples[/]
   journalctl -u smtpgw -o cat | smtpgw tls-failures -
 
 [bold]Causes[/]: incompatible (older than TLS 1.2, or nothing in common: STARTTLS is not offered to that client for an \
-hour, so that its mail comes in clear, inspected) · alert (mostly: it does not like our certificate) · not-tls · \
-protocol · closed · timeout.
+hour, so that its mail comes in clear, inspected) · alert (mostly: it does not like our certificate) · \
+no-client-certificate (the listener requires one) · not-tls · protocol · closed · timeout.
 """
 
 

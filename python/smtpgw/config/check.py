@@ -45,6 +45,8 @@ def warnings(config: Config) -> list[str]:
             said.append(f'{where} never offers STARTTLS (tls = "none")')
         if "self-signed" in listener.certificates:
             said.append(f"{where} shows a self-signed certificate, which senders that check will refuse")
+        if listener.client_certificate == "require":
+            said.append(f'{where} takes no mail from senders without a certificate (client_certificate = "require")')
         if config.hostname == "localhost":
             said.append(f'{where} greets the world as "localhost": set hostname')
     if not any(table.mode != "off" for table in config.inspector):
@@ -107,6 +109,10 @@ def _verification(name: str, backend: Mapping[str, Any]) -> Iterator[Problem]:
 def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for at, listener in listeners:
+        asks = listener.get("client_certificate", "off")
+        if listener.get("tls") == "none" and asks != "off":
+            reason = 'means nothing to tls = "none": a certificate is shown under TLS'
+            yield Problem(path_of(["listener", at, "client_certificate"]), reason, shorten(asks), "leave it out")
         address = listener.get("address")
         if not isinstance(address, str) or address.endswith(":0"):
             continue

@@ -47,6 +47,10 @@ class Listener(Table):
     certificates: list[Annotated[Certificate | Literal["self-signed"], BeforeValidator(_certificate)]] = []
     """Chains and keys; the one that fits the name a client asks for is used, else the first. `"self-signed"` makes
     one at start, for trying things out."""
+    client_certificate: Literal["off", "request", "require"] = "off"
+    """Whether senders are asked for a certificate of their own. `request`: one that has none is welcome; `require`: the
+    handshake fails without one, and mail in clear is refused. It is proved that the sender holds its key, and nobody
+    vouches for its names; inspectors and records see it, and it exempts from nothing."""
     proxy_protocol_from: Annotated[list[str], not_yet("leave it out")] = []
     """Networks that may speak PROXY to us. (Later.)"""
     xclient_from: Annotated[list[str], not_yet("leave it out")] = []

@@ -8,6 +8,7 @@
 
 mod act;
 mod end;
+mod handshake;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -120,8 +121,8 @@ impl<W: World> Connection<W> {
             limits,
             bare_newline: settings.limits.bare_newline.into(),
         };
-        let starttls_withheld =
-            front.tls.is_some() && !front.implicit_tls && house.ledger.withholds_starttls(client.ip(), Instant::now());
+        let in_clear_is_mail = front.tls.is_some() && !front.implicit_tls && !front.requires_tls;
+        let starttls_withheld = in_clear_is_mail && house.ledger.withholds_starttls(client.ip(), Instant::now());
         let server = Server::new(options, offer(&front, !starttls_withheld));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),

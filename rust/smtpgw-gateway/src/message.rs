@@ -12,6 +12,8 @@ use parking_lot::RwLock;
 // What an implementation of the seam shows of a message is named here, so that it needs no other crate of ours.
 pub use smtpgw_mime::{Defect, Field, Header, charset};
 
+pub use crate::tls::ClientCertificate;
+
 /// One connection of one client. Never changed in place: a new fact makes a new one.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -40,9 +42,9 @@ pub struct TlsFacts {
     pub group: String,
     /// The name the client asked for.
     pub sni: Option<String>,
-    /// The client's certificate, DER, leaf only; not in records.
-    #[serde(skip)]
-    pub client_certificate: Option<Bytes>,
+    /// The client's own certificate, if it was asked for one and showed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Box<ClientCertificate>>,
 }
 
 /// Who sends and who receives.

@@ -23,6 +23,9 @@ pub(crate) fn field(session: &Session, hostname: &str, id: &str, recipients: &[S
     if let Some(tls) = &session.tls {
         let _ = write!(text, "\r\n ({})", tls_comment(tls));
     }
+    if let Some(certificate) = session.tls.as_ref().and_then(|tls| tls.client_certificate.as_deref()) {
+        let _ = write!(text, "\r\n (client certificate {}, not verified)", cleaned(&certificate.sha256, WORD));
+    }
     if let [recipient] = recipients
         && is_plain(recipient)
     {

@@ -21,7 +21,7 @@ mod listener;
 pub use backend::{Backend, BackendTls, Identity, Relay};
 pub use decode::{Archive, Decode};
 pub use limits::{BareNewline, Limits};
-pub use listener::{Certificate, Listener, ListenerTls, SelfSigned};
+pub use listener::{Certificate, ClientAuth, Listener, ListenerTls, SelfSigned};
 
 pub use crate::unscanned::{Unscanned, UnscannedAction};
 

@@ -15,7 +15,7 @@ use crate::error::StartError;
 use crate::inspect::Inspect;
 use crate::inspection::Panel;
 use crate::reception::Desk;
-use crate::settings::{Identity, Listener, ListenerTls, Settings};
+use crate::settings::{ClientAuth, Identity, Listener, ListenerTls, Settings};
 use crate::spool::Budget;
 use crate::tls::ServerSide;
 
@@ -33,6 +33,8 @@ pub(crate) struct Front {
     pub(crate) tls: Option<ServerSide>,
     /// Whether TLS comes before the greeting.
     pub(crate) implicit_tls: bool,
+    /// Whether mail in clear is refused: who need not shake hands could not be required to show a certificate.
+    pub(crate) requires_tls: bool,
     pub(crate) backend: Arc<backend::Site>,
     pub(crate) recipients: Recipients,
 }
@@ -96,12 +98,16 @@ impl Front {
             ListenerTls::Starttls | ListenerTls::Implicit => Some(ServerSide::new(&settings.hostname, listener)?),
             ListenerTls::None => None,
         };
+        if tls.is_none() && listener.client_certificate != ClientAuth::Off {
+            return Err(StartError::settings(key("client_certificate"), "a client shows its certificate under TLS"));
+        }
         if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {
             return Err(StartError::settings(key("tls"), "senders speak plaintext on port 25 until they say STARTTLS"));
         }
         Ok(Self {
             greeting: smtpgw_smtp::replies::greeting(&settings.hostname).into(),
             tls,
+            requires_tls: listener.client_certificate == ClientAuth::Require,
             implicit_tls: listener.tls == ListenerTls::Implicit,
             backend,
             recipients,

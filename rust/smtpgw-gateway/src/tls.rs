@@ -4,6 +4,7 @@
 
 mod certificate;
 mod client;
+mod client_certificate;
 mod failure;
 mod ledger;
 mod server;
@@ -12,12 +13,13 @@ mod verified;
 mod watch;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use bytes::Bytes;
 use rustls::CommonState;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub(crate) use client::opportunistic_client_config;
+pub use client_certificate::ClientCertificate;
 pub(crate) use failure::Cause;
 pub(crate) use ledger::Ledger;
 pub(crate) use server::ServerSide;
@@ -39,8 +41,8 @@ pub fn self_signed(hostname: &str) -> Result<(String, String), StartError> {
     Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 
-/// What is known of a finished handshake.
-pub(crate) fn facts(connection: &CommonState, sni: Option<&str>) -> TlsFacts {
+/// What is known of a handshake that finished `now`.
+pub(crate) fn facts(connection: &CommonState, sni: Option<&str>, now: SystemTime) -> TlsFacts {
     let name = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
     let version = connection.protocol_version().and_then(|version| version.as_str());
     let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
@@ -54,7 +56,8 @@ pub(crate) fn facts(connection: &CommonState, sni: Option<&str>) -> TlsFacts {
         client_certificate: connection
             .peer_certificates()
             .and_then(<[_]>::first)
-            .map(|leaf| Bytes::copy_from_slice(leaf)),
+            .and_then(|leaf| ClientCertificate::read(leaf, now))
+            .map(Box::new),
     }
 }
 

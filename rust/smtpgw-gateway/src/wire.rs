@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use bytes::BytesMut;
 use rustls::server::{Accepted, Acceptor};
@@ -80,13 +81,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         &mut self,
         config: Arc<ServerConfig>,
         hello: &mut Option<Box<ClientHello>>,
+        now: SystemTime,
     ) -> io::Result<TlsFacts> {
         let mut stream = self.take_clear()?;
         let accepted = read_hello(&mut stream, hello).await?;
         let stream = StartHandshake::from_parts(accepted, stream).into_stream(config).await?;
         let facts = {
             let (_, connection) = stream.get_ref();
-            tls::facts(connection, connection.server_name())
+            tls::facts(connection, connection.server_name(), now)
         };
         self.stream = Stream::Tls(Box::new(stream.into()));
         Ok(facts)

@@ -89,12 +89,81 @@ impl Tls {
     }
 
     #[getter]
-    fn client_certificate<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.facts()?.client_certificate.as_ref().map(|der| PyBytes::new(py, der))
+    fn client_certificate(&self) -> Option<ClientCertificate> {
+        let certificate = self.facts()?.client_certificate.as_deref()?;
+        Some(ClientCertificate(certificate.clone()))
     }
 
     fn __repr__(&self) -> String {
         format!("<smtpgw.Tls {} {} {}>", self.version(), self.cipher(), self.group())
+    }
+}
+
+/// A client's own certificate.
+#[pyclass(frozen, eq, hash, module = "smtpgw._core", name = "ClientCertificate")]
+#[derive(PartialEq)]
+pub(crate) struct ClientCertificate(message::ClientCertificate);
+
+impl std::hash::Hash for ClientCertificate {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.sha256.hash(state);
+    }
+}
+
+#[pymethods]
+impl ClientCertificate {
+    #[getter]
+    fn der<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.der)
+    }
+
+    #[getter]
+    fn subject(&self) -> &str {
+        &self.0.subject
+    }
+
+    #[getter]
+    fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    #[getter]
+    fn sha256(&self) -> &str {
+        &self.0.sha256
+    }
+
+    #[getter]
+    fn spki_sha256(&self) -> &str {
+        &self.0.spki_sha256
+    }
+
+    #[getter]
+    fn not_before(&self) -> &str {
+        &self.0.not_before
+    }
+
+    #[getter]
+    fn not_after(&self) -> &str {
+        &self.0.not_after
+    }
+
+    #[getter]
+    fn expired(&self) -> bool {
+        self.0.expired
+    }
+
+    #[getter]
+    fn self_signed(&self) -> bool {
+        self.0.self_signed
+    }
+
+    #[getter]
+    fn verified(&self) -> bool {
+        self.0.verified
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<smtpgw.ClientCertificate {:?} sha256 {}>", self.0.subject, self.0.sha256)
     }
 }
 

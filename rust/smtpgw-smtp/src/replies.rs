@@ -45,6 +45,8 @@ pub const BACKEND_LOST: Reply = Reply::fixed(451, "4.4.2 Mail system connection 
 pub const LOCAL_ERROR: Reply = Reply::fixed(451, "4.3.0 Local error, try again later");
 /// No room for content.
 pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage, try again later");
+/// MAIL in clear where TLS is required (RFC 3207 §4).
+pub const STARTTLS_FIRST: Reply = Reply::fixed(530, "5.7.0 Must issue a STARTTLS command first");
 /// The recipient's domain is not one that this listener takes mail for.
 pub const RELAY_DENIED: Reply = Reply::fixed(550, "5.7.1 Relaying denied");
 /// The local part of a recipient holds a route to somewhere else.
@@ -95,6 +97,7 @@ mod tests {
             BACKEND_LOST,
             LOCAL_ERROR,
             NO_SPACE,
+            STARTTLS_FIRST,
             RELAY_DENIED,
             ROUTE_DENIED,
             TOO_MANY_HOPS,

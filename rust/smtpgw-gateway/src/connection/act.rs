@@ -6,8 +6,7 @@ use smtpgw_smtp::{CloseReason, HelloKind, ServerEvent, replies};
 
 use super::{Connection, End, offer};
 use crate::message::Session;
-use crate::tls::Cause;
-use crate::world::{Instant, World, timeout};
+use crate::world::World;
 
 /// An event without its ties to the read buffer. Boxed where large: the enum is held across every await of a
 /// connection.
@@ -98,6 +97,10 @@ impl<W: World> Connection<W> {
         if self.house.is_draining() {
             return self.hang_up(&replies::SHUTTING_DOWN, "drain").await;
         }
+        if self.front.requires_tls && !self.wire.is_tls() {
+            self.server.reply(&replies::STARTTLS_FIRST);
+            return Ok(());
+        }
         if let Some(checks) = self.checks.take() {
             // Bounded by its own deadline; a panic in it is an inspector's failure and says nothing on the client.
             self.correspondence.early(checks.await.unwrap_or_default());
@@ -114,34 +117,5 @@ impl<W: World> Connection<W> {
     async fn recipient(&mut self, event: RecipientEvent) {
         let reply = self.correspondence.recipient(&self.session, event.forward_path).await;
         self.server.reply(&reply);
-    }
-
-    pub(super) async fn start_tls(&mut self) -> Result<(), End> {
-        self.flush().await?;
-        let Some(tls) = &self.front.tls else { return Err(End::of("tls-not-configured")) };
-        let config = Arc::clone(&tls.config);
-        let begun = Instant::now();
-        let patience = self.setup.desk.settings.limits.handshake_s;
-        // Boxed: the handshake's future is large and short-lived.
-        let handshake = Box::pin(self.wire.accept_tls(config, &mut self.client_hello));
-        let facts = match timeout(patience, handshake).await {
-            Ok(Ok(facts)) => facts,
-            Ok(Err(error)) => {
-                self.tls_failure = Some(Cause::of(&error));
-                return Err(End::because("tls-failed", error));
-            }
-            Err(_) => {
-                self.tls_failure = Some(Cause::Timeout);
-                return Err(End::of("tls-timeout"));
-            }
-        };
-        self.handshake = Some(begun.elapsed());
-        self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
-        // RFC 3207 §4.2: everything learnt in clear is forgotten.
-        self.correspondence.forget().await;
-        self.server.starttls_done(offer(&self.front, false));
-        let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
-        self.session = Arc::new(session);
-        Ok(())
     }
 }

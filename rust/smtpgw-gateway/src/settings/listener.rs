@@ -18,6 +18,8 @@ pub struct Listener {
     pub recipient_domains: Vec<String>,
     /// Our own certificates; the first is the default.
     pub certificates: Vec<Certificate>,
+    /// Whether clients are asked for a certificate of their own.
+    pub client_certificate: ClientAuth,
 }
 
 impl Listener {
@@ -29,6 +31,7 @@ impl Listener {
             backend: backend.into(),
             recipient_domains: Vec::new(),
             certificates: Vec::new(),
+            client_certificate: ClientAuth::Off,
         }
     }
 }
@@ -43,6 +46,18 @@ pub enum ListenerTls {
     Implicit,
     /// Never.
     None,
+}
+
+/// Whether clients are asked for a certificate. Whatever they show, their mail is inspected as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAuth {
+    /// No.
+    Off,
+    /// Yes, and one that has none is welcome.
+    Request,
+    /// Yes, and one that has none gets no TLS, nor can it send in clear.
+    Require,
 }
 
 /// Where a certificate comes from.

@@ -176,7 +176,7 @@ pub(super) fn unix(now: SystemTime) -> i64 {
 }
 
 /// RFC 3339; a date beyond what that can say is as good as never.
-fn date(seconds: i64) -> String {
+pub(super) fn date(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or_default().min(LAST_DATE);
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }

@@ -15,6 +15,8 @@ pub(crate) enum Cause {
     Incompatible,
     /// It sent an alert: mostly it does not like our certificate.
     Alert,
+    /// It showed no certificate where the listener requires one.
+    NoClientCertificate,
     /// What it sent is no TLS.
     NotTls,
     /// It broke the protocol of TLS.
@@ -38,6 +40,7 @@ impl Cause {
         }
         match inner.downcast_ref::<Error>() {
             Some(Error::PeerIncompatible(_)) => Self::Incompatible,
+            Some(Error::NoCertificatesPresented) => Self::NoClientCertificate,
             Some(Error::AlertReceived(_)) => Self::Alert,
             Some(_) => Self::Protocol,
             None if error.kind() == io::ErrorKind::InvalidData => Self::Protocol,

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
+use rustls::server::NoClientAuth;
+use rustls::server::danger::ClientCertVerifier;
 
+use super::client_certificate::Possession;
 use super::provider;
 use super::store::Store;
 use crate::error::StartError;
-use crate::settings::Listener;
+use crate::settings::{ClientAuth, Listener};
 
 /// The TLS side of a listener.
 pub(crate) struct ServerSide {
@@ -24,10 +27,15 @@ impl ServerSide {
     /// [`StartError::Certificate`] naming the file.
     pub(crate) fn new(hostname: &str, listener: &Listener) -> Result<Self, StartError> {
         let certificates = Arc::new(Store::open(hostname, &listener.certificates)?);
+        let verifier: Arc<dyn ClientCertVerifier> = match listener.client_certificate {
+            ClientAuth::Off => Arc::new(NoClientAuth),
+            ClientAuth::Request => Possession::new(false),
+            ClientAuth::Require => Possession::new(true),
+        };
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|error| StartError::settings("listener.tls", error.to_string()))?
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::<Store>::clone(&certificates));
         config.ticketer =
             aws_lc_rs::Ticketer::new().map_err(|error| StartError::settings("listener.tls", error.to_string()))?;

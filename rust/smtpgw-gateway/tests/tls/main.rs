@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // a failed step is a failed test
 
 mod certificates;
+mod client_certificate;
 mod handshake;
 mod hello;
 mod implicit;

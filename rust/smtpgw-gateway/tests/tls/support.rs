@@ -16,7 +16,7 @@ use smtpgw_gateway::{Gateway, Record, RecordSink};
 pub struct House {
     pub gateway: Gateway,
     /// Kept until the gateway is gone.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     records: Arc<Mutex<Vec<serde_json::Value>>>,
 }
 
@@ -55,11 +55,17 @@ impl House {
     pub fn with(folder: tempfile::TempDir, settings: Settings) -> Self {
         let records = Arc::default();
         let gateway = Gateway::start(settings, None, vec![Box::new(Records(Arc::clone(&records)))]).unwrap();
-        Self { gateway, _folder: folder, records }
+        Self { gateway, folder, records }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.gateway.addresses()[0]
+    }
+
+    /// What has been delivered, in no order.
+    pub fn mail(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder.path().join("mail/new")).unwrap();
+        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
     }
 
     /// The `number`-th record (from 0) of this event, as soon as it is there.
