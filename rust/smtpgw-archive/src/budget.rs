@@ -83,7 +83,12 @@ impl Budget {
 
     /// Whether so many more members would be too many. Asked before anything is done for each of them.
     pub(crate) fn exceeds_members(&self, more: usize) -> bool {
-        more > self.limits.members.saturating_sub(self.members)
+        more > self.members_left()
+    }
+
+    /// How many more members there may be.
+    pub(crate) fn members_left(&self) -> usize {
+        self.limits.members.saturating_sub(self.members)
     }
 
     /// One more member.

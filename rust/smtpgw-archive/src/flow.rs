@@ -168,6 +168,21 @@ impl<'a> Out<'a> {
         again.and(outcome)
     }
 
+    /// Gives so many octets of a decoder; fewer are damage. `left` is how many have not been read from it.
+    pub(crate) fn drain_some(
+        &mut self,
+        decoder: &mut impl Read,
+        watch: &Watch,
+        buffer: &mut [u8],
+        packed: u64,
+        left: &mut u64,
+    ) -> Result<(), Unscanned> {
+        let mut limited = decoder.take(*left);
+        let outcome = self.drain(&mut limited, watch, buffer, packed);
+        *left = limited.limit();
+        if outcome.is_ok() && *left > 0 { Err(Unscanned::PartiallyCorrupted) } else { outcome }
+    }
+
     /// Gives everything a decoder yields.
     pub(crate) fn drain(
         &mut self,
@@ -177,38 +192,36 @@ impl<'a> Out<'a> {
         packed: u64,
     ) -> Result<(), Unscanned> {
         loop {
-            let read = catch_unwind(AssertUnwindSafe(|| decoder.read(buffer)));
-            match read {
-                Ok(Ok(0)) => return Ok(()),
-                Ok(Ok(octets)) => self.give(buffer.get(..octets).unwrap_or(&[]), packed)?,
-                Ok(Err(error)) => match watch.trouble() {
+            match guarded(|| decoder.read(buffer)) {
+                Ok(0) => return Ok(()),
+                Ok(octets) => self.give(buffer.get(..octets).unwrap_or(&[]), packed)?,
+                Err(error) => match watch.trouble() {
                     Some(reason) => return Err(reason),
                     None if error.kind() == io::ErrorKind::Interrupted => self.budget.tick()?,
                     None => return Err(reason_of(&error)),
                 },
-                Err(_) => return Err(Unscanned::PartiallyCorrupted),
             }
         }
     }
 }
 
-/// The decoder of a stream; one that panics is one that found damage.
+/// The decoder of a stream.
 fn open<'p, R: Read + Seek>(packing: Packing, source: &'p mut Packed<'_, R>) -> io::Result<Box<dyn Read + 'p>> {
-    let open = AssertUnwindSafe(move || {
-        let source = source;
-        packing.open(source)
-    });
-    catch_unwind(open).unwrap_or_else(|_| Err(io::ErrorKind::InvalidData.into()))
+    guarded(move || packing.open(source))
+}
+
+/// Calls a library. One that panics is one that found damage.
+pub(crate) fn guarded<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(io::ErrorKind::InvalidData.into()))
 }
 
 /// Reads so many octets and drops them; whether they were there.
-fn skip(decoder: &mut impl Read, octets: u64, buffer: &mut [u8]) -> bool {
+pub(crate) fn skip(decoder: &mut impl Read, octets: u64, buffer: &mut [u8]) -> bool {
     let mut left = octets;
     while left > 0 {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = catch_unwind(AssertUnwindSafe(|| decoder.read(buffer.get_mut(..wanted).unwrap_or(&mut []))));
-        match read {
-            Ok(Ok(octets)) if octets > 0 => left = left.saturating_sub(octets as u64),
+        match guarded(|| decoder.read(buffer.get_mut(..wanted).unwrap_or(&mut []))) {
+            Ok(octets) if octets > 0 => left = left.saturating_sub(octets as u64),
             _ => return false,
         }
     }

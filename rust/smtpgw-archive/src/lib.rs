@@ -26,6 +26,7 @@ mod format;
 mod limits;
 mod member;
 mod packed;
+mod sevenzip;
 mod source;
 mod streams;
 mod tar;
@@ -63,6 +64,7 @@ pub fn unpack<R: Read + Seek>(
         Format::Xz => streams::unpack(Packing::Xz, source, budget, members),
         Format::Lzma => streams::unpack(Packing::LzmaAlone, source, budget, members),
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
+        Format::SevenZip => sevenzip::unpack(source, budget, members),
         Format::Tar => tar::unpack(Flow::new(source, budget, members)),
         // Known by sight, so that nobody takes it for clean.
         _ => Err(Unscanned::Unhandled),

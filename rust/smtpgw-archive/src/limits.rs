@@ -56,3 +56,12 @@ pub(crate) const WINDOW: u64 = 72 << 20;
 
 /// Octets of one header that describes a tar member: long names, pax records. Real ones are below 4 KiB.
 pub(crate) const TAR_HEADER: u64 = 256 << 10;
+
+/// Octets of a 7z's header, packed or not. Ten thousand long names take two mebioctets.
+pub(crate) const SEVENZIP_HEADER: u64 = 8 << 20;
+
+/// Headers of a 7z that are packed in each other. Programs pack it once.
+pub(crate) const SEVENZIP_HEADERS: usize = 4;
+
+/// Coders that make up one folder of a 7z. Programs write four at most.
+pub(crate) const SEVENZIP_CODERS: usize = 8;

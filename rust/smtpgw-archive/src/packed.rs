@@ -38,7 +38,7 @@ impl Watch {
 
 /// A stretch of a container, read from its first octet to its last through a buffer.
 pub(crate) struct Packed<'a, R> {
-    source: &'a mut Source<R>,
+    source: &'a Source<R>,
     /// Where the octets behind the buffer are.
     at: u64,
     end: u64,
@@ -50,7 +50,7 @@ pub(crate) struct Packed<'a, R> {
 
 impl<'a, R: Read + Seek> Packed<'a, R> {
     /// The octets from `start` to `end`, or to the end of the container; read so many at a time.
-    pub(crate) fn new(source: &'a mut Source<R>, start: u64, end: u64, watch: &'a Watch, at_a_time: usize) -> Self {
+    pub(crate) fn new(source: &'a Source<R>, start: u64, end: u64, watch: &'a Watch, at_a_time: usize) -> Self {
         let end = end.min(source.length());
         Self { source, at: start, end, buffer: vec![0; at_a_time].into(), held: 0..0, watch }
     }

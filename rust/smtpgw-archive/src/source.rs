@@ -3,22 +3,25 @@
 //! Short reads are told apart from failures: the end of a container is the container's fault, a failing disk is
 //! ours ([`Unscanned::Unreadable`]).
 
+use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
 use crate::Unscanned;
 
 /// A container of known length.
+///
+/// Reading borrows it shared: some packed streams are read several at a time.
 pub(crate) struct Source<R> {
-    inner: R,
+    inner: RefCell<R>,
     length: u64,
     /// Where `inner` stands; seeking is left out when it is already there.
-    position: u64,
+    position: Cell<u64>,
 }
 
 impl<R: Read + Seek> Source<R> {
     pub(crate) fn new(mut inner: R) -> Result<Self, Unscanned> {
         let length = inner.seek(SeekFrom::End(0)).map_err(|_| Unscanned::Unreadable)?;
-        Ok(Self { inner, length, position: length })
+        Ok(Self { inner: RefCell::new(inner), length, position: Cell::new(length) })
     }
 
     /// Octets in the container.
@@ -27,20 +30,21 @@ impl<R: Read + Seek> Source<R> {
     }
 
     /// Fills `buffer` from position `at` as far as the container goes, and returns the filled part.
-    pub(crate) fn read_at<'b>(&mut self, at: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], Unscanned> {
+    pub(crate) fn read_at<'b>(&self, at: u64, buffer: &'b mut [u8]) -> Result<&'b [u8], Unscanned> {
         let wanted = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
         let buffer = &mut buffer[..wanted];
         if buffer.is_empty() {
             return Ok(buffer);
         }
-        if self.position != at {
-            self.inner.seek(SeekFrom::Start(at)).map_err(|_| Unscanned::Unreadable)?;
+        let Ok(mut inner) = self.inner.try_borrow_mut() else { return Err(Unscanned::Unreadable) };
+        if self.position.get() != at {
+            inner.seek(SeekFrom::Start(at)).map_err(|_| Unscanned::Unreadable)?;
         }
         // Unknown until the reads below are done.
-        self.position = u64::MAX;
+        self.position.set(u64::MAX);
         let mut filled = 0;
         while filled < buffer.len() {
-            match self.inner.read(&mut buffer[filled..]) {
+            match inner.read(&mut buffer[filled..]) {
                 // Shorter than it was when we measured it.
                 Ok(0) => return Err(Unscanned::Unreadable),
                 Ok(n) => filled += n,
@@ -48,12 +52,12 @@ impl<R: Read + Seek> Source<R> {
                 Err(_) => return Err(Unscanned::Unreadable),
             }
         }
-        self.position = at + filled as u64;
+        self.position.set(at + filled as u64);
         Ok(buffer)
     }
 
     /// Exactly `N` octets from position `at`; `None` where the container ends before.
-    pub(crate) fn array_at<const N: usize>(&mut self, at: u64) -> Result<Option<[u8; N]>, Unscanned> {
+    pub(crate) fn array_at<const N: usize>(&self, at: u64) -> Result<Option<[u8; N]>, Unscanned> {
         let mut buffer = [0; N];
         let complete = self.read_at(at, &mut buffer)?.len() == N;
         Ok(complete.then_some(buffer))

@@ -15,14 +15,14 @@ use crate::{Budget, Members, Unscanned};
 
 pub(crate) fn unpack<R: Read + Seek>(
     packing: Packing,
-    mut source: Source<R>,
+    source: Source<R>,
     budget: &mut Budget,
     members: &mut dyn Members,
 ) -> Result<(), Unscanned> {
     let length = source.length();
     let watch = budget.watch();
     let mut out = Out::new(budget, members, length);
-    let mut packed = Packed::new(&mut source, 0, length, &watch, CHUNK);
+    let mut packed = Packed::new(&source, 0, length, &watch, CHUNK);
     let name = if packing == Packing::Gzip { gzip_name(&mut packed) } else { Vec::new() };
     if let Some(reason) = watch.trouble() {
         return Err(reason);

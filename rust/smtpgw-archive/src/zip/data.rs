@@ -162,7 +162,7 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
         let declared = expected.sizes.map_or(length, |(packed, _)| packed.min(length));
         let at_a_time = usize::try_from(declared).unwrap_or(CHUNK).clamp(SMALL_CHUNK, CHUNK);
         let watch = self.out.budget.watch();
-        let mut packed = Packed::new(&mut self.source, start, length, &watch, at_a_time);
+        let mut packed = Packed::new(&self.source, start, length, &watch, at_a_time);
         let outcome = self.out.stream(packing, &mut packed, &watch, &mut self.unpacked, declared);
         // The others read ahead.
         if matches!(packing, Packing::Bzip2 | Packing::Xz | Packing::Zstd) {

@@ -86,7 +86,7 @@ impl Directory {
         let mut records: u64 = 0;
         while at < self.end {
             unpacker.out.budget.tick()?;
-            let Some(next) = Header::central_end(&mut unpacker.source, at)? else { break };
+            let Some(next) = Header::central_end(&unpacker.source, at)? else { break };
             (at, records) = (next, records + 1);
             if usize::try_from(records).map_or(true, |records| unpacker.out.budget.exceeds_members(records)) {
                 return Ok(true);
@@ -105,13 +105,13 @@ impl Directory {
     ) -> Result<(), Unscanned> {
         let mut at = self.start;
         while at < self.end {
-            let Some(header) = Header::central(&mut unpacker.source, at)? else { break };
+            let Some(header) = Header::central(&unpacker.source, at)? else { break };
             at = header.end;
             let position = header.offset.saturating_add(self.before);
             if !readings.is_new(self, position, &header) {
                 continue;
             }
-            let local = Header::local(&mut unpacker.source, position)?;
+            let local = Header::local(&unpacker.source, position)?;
             let mut ends = [None, None];
             if header.is_folder() {
                 unpacker.out.budget.begin_member()?;

@@ -27,7 +27,7 @@ pub(super) struct Header {
 
 impl Header {
     /// The directory's header at `at`; `None` if there is none.
-    pub(super) fn central<R: Read + Seek>(source: &mut Source<R>, at: u64) -> Result<Option<Self>, Unscanned> {
+    pub(super) fn central<R: Read + Seek>(source: &Source<R>, at: u64) -> Result<Option<Self>, Unscanned> {
         let Some(fixed) = source.array_at::<CENTRAL>(at)?.filter(|fixed| fixed.starts_with(CENTRAL_MARK)) else {
             return Ok(None);
         };
@@ -37,7 +37,7 @@ impl Header {
     }
 
     /// The local header at `at`; `None` if there is none.
-    pub(super) fn local<R: Read + Seek>(source: &mut Source<R>, at: u64) -> Result<Option<Self>, Unscanned> {
+    pub(super) fn local<R: Read + Seek>(source: &Source<R>, at: u64) -> Result<Option<Self>, Unscanned> {
         let Some(fixed) = source.array_at::<LOCAL>(at)?.filter(|fixed| fixed.starts_with(LOCAL_MARK)) else {
             return Ok(None);
         };
@@ -45,7 +45,7 @@ impl Header {
     }
 
     /// Where the directory's header at `at` ends; `None` if there is none. Reads no name.
-    pub(super) fn central_end<R: Read + Seek>(source: &mut Source<R>, at: u64) -> Result<Option<u64>, Unscanned> {
+    pub(super) fn central_end<R: Read + Seek>(source: &Source<R>, at: u64) -> Result<Option<u64>, Unscanned> {
         let fixed = source.array_at::<CENTRAL>(at)?.filter(|fixed| fixed.starts_with(CENTRAL_MARK));
         let variable =
             |fixed: &[u8]| [28, 30, 32].into_iter().map(|length| u64::from(le16(fixed, length))).sum::<u64>();
@@ -55,7 +55,7 @@ impl Header {
     /// Reads what both headers share: from `flags_at` flags, method, time, date, CRC and sizes, from `lengths_at` the
     /// lengths of name and extra field, which stand at `at`.
     fn read<R: Read + Seek>(
-        source: &mut Source<R>,
+        source: &Source<R>,
         at: u64,
         fixed: &[u8],
         flags_at: usize,
@@ -211,7 +211,7 @@ mod tests {
         record[42..46].copy_from_slice(&offset.to_le_bytes());
         record.push(b'n');
         record.extend_from_slice(extra);
-        Header::central(&mut Source::new(Cursor::new(record)).unwrap(), 0).unwrap().unwrap()
+        Header::central(&Source::new(Cursor::new(record)).unwrap(), 0).unwrap().unwrap()
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn walk<R: Read + Seek>(
     let mut found = 0;
     let mut at = start;
     while let Some(local) = unpacker.search(at, end, |octets| octets.starts_with(LOCAL_MARK))? {
-        let header = Header::local(&mut unpacker.source, local)?;
+        let header = Header::local(&unpacker.source, local)?;
         let Some(header) = header.filter(|header| !is_strict || header.is_sensible()) else {
             at = local + LOCAL_MARK.len() as u64;
             continue;
@@ -73,7 +73,7 @@ impl<R: Read + Seek> Unpacker<'_, R> {
             if at >= end {
                 return Ok(None);
             }
-            let octets = self.window.from(&mut self.source, at)?;
+            let octets = self.window.from(&self.source, at)?;
             let within = usize::try_from(end - at + MARK_REST).unwrap_or(usize::MAX).min(octets.len());
             let octets = octets.get(..within).unwrap_or(octets);
             let found = memmem::find_iter(octets, b"PK").find(|&index| is_wanted(&octets[index..]));
@@ -103,7 +103,7 @@ impl Window {
     }
 
     /// The octets from `at` on: more than can hide a mark, or all that are left.
-    fn from<R: Read + Seek>(&mut self, source: &mut Source<R>, at: u64) -> Result<&[u8], Unscanned> {
+    fn from<R: Read + Seek>(&mut self, source: &Source<R>, at: u64) -> Result<&[u8], Unscanned> {
         let end = self.start + self.filled as u64;
         let is_held = self.start <= at && at <= end && (end - at > MARK_REST || end == source.length());
         if !is_held {

@@ -1,0 +1,174 @@
+//! 7z put together by hand, around streams of LZMA.
+
+use std::io::Write as _;
+
+use smtpgw_archive::{Format, Limits, Unscanned};
+use smtpgw_testkit::effort::{is_linear, quickest};
+
+use crate::open_as;
+
+/// A number in the long form, which is always allowed.
+fn number(value: usize) -> Vec<u8> {
+    [&[0xff][..], &(value as u64).to_le_bytes()].concat()
+}
+
+/// Files in one folder of the given coder.
+fn sevenzip(packed: &[u8], coder: &[u8], files: &[(&str, &[u8])]) -> Vec<u8> {
+    let total: usize = files.iter().map(|(_, data)| data.len()).sum();
+    let mut header = vec![1, 4, 6, 0, 1, 9];
+    header.extend(number(packed.len()));
+    header.extend([0, 7, 11, 1, 0, 1]);
+    header.extend(coder);
+    header.push(12);
+    header.extend(number(total));
+    header.extend([0, 8, 13]);
+    header.extend(number(files.len()));
+    header.push(9);
+    files[..files.len() - 1].iter().for_each(|(_, data)| header.extend(number(data.len())));
+    header.extend([10, 1]);
+    for (_, data) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(data);
+        header.extend(crc.sum().to_le_bytes());
+    }
+    header.extend([0, 0, 5]);
+    header.extend(number(files.len()));
+    let names: Vec<u8> =
+        files.iter().flat_map(|(name, _)| name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes)).collect();
+    header.push(17);
+    header.extend(number(names.len() + 1));
+    header.push(0);
+    header.extend(names);
+    header.extend([0, 0]);
+    whole(packed, &header)
+}
+
+fn whole(packed: &[u8], header: &[u8]) -> Vec<u8> {
+    let sum = |octets: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(octets);
+        crc.sum().to_le_bytes()
+    };
+    let start = [&(packed.len() as u64).to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &sum(header)].concat();
+    [&b"7z\xbc\xaf\x27\x1c\0\x04"[..], &sum(&start), &start, packed, header].concat()
+}
+
+const COPY: &[u8] = &[1, 0];
+
+fn lzma(data: &[u8], dictionary: u32) -> (Vec<u8>, Vec<u8>) {
+    let options = lzma_rust2::LzmaOptions::with_preset(1);
+    let mut writer = lzma_rust2::LzmaWriter::new_no_header(Vec::new(), &options, false).unwrap();
+    writer.write_all(data).unwrap();
+    let coder = [&[0x23, 3, 1, 1, 5, options.get_props()][..], &dictionary.to_le_bytes()].concat();
+    (writer.finish().unwrap(), coder)
+}
+
+#[test]
+fn a_solid_folder_is_read_past_a_file_that_is_too_large() {
+    let large = vec![b'x'; 5 << 20];
+    let files = [("first", &b"hello"[..]), ("large", &large), ("last", b"world")];
+    let (packed, coder) = lzma(&files.map(|(_, data)| data).concat(), 8 << 20);
+    let archive = sevenzip(&packed, &coder, &files);
+    let limits = Limits { ratio: u64::MAX, ..Limits::default() };
+    let (outcome, members, _) = open_as(Format::SevenZip, &archive, limits.clone());
+    assert_eq!((outcome, members.data("large").len(), members.data("last")), (Ok(()), 5 << 20, &b"world"[..]));
+    let (outcome, members, _) = open_as(Format::SevenZip, &archive, Limits { member: 1 << 20, ..limits.clone() });
+    assert_eq!((outcome, members.outcome("large")), (Ok(()), Err(Unscanned::Mailbomb)));
+    assert_eq!((members.data("large").len(), members.data("last")), (1 << 20, &b"world"[..]));
+    // What is dropped on the way is bounded, too.
+    let (_, members, _) = open_as(Format::SevenZip, &archive, Limits { member: 1 << 20, total: 3 << 20, ..limits });
+    assert_eq!(members.outcome("last"), Err(Unscanned::Mailbomb));
+}
+
+#[test]
+fn damage_is_told_where_it_is() {
+    let files = [("first", &b"hello"[..]), ("second", b"world"), ("third", b"again")];
+    let mut archive = sevenzip(b"helloworldagain", COPY, &files);
+    let (outcome, members, _) = open_as(Format::SevenZip, &archive, Limits::default());
+    assert_eq!((outcome, members.data("third")), (Ok(()), &b"again"[..]));
+    archive[32 + 6] ^= 1;
+    let (outcome, members, _) = open_as(Format::SevenZip, &archive, Limits::default());
+    assert_eq!((outcome, members.outcome("first"), members.outcome("third")), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(
+        (members.data("second"), members.outcome("second")),
+        (&b"wnrld"[..], Err(Unscanned::PartiallyCorrupted))
+    );
+    // A header whose sum is wrong is read all the same, and told.
+    let last = archive.len() - 6;
+    archive[last] ^= 1;
+    assert_eq!(open_as(Format::SevenZip, &archive, Limits::default()).0, Err(Unscanned::PartiallyCorrupted));
+}
+
+#[test]
+fn what_comes_before_the_damage_comes_out() {
+    let data: Vec<u8> = (0..40_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let (mut packed, coder) = lzma(&data, 1 << 20);
+    let half = packed.len() / 2;
+    packed.truncate(half);
+    let (_, members, _) = open_as(Format::SevenZip, &sevenzip(&packed, &coder, &[("a", &data)]), Limits::default());
+    assert_eq!(members.outcome("a"), Err(Unscanned::PartiallyCorrupted));
+    let given = members.data("a");
+    assert!(data.starts_with(given) && given.len() + 5_000 > half, "{} of {half}", given.len());
+}
+
+#[test]
+fn memory_is_asked_for_last() {
+    let data = vec![b'x'; 3_000];
+    // Less comes out than the window would hold: that much is enough.
+    let (packed, coder) = lzma(&data, u32::MAX - 15);
+    let archive = sevenzip(&packed, &coder, &[("a", &data)]);
+    assert_eq!(open_as(Format::SevenZip, &archive, Limits::default()).1.outcome("a"), Ok(()));
+    // PPMd says itself how much it takes.
+    let ppmd = |memory: u32| [&[0x23, 3, 4, 1, 5, 6][..], &memory.to_le_bytes()].concat();
+    let archive = sevenzip(b"packed", &ppmd(1 << 30), &[("a", &data)]);
+    assert_eq!(open_as(Format::SevenZip, &archive, Limits::default()).1.outcome("a"), Err(Unscanned::Mailbomb));
+    // A coder that nobody knows.
+    let archive = sevenzip(b"packed", &[3, 9, 9, 9], &[("a", &data)]);
+    assert_eq!(open_as(Format::SevenZip, &archive, Limits::default()).1.outcome("a"), Err(Unscanned::Unhandled));
+}
+
+#[test]
+fn a_header_is_bounded() {
+    // Counts without anything behind them, in each table.
+    let huge = number(1 << 40);
+    for begin in
+        [&[1, 5][..], &[1, 4, 6, 0], &[1, 4, 7, 11], &[1, 4, 6, 0, 1, 9, 3, 0, 7, 11, 1, 0, 1, 1, 0, 12, 3, 0, 8, 13]]
+    {
+        let archive = whole(b"abc", &[begin, &huge, &[0; 30]].concat());
+        let (outcome, members, _) = open_as(Format::SevenZip, &archive, Limits::default());
+        assert!(matches!(outcome, Err(Unscanned::Corrupted | Unscanned::FilesLimit)), "{begin:?}: {outcome:?}");
+        assert!(members.0.is_empty());
+    }
+    // A header that is said to unpack to a gibioctet.
+    let packed = [&[23, 6, 0, 1, 9, 3, 0, 7, 11, 1, 0, 1][..], COPY, &[12], &number(1 << 30), &[0, 0]].concat();
+    let outcome = open_as(Format::SevenZip, &whole(b"abc", &packed), Limits::default()).0;
+    assert_eq!(outcome, Err(Unscanned::Mailbomb));
+    // Coders bound in a circle.
+    let circle =
+        [&[1, 4, 6, 0, 1, 9, 3, 0, 7, 11, 1, 0, 2][..], COPY, COPY, &[0, 0, 0, 12, 3, 3, 0, 0, 5, 1, 0, 0]].concat();
+    let (outcome, members, _) = open_as(Format::SevenZip, &whole(b"abc", &circle), Limits::default());
+    assert!(outcome.is_err() && members.0.len() <= 1);
+}
+
+#[test]
+fn bombs_take_linear_time() {
+    let effort = |octets: usize| {
+        let data = vec![0; octets];
+        let (packed, coder) = lzma(&data, 1 << 20);
+        let archive = sevenzip(&packed, &coder, &[("a", &data)]);
+        quickest(|| {
+            let limits = Limits { ratio: u64::MAX, ..Limits::default() };
+            assert_eq!(open_as(Format::SevenZip, &archive, limits).2.unpacked(), octets as u64);
+        })
+    };
+    let (small, large) = (effort(2 << 20), effort(16 << 20));
+    assert!(is_linear(small, large), "{small:?} for two mebioctets, {large:?} for sixteen");
+    let many = |files: usize| {
+        let names: Vec<String> = (0..files).map(|n| n.to_string()).collect();
+        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+        let archive = sevenzip(&vec![b'x'; files.len()], COPY, &files);
+        quickest(|| assert_eq!(open_as(Format::SevenZip, &archive, Limits::default()).0, Ok(())))
+    };
+    let (small, large) = (many(1_250), many(10_000));
+    assert!(is_linear(small, large), "{small:?} for 1,250 files, {large:?} for 10,000");
+}
