@@ -40,6 +40,8 @@ class Recorder:
 
     replies: dict[bytes, bytes | None] = field(default_factory=dict)
     extensions: tuple[bytes, ...] = (b"PIPELINING", b"SIZE 104857600", b"8BITMIME", b"ENHANCEDSTATUSCODES")
+    held: dict[bytes, threading.Event] = field(default_factory=dict)
+    """Replies by verb that wait for their event."""
     deliveries: list[Delivery] = field(default_factory=list)
     sessions: list[list[bytes]] = field(default_factory=list)
     """Commands by session, content left out, as they come in."""
@@ -132,6 +134,8 @@ class _Session:
     def answer(self, verb: bytes, reply: bytes) -> bytes:
         """Sends the reply, or what the test wants instead of it."""
         instead = self.recorder.replies.get(verb, reply)
+        if verb in self.recorder.held:
+            self.recorder.held[verb].wait()
         if instead is None:
             while self.connection.recv(65536):  # Hung: everything is taken, nothing is answered.
                 pass
