@@ -35,6 +35,7 @@ build: $(VENV)/.built ## the release build, as .venv/bin/smtpgw
 
 .PHONY: bench
 bench: build ## the benchmark suite: gateway and peers in one run (ARGS=--quick for a look)
+	@scripts/setup contenders
 	$(PY) benches/run.py $(ARGS)
 
 ## Test it

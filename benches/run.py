@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The benchmark suite: the gateway with and without inspectors beside a plain TCP relay, in one run.
+"""The benchmark suite: the gateway with and without inspectors beside a plain TCP relay, nginx and HAProxy, in one run.
 
 Needs nothing but the standard library, cargo, and smtpgw installed beside the Python that runs it. Results go to
 benches/results/: report.md, throughput.svg and a JSON file of the run. docs/benchmarks.md says how to read them.
@@ -8,18 +8,21 @@ benches/results/: report.md, throughput.svg and a JSON file of the run. docs/ben
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from suite import memory, micro, report, throughput
+from suite import memory, micro, report, steady, throughput
 from suite.bench import Bench
-from suite.contenders import CONTENDERS, Contender
+from suite.contenders import OWN, Contender
+from suite.peers import Haproxy, Nginx
 from suite.process import StartError
 from suite.results import Results
 
-SUITES = ("throughput", "memory", "idle", "hooks", "micro")
+CONTENDERS: tuple[Contender, ...] = (*OWN, Haproxy(), Nginx())
+SUITES = ("throughput", "steady", "memory", "idle", "hooks", "micro")
 
 
 def main() -> int:
@@ -45,7 +48,7 @@ def main() -> int:
     (options.output / "report.md").write_text(report.markdown(results))
     if results.measurements:
         (options.output / "throughput.svg").write_text(report.figure(results))
-    for name, why in results.absent.items():
+    for name, why in (results.absent | results.skipped).items():
         _print(f"\nnot measured: {name}: {why}")
     failures = list(results.failures())
     for failure in failures:
@@ -83,7 +86,8 @@ def _contenders(bench: Bench, wanted: list[str] | None, results: Results) -> lis
         if wanted and contender.name not in wanted:
             continue
         if why := contender.absent(bench):
-            results.absent[contender.name] = why
+            left_out = contender.is_peer and os.environ.get("SMTPGW_REQUIRE_PEERS") != "1"
+            (results.skipped if left_out else results.absent)[contender.name] = why
         else:
             chosen.append(contender)
     return chosen
@@ -98,6 +102,8 @@ def _run(suite: str, bench: Bench, contenders: list[Contender], options: argpars
         for each in throughput.measure(bench, contenders, workloads, options.rounds, options.seconds):
             results.measurements.append(each)
             _say(f"  {each.workload}, {each.contender}: {each.messages_per_cpu_second:,.0f} messages a CPU second")
+    elif suite == "steady":
+        results.steady.extend(steady.measure_steady(bench, contenders, 1.0 if quick else 30.0 if full else 10.0))
     elif suite == "memory":
         messages = 1_000 if full else 12 if quick else 60
         results.growth.extend(memory.measure_growth(bench, contenders, messages))

@@ -14,7 +14,7 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Bench"]
+__all__ = ["ROOT", "Bench"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,7 +40,7 @@ class Bench:
         """One of the suite's programs."""
         return self.programs / name
 
-    def load(self, *arguments: str | Path) -> dict[str, Any]:
+    def load(self, *arguments: str | int | Path) -> dict[str, Any]:
         """Runs the load generator and returns its report."""
         command = [str(self.program("smtpgw-load")), *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program

@@ -1,7 +1,8 @@
 """What is measured: anything that takes mail in front of a backend.
 
 A contender is a small class: what it is called, whether it can take part, and how it starts. A further one (another
-proxy, another way to run the gateway) is a further class in `CONTENDERS`; nothing else has to know.
+proxy, another way to run the gateway) is a further class among them; nothing else has to know. Other people's are in
+`peers`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Self
 from .bench import Bench
 from .process import Process, StartError, wait_until
 
-__all__ = ["CONTENDERS", "Contender", "Subject"]
+__all__ = ["OWN", "Contender", "Subject", "greets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,19 @@ class Subject:
 
     process: Process
     address: str
+    helpers: tuple[Process, ...] = ()
+    """What it needs besides; not measured."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.stop()
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends it and its helpers."""
+        for process in (self.process, *self.helpers):
+            process.stop()
 
 
 class Contender:
@@ -43,6 +51,8 @@ class Contender:
     about: str
     """One sentence for the report."""
     takes_starttls = True
+    is_peer = False
+    """Somebody else's program: one that is missing is left out, not a failure."""
 
     def absent(self, bench: Bench) -> str | None:
         """Why it cannot take part, if it cannot."""
@@ -104,7 +114,7 @@ class Gateway(Contender):
             address = _listener(log)
             if address is None:
                 raise StartError(f"{self.name}: no listener in its log")
-            wait_until(self.name, process, lambda: _greets(address))
+            wait_until(self.name, process, lambda: greets(address))
         except StartError:
             process.stop()
             raise
@@ -158,7 +168,8 @@ def _listener(log: Path) -> str | None:
     return None
 
 
-def _greets(address: str) -> bool:
+def greets(address: str) -> bool:
+    """Whether somebody greets there as a mail server does."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=5) as stream:
@@ -167,7 +178,7 @@ def _greets(address: str) -> bool:
         return False
 
 
-CONTENDERS: tuple[Contender, ...] = (
+OWN: tuple[Contender, ...] = (
     Relay(),
     Plain(),
     Gateway("run", "smtpgw run without inspectors", ()),

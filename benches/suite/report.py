@@ -8,6 +8,7 @@ from html import escape
 
 from .memory import Growth, Idle
 from .results import Gate, Results
+from .steady import RATE, Steady
 from .throughput import Summary
 
 __all__ = ["Table", "figure", "markdown", "tables", "text"]
@@ -29,6 +30,22 @@ def tables(results: Results) -> Iterator[Table]:
     for workload in dict.fromkeys(each.workload for each in summaries):
         heads = ("", "msgs/s", "MB/s", "CPU s / 1,000", "msgs / CPU s", "of relay", *LATENCIES)
         yield Table(workload, heads, [_throughput_row(each) for each in summaries if each.workload == workload])
+    if results.steady:
+        heads = (
+            "",
+            "messages",
+            "greeting p50",
+            "p90",
+            "p99",
+            "handshake p50",
+            "p90",
+            "p99",
+            "end of data p50",
+            "p90",
+            "p99",
+        )
+        title = f"{RATE} new connections a second, a message of 4 KiB each (ms)"
+        yield Table(title, heads, [_steady_row(each) for each in results.steady])
     if results.growth:
         heads = ("", "at start", "after 10", "half", "all", "messages", "growth", "2nd half", "descriptors")
         yield Table("Memory, messages of 25 MB", heads, [_growth_row(each) for each in results.growth])
@@ -69,6 +86,15 @@ def _throughput_row(each: Summary) -> Sequence[str]:
         _or_dash(each.ratio, "{:.2f}"),
         *latencies,
     )
+
+
+def _steady_row(each: Steady) -> Sequence[str]:
+    latencies = [
+        _or_dash((each.latency_ms[kind] or {}).get(name), "{:.2f}")
+        for kind in ("greeting", "handshake", "end_of_data")
+        for name in ("p50", "p90", "p99")
+    ]
+    return (each.contender + (", STARTTLS" if each.starttls else ""), f"{each.messages}", *latencies)
 
 
 def _growth_row(each: Growth) -> Sequence[str]:
@@ -115,8 +141,8 @@ def markdown(results: Results) -> str:
         rule = ["---:" if n else "---" for n in range(len(table.heads))]
         lines = map(" | ".join, [table.heads, rule, *table.rows])
         parts.append(f"\n## {table.title}\n\n" + "".join(f"| {line} |\n" for line in lines))
-    if results.absent:
-        parts.append("\n## Not measured\n\n" + "".join(f"- {name}: {why}\n" for name, why in results.absent.items()))
+    if missing := results.absent | results.skipped:
+        parts.append("\n## Not measured\n\n" + "".join(f"- {name}: {why}\n" for name, why in missing.items()))
     return "".join(parts)
 
 

@@ -16,7 +16,7 @@ from .bench import Bench
 from .contenders import Contender, Subject
 from .process import Process
 
-__all__ = ["WORKLOADS", "Measurement", "Summary", "Workload", "measure", "start_sink", "summarise"]
+__all__ = ["WORKLOADS", "Measurement", "Summary", "Workload", "compare", "measure", "start_sink", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,18 @@ def summarise(measurements: Sequence[Measurement], base: str = "relay") -> list[
     return [_summary(workload, contender, measurements, base) for workload, contender in keys]
 
 
+def compare(measurements: Sequence[Measurement], ours: str, theirs: str, workload: str) -> float | None:
+    """Messages per processor second of one against another's, the median of the ratios within a round."""
+    pairs: dict[int, dict[str, float]] = {}
+    for each in measurements:
+        if each.workload == workload and each.contender in (ours, theirs):
+            pairs.setdefault(each.round, {})[each.contender] = each.messages_per_cpu_second
+    ratios = [pair[ours] / pair[theirs] for pair in pairs.values() if len(pair) == 2 and pair[theirs]]
+    return median(ratios) if ratios else None
+
+
 def _summary(workload: str, contender: str, measurements: Sequence[Measurement], base: str) -> Summary:
     ours = [each for each in measurements if (each.workload, each.contender) == (workload, contender)]
-    bases = {each.round: each for each in measurements if (each.workload, each.contender) == (workload, base)}
-    ratios = [
-        each.messages_per_cpu_second / bases[each.round].messages_per_cpu_second
-        for each in ours
-        if each.round in bases and bases[each.round].messages_per_cpu_second
-    ]
     failures: dict[str, int] = {}
     for each in ours:
         for kind, count in each.report["failures"].items():
@@ -151,7 +155,7 @@ def _summary(workload: str, contender: str, measurements: Sequence[Measurement],
         megabytes_per_second=median(each.report["megabytes_per_second"] for each in ours),
         cpu_seconds_per_1000=1000 / per_cpu_second if per_cpu_second else 0.0,
         messages_per_cpu_second=per_cpu_second,
-        ratio=median(ratios) if ratios else None,
+        ratio=1.0 if contender == base else compare(measurements, contender, base, workload),
         latency_ms={kind: _latency(ours, kind) for kind in ("greeting", "handshake", "end_of_data")},
         failures=failures,
     )
