@@ -100,7 +100,8 @@ class RunningGateway:
         self.process = subprocess.Popen(
             [SMTPGW, "run", "-c", path],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(INSPECTORS)},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(filter(None, [str(INSPECTORS), os.environ.get("PYTHONPATH")]))},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
