@@ -18,6 +18,7 @@ _T = TypeVar("_T")
 __all__ = [
     "Buffer",
     "ClientCertificate",
+    "ClientHello",
     "Core",
     "Crew",
     "Defect",
@@ -167,6 +168,30 @@ class ClientCertificate:
     def __hash__(self) -> int: ...
 
 @final
+class ClientHello:
+    """What a client said of its TLS, before anything was negotiated."""
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """What it offered, in its order: `TLSv1.3`."""
+
+    @property
+    def sni(self) -> str | None:
+        """The name it asked for, as far as it is printable."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Key exchange groups by their IANA names; unknown ones as numbers."""
+
+    @property
+    def alpn(self) -> tuple[str, ...]:
+        """Application protocols."""
+
+    @property
+    def fingerprint(self) -> str:
+        """JA4: the same for all clients that run the same program."""
+
+@final
 class Tls:
     """What is known of a finished TLS handshake."""
 
@@ -185,6 +210,10 @@ class Tls:
     @property
     def sni(self) -> str | None:
         """The name that the client asked for."""
+
+    @property
+    def client_hello(self) -> ClientHello | None:
+        """What the client said of its TLS when it began."""
 
     @property
     def client_certificate(self) -> ClientCertificate | None:

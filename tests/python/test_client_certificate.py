@@ -16,9 +16,11 @@ class Keeper(Inspector):
 
     def __init__(self):
         self.shown = []
+        self.hellos = []
 
     def on_message(self, message):
         self.shown.append(message.session.tls.client_certificate)
+        self.hellos.append(message.session.tls.client_hello)
 
 
 def listener(**changes):
@@ -41,6 +43,12 @@ def test_an_inspector_sees_what_the_sender_showed():
         leaf.configure_cert(gateway.tls)
         gateway.send(b"Subject: two\r\n\r\nx\r\n")
         der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+        hello = keeper.hellos[0]
+        assert hello.versions == ("TLSv1.3", "TLSv1.2")
+        assert (hello.sni, hello.alpn) == ("localhost", ())
+        assert "x25519" in hello.groups
+        assert hello.fingerprint.startswith("t13d")
+        assert gateway.record("transaction")["client_hello"]["fingerprint"] == hello.fingerprint
         none, shown = keeper.shown
         assert none is None
         assert shown.der == der

@@ -16,18 +16,18 @@ use crate::record::hex;
 
 /// What was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ClientHello {
+pub struct ClientHello {
     /// Highest first as the client lists them; from the old field where there is no list (RFC 8446 §4.2.1).
-    pub(crate) versions: Vec<String>,
+    pub versions: Vec<String>,
     /// The name it asks for, as far as it is printable.
-    pub(crate) sni: Option<String>,
+    pub sni: Option<String>,
     /// Key exchange groups by their IANA names; unknown ones as numbers.
-    pub(crate) groups: Vec<String>,
+    pub groups: Vec<String>,
     /// Application protocols.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) alpn: Vec<String>,
+    pub alpn: Vec<String>,
     /// JA4.
-    pub(crate) fingerprint: String,
+    pub fingerprint: String,
 }
 
 /// Why there is no ClientHello in what came.

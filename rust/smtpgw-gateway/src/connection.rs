@@ -50,7 +50,7 @@ pub(crate) struct Connection<W: World> {
     /// By when the next command must be complete.
     deadline: Instant,
     handshake: Option<Duration>,
-    client_hello: Option<Box<ClientHello>>,
+    client_hello: Option<Arc<ClientHello>>,
     tls_failure: Option<Cause>,
     /// Whether STARTTLS is not offered, because of what the ledger says of this client.
     starttls_withheld: bool,

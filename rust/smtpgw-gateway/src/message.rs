@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 // What an implementation of the seam shows of a message is named here, so that it needs no other crate of ours.
 pub use smtpgw_mime::{Defect, Field, Header, charset};
 
+pub use crate::client_hello::ClientHello;
 pub use crate::tls::ClientCertificate;
 
 /// One connection of one client. Never changed in place: a new fact makes a new one.
@@ -42,6 +43,9 @@ pub struct TlsFacts {
     pub group: String,
     /// The name the client asked for.
     pub sni: Option<String>,
+    /// What the client said of itself; not in the facts of a record, which has it beside them.
+    #[serde(skip)]
+    pub client_hello: Option<Arc<ClientHello>>,
     /// The client's own certificate, if it was asked for one and showed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<Box<ClientCertificate>>,

@@ -127,6 +127,7 @@ mod tests {
             cipher: "TLS13_AES_256_GCM_SHA384".into(),
             group: "X25519".into(),
             sni: Some("evil\r\nX: y".into()),
+            client_hello: None,
             client_certificate: None,
         });
         let listener = "192.0.2.25:25".parse().unwrap();

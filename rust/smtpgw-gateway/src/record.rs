@@ -5,6 +5,7 @@
 //! backend's reply, where the time went. Addresses of people are in them; the log is as private as the mail.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -15,7 +16,7 @@ use crate::inspect::{InspectorInfo, Mode};
 use crate::inspection::{About, Failure, Opinion};
 use crate::message::{Part, TlsFacts};
 use crate::settings::{ListenerTls, Unscanned};
-use crate::tls::Cause;
+use crate::tls::{Cause, CertificateState};
 use crate::verdict::{Action, Verdict};
 
 /// Every listener is bound.
@@ -25,7 +26,17 @@ pub(crate) struct Ready {
     /// Bound addresses, in the order of the configuration.
     pub(crate) listeners: Vec<SocketAddr>,
     pub(crate) tls: Vec<ListenerTls>,
+    /// How each listener's certificates are; `null` where it has none.
+    pub(crate) certificates: Vec<Option<CertificateState>>,
     pub(crate) inspectors: Vec<String>,
+}
+
+/// New settings are in use.
+#[derive(Debug, Serialize)]
+pub(crate) struct Reloaded {
+    pub(crate) message: &'static str,
+    /// As in [`Ready`].
+    pub(crate) certificates: Vec<Option<CertificateState>>,
 }
 
 /// One line of plain text about the gateway itself.
@@ -43,8 +54,8 @@ pub(crate) struct ConnectionRecord {
     pub(crate) helo: String,
     pub(crate) tls: Option<TlsFacts>,
     /// What the client said of its TLS, also if it came to nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) client_hello: Option<Box<ClientHello>>,
+    #[serde(serialize_with = "pointee", skip_serializing_if = "Option::is_none")]
+    pub(crate) client_hello: Option<Arc<ClientHello>>,
     /// Why the handshake failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failure: Option<Cause>,
@@ -81,6 +92,12 @@ pub(crate) struct TransactionRecord<'a> {
     pub(crate) client: SocketAddr,
     pub(crate) helo: &'a str,
     pub(crate) tls: bool,
+    /// What was negotiated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_facts: Option<&'a TlsFacts>,
+    /// What the client said of its TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_hello: Option<&'a ClientHello>,
     pub(crate) reverse_path: &'a str,
     pub(crate) forward_paths: &'a [String],
     /// `relayed`, `refused-by-backend`, `rejected`, `deferred`, `quarantined`, `discarded`, `content-refused`,
@@ -317,6 +334,10 @@ fn is_zero(points: &f64) -> bool {
 /// Microseconds are enough for people and for plots.
 fn seconds<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((value.as_secs_f64() * 1e6).round() / 1e6)
+}
+
+fn pointee<T: Serialize, S: Serializer>(value: &Option<Arc<T>>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_deref().serialize(serializer)
 }
 
 fn optional_seconds<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,10 +16,10 @@ use crate::house::House;
 use crate::inspect::Inspect;
 use crate::listener;
 use crate::log::{Journal, RecordSink};
-use crate::record::{Notice, Ready};
+use crate::record::{Notice, Ready, Reloaded};
 use crate::settings::{LogLevel, Settings};
 use crate::setup::Setup;
-use crate::tls;
+use crate::tls::{self, CertificateState};
 use crate::world::{Listen as _, World, timeout};
 
 /// An open gateway in a world. Dropping it ends every connection at once; clients without a 2yz come back.
@@ -95,11 +95,13 @@ impl<W: World> Service<W> {
         if addresses(&settings) != addresses(&before.desk.settings) {
             return Err(StartError::settings("listener", "addresses cannot change while it runs; restart"));
         }
-        let setup = Setup::new(settings, inspect, Some(Arc::clone(&before.desk.budget)))?;
+        let setup = Setup::new(settings, inspect, Some(&before))?;
         self.house.setup.store(Arc::new(setup));
         self.probe_backends();
         self.tell_certificates();
-        self.house.log(LogLevel::Info, "reloaded", &Notice { message: "new connections use the new settings".into() });
+        let message = "new connections use the new settings";
+        let reloaded = Reloaded { message, certificates: self.certificates() };
+        self.house.log(LogLevel::Info, "reloaded", &reloaded);
         Ok(())
     }
 
@@ -135,6 +137,12 @@ impl<W: World> Service<W> {
         }
     }
 
+    /// How the certificates of each listener are, in the order of the configuration.
+    fn certificates(&self) -> Vec<Option<CertificateState>> {
+        let (setup, now) = (self.house.setup.load(), self.house.world.now());
+        setup.fronts.iter().map(|front| Some(front.tls.as_ref()?.certificates.state(now))).collect()
+    }
+
     fn say_ready(&self) {
         let setup = self.house.setup.load();
         let settings = &setup.desk.settings;
@@ -143,6 +151,7 @@ impl<W: World> Service<W> {
             hostname: settings.hostname.clone(),
             listeners: self.addresses.clone(),
             tls: settings.listener.iter().map(|listener| listener.tls).collect(),
+            certificates: self.certificates(),
             inspectors: roster.map(|info| info.name.clone()).collect(),
         };
         self.house.log(LogLevel::Info, "ready", &ready);

@@ -51,13 +51,14 @@ pub(crate) enum Recipients {
 }
 
 impl Setup {
-    /// `budget` is kept across a reload: the messages under way hold on to it.
+    /// Across a reload the budget is kept, to which the messages under way hold on, and what resumes TLS sessions.
     pub(crate) fn new(
         settings: Settings,
         inspect: Option<Arc<dyn Inspect>>,
-        budget: Option<Arc<Budget>>,
+        before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let settings = Arc::new(settings);
+        let budget = before.map(|before| Arc::clone(&before.desk.budget));
         let budget = budget.unwrap_or_else(|| Budget::new(settings.limits.memory));
         let mut backends: BTreeMap<&str, Arc<backend::Site>> = BTreeMap::new();
         for (name, backend) in &settings.backend {
@@ -72,7 +73,8 @@ impl Setup {
                     format!("there is no [backend.{}]", listener.backend),
                 ));
             };
-            fronts.push(Arc::new(Front::new(&settings, listener, Arc::clone(backend), &key)?));
+            let before = before.and_then(|before| before.fronts.get(at)).map(Arc::as_ref);
+            fronts.push(Arc::new(Front::new(&settings, listener, Arc::clone(backend), &key, before)?));
         }
         let folder = Arc::new(settings.spool.path.clone());
         check_folder(&folder)?;
@@ -87,6 +89,7 @@ impl Front {
         listener: &Listener,
         backend: Arc<backend::Site>,
         key: &dyn Fn(&str) -> String,
+        before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let recipients = Recipients::of(&listener.recipient_domains);
         if recipients == Recipients::BackendDecides && backend.settings.identity == Identity::None {
@@ -95,7 +98,10 @@ impl Front {
             return Err(StartError::settings(key("recipient_domains"), reason));
         }
         let tls = match listener.tls {
-            ListenerTls::Starttls | ListenerTls::Implicit => Some(ServerSide::new(&settings.hostname, listener)?),
+            ListenerTls::Starttls | ListenerTls::Implicit => {
+                let before = before.and_then(|before| before.tls.as_ref());
+                Some(ServerSide::new(&settings.hostname, listener, before)?)
+            }
             ListenerTls::None => None,
         };
         if tls.is_none() && listener.client_certificate != ClientAuth::Off {

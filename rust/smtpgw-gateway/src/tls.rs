@@ -7,6 +7,7 @@ mod client;
 mod client_certificate;
 mod failure;
 mod ledger;
+mod resumption;
 mod server;
 mod store;
 mod verified;
@@ -15,7 +16,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::CommonState;
+use rustls::ServerConnection;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub(crate) use client::opportunistic_client_config;
@@ -23,9 +24,11 @@ pub use client_certificate::ClientCertificate;
 pub(crate) use failure::Cause;
 pub(crate) use ledger::Ledger;
 pub(crate) use server::ServerSide;
+pub(crate) use store::CertificateState;
 pub(crate) use verified::verified_client_config;
 pub(crate) use watch::{tell, watch};
 
+use crate::client_hello::ClientHello;
 use crate::error::StartError;
 use crate::message::TlsFacts;
 
@@ -42,7 +45,7 @@ pub fn self_signed(hostname: &str) -> Result<(String, String), StartError> {
 }
 
 /// What is known of a handshake that finished `now`.
-pub(crate) fn facts(connection: &CommonState, sni: Option<&str>, now: SystemTime) -> TlsFacts {
+pub(crate) fn facts(connection: &ServerConnection, hello: Option<Arc<ClientHello>>, now: SystemTime) -> TlsFacts {
     let name = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
     let version = connection.protocol_version().and_then(|version| version.as_str());
     let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
@@ -52,7 +55,8 @@ pub(crate) fn facts(connection: &CommonState, sni: Option<&str>, now: SystemTime
         // rustls writes `TLS13_` where the IANA registry has `TLS_`.
         cipher: name(suite).replace("TLS13_", "TLS_"),
         group: group.unwrap_or_else(|| "unknown".into()),
-        sni: sni.map(str::to_owned),
+        sni: connection.server_name().map(str::to_owned),
+        client_hello: hello,
         client_certificate: connection
             .peer_certificates()
             .and_then(<[_]>::first)

@@ -80,16 +80,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) async fn accept_tls(
         &mut self,
         config: Arc<ServerConfig>,
-        hello: &mut Option<Box<ClientHello>>,
+        hello: &mut Option<Arc<ClientHello>>,
         now: SystemTime,
     ) -> io::Result<TlsFacts> {
         let mut stream = self.take_clear()?;
         let accepted = read_hello(&mut stream, hello).await?;
         let stream = StartHandshake::from_parts(accepted, stream).into_stream(config).await?;
-        let facts = {
-            let (_, connection) = stream.get_ref();
-            tls::facts(connection, connection.server_name(), now)
-        };
+        let facts = tls::facts(stream.get_ref().1, hello.clone(), now);
         self.stream = Stream::Tls(Box::new(stream.into()));
         Ok(facts)
     }
@@ -120,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 /// Reads a ClientHello, for rustls and for the record.
 async fn read_hello<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    hello: &mut Option<Box<ClientHello>>,
+    hello: &mut Option<Arc<ClientHello>>,
 ) -> io::Result<Accepted> {
     let mut acceptor = Acceptor::default();
     let mut reader = Reader::new();
@@ -133,7 +130,7 @@ async fn read_hello<S: AsyncRead + AsyncWrite + Unpin>(
         }
         reader.read(octets);
         match reader.outcome() {
-            Some(Ok(found)) if hello.is_none() => *hello = Some(Box::new(found.clone())),
+            Some(Ok(found)) if hello.is_none() => *hello = Some(Arc::new(found.clone())),
             // What is not TLS gets no alert, and no look by rustls.
             Some(Err(why)) if why != NoHello::Malformed => return Err(io::Error::new(io::ErrorKind::InvalidData, why)),
             _ => {}

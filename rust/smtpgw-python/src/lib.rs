@@ -48,7 +48,7 @@ mod _core {
     #[pymodule_export]
     use crate::rehearsal::rehearse;
     #[pymodule_export]
-    use crate::session::{ClientCertificate, Envelope, Session, Tls};
+    use crate::session::{ClientCertificate, ClientHello, Envelope, Session, Tls};
     #[pymodule_export]
     use crate::tasks::{Loop, Task};
     #[pymodule_export]

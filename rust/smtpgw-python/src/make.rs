@@ -63,6 +63,7 @@ pub(crate) fn make_message(
         cipher: "TLS_AES_128_GCM_SHA256".into(),
         group: "X25519".into(),
         sni: None,
+        client_hello: None,
         client_certificate: None,
     };
     let session = message::Session {

@@ -89,6 +89,11 @@ impl Tls {
     }
 
     #[getter]
+    fn client_hello(&self) -> Option<ClientHello> {
+        self.facts()?.client_hello.clone().map(ClientHello)
+    }
+
+    #[getter]
     fn client_certificate(&self) -> Option<ClientCertificate> {
         let certificate = self.facts()?.client_certificate.as_deref()?;
         Some(ClientCertificate(certificate.clone()))
@@ -96,6 +101,42 @@ impl Tls {
 
     fn __repr__(&self) -> String {
         format!("<smtpgw.Tls {} {} {}>", self.version(), self.cipher(), self.group())
+    }
+}
+
+/// What a client said of its TLS.
+#[pyclass(frozen, module = "smtpgw._core", name = "ClientHello")]
+pub(crate) struct ClientHello(Arc<message::ClientHello>);
+
+#[pymethods]
+impl ClientHello {
+    #[getter]
+    fn versions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.versions)
+    }
+
+    #[getter]
+    fn sni(&self) -> Option<&str> {
+        self.0.sni.as_deref()
+    }
+
+    #[getter]
+    fn groups<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.groups)
+    }
+
+    #[getter]
+    fn alpn<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.alpn)
+    }
+
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        &self.0.fingerprint
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<smtpgw.ClientHello {}>", self.0.fingerprint)
     }
 }
 

@@ -11,6 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::{Validity, X509Certificate};
+use x509_parser::error::X509Error;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
@@ -27,6 +28,8 @@ pub(super) struct NamedKey {
     /// Seconds since 1970.
     not_before: i64,
     not_after: i64,
+    /// The first of the certificates behind it to expire.
+    chain_not_after: i64,
     sha256: String,
 }
 
@@ -75,7 +78,7 @@ impl NamedKey {
         let (names, validity) =
             read_leaf(leaf).ok_or_else(|| fail(chain.0, "its first certificate is malformed".into()))?;
         let sha256 = hex(&Sha256::digest(leaf));
-        check_order(&certificates).map_err(|reason| fail(chain.0, reason))?;
+        let chain_not_after = check_chain(&certificates).map_err(|reason| fail(chain.0, reason))?;
         let private = PrivateKeyDer::from_pem_slice(key.1)
             .map_err(|error| fail(key.0, format!("there is no private key in it: {error}")))?;
         let signer = provider
@@ -95,6 +98,7 @@ impl NamedKey {
             names,
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
+            chain_not_after,
             sha256,
         })
     }
@@ -117,12 +121,18 @@ impl NamedKey {
             Ok(()) if expires_s < SOON => Some(format!("it expires on {}", date(self.not_after))),
             Ok(()) => None,
         };
+        let behind = match self.chain_not_after.saturating_sub(now) {
+            left if left < 0 => Some("expired"),
+            left if left < SOON && self.chain_not_after < self.not_after => Some("expires"),
+            _ => None,
+        };
+        let behind = behind.map(|verb| format!("its chain {verb} on {}", date(self.chain_not_after)));
         CertificateFacts {
             names: self.names.clone(),
             not_after: date(self.not_after),
             expires_s,
             sha256: self.sha256.clone(),
-            concerns: concern.into_iter().collect(),
+            concerns: concern.into_iter().chain(behind).collect(),
         }
     }
 
@@ -155,18 +165,30 @@ fn dns_name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
-/// RFC 5246 §7.4.2: each certificate certifies the one before it. By names; clients check the signatures.
-fn check_order(chain: &[CertificateDer<'_>]) -> Result<(), String> {
-    let mut issuer: Option<Vec<u8>> = None;
+/// RFC 5246 §7.4.2: each certificate certifies the one before it, by name and by signature. What is out of time, or
+/// signed in a way that cannot be checked here, is for clients to judge. Seconds since 1970 until when all of those
+/// behind the first are good.
+fn check_chain(chain: &[CertificateDer<'_>]) -> Result<i64, String> {
+    let mut before: Option<X509Certificate<'_>> = None;
+    let mut not_after = i64::MAX;
     for (at, certificate) in chain.iter().enumerate() {
         let malformed = |_| format!("certificate {} of it is malformed", at + 1);
         let (_, parsed) = X509Certificate::from_der(certificate).map_err(malformed)?;
-        if issuer.is_some_and(|issuer| issuer != parsed.subject().as_raw()) {
-            return Err(format!("out of order: certificate {} is not the issuer of the one before it", at + 1));
+        if let Some(before) = &before {
+            if before.issuer().as_raw() != parsed.subject().as_raw() {
+                return Err(format!("out of order: certificate {} is not the issuer of the one before it", at + 1));
+            }
+            if let Err(X509Error::SignatureVerificationError) = before.verify_signature(Some(parsed.public_key())) {
+                return Err(format!(
+                    "certificate {} has the issuer's name, and did not sign the one before it",
+                    at + 1
+                ));
+            }
+            not_after = not_after.min(parsed.validity().not_after.timestamp());
         }
-        issuer = Some(parsed.issuer().as_raw().to_vec());
+        before = Some(parsed);
     }
-    Ok(())
+    Ok(not_after)
 }
 
 /// Seconds since 1970.
@@ -184,8 +206,8 @@ pub(super) fn date(seconds: i64) -> String {
 /// The end of the year 9999.
 const LAST_DATE: u64 = 253_402_300_799;
 
-/// A certificate that expires within a fortnight is a concern: whoever renews it does so earlier.
-const SOON: i64 = 14 * 86_400;
+/// A certificate that expires within a month is a concern: whoever renews one of three months does so by then.
+const SOON: i64 = 30 * 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -222,23 +244,58 @@ mod tests {
         assert!(load(&chain, "").err().unwrap().to_string().starts_with("key.pem: there is no private key"));
     }
 
-    #[test]
-    fn a_chain_is_in_order() {
-        let authority_key = rcgen::KeyPair::generate().unwrap();
+    struct Authority {
+        pem: String,
+        issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    }
+
+    /// One that expires on 1 January of `year`.
+    fn authority(year: i32) -> Authority {
+        let key = rcgen::KeyPair::generate().unwrap();
         let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
         parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         parameters.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
-        let authority = parameters.self_signed(&authority_key).unwrap();
-        let issuer = rcgen::Issuer::new(parameters, authority_key);
-        let leaf_key = rcgen::KeyPair::generate().unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Authority { pem, issuer: rcgen::Issuer::new(parameters, key) }
+    }
+
+    /// A leaf of it and its key.
+    fn leaf(authority: &Authority) -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
         let parameters = rcgen::CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
-        let leaf = parameters.signed_by(&leaf_key, &issuer).unwrap();
+        (parameters.signed_by(&key, &authority.issuer).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn a_chain_is_in_order() {
+        let authority = authority(2999);
+        let (leaf, key) = leaf(&authority);
         let (other, _) = self_signed("mx.example.org").unwrap();
-        let key = leaf_key.serialize_pem();
-        assert!(load(&(leaf.pem() + &authority.pem()), &key).is_ok());
-        assert!(load(&leaf.pem(), &key).is_ok());
-        let error = load(&(leaf.pem() + &other), &key).err().unwrap().to_string();
+        assert!(load(&(leaf.clone() + &authority.pem), &key).is_ok());
+        assert!(load(&leaf, &key).is_ok());
+        let error = load(&(leaf + &other), &key).err().unwrap().to_string();
         let expected = "chain.pem: out of order: certificate 2 is not the issuer of the one before it";
         assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_name_alone_is_no_issuer() {
+        let (ours, namesake) = (authority(2999), authority(2999));
+        let (leaf, key) = leaf(&ours);
+        let error = load(&(leaf + &namesake.pem), &key).err().unwrap().to_string();
+        assert!(error.ends_with("certificate 2 has the issuer's name, and did not sign the one before it"), "{error}");
+    }
+
+    #[test]
+    fn a_chain_expires_with_its_first() {
+        let authority = authority(2030);
+        let (leaf, key) = leaf(&authority);
+        let loaded = load(&(leaf + &authority.pem), &key).unwrap();
+        let expiry = 1_893_456_000;
+        let concerns = |now: i64| loaded.facts(now).concerns;
+        assert_eq!(concerns(expiry - SOON - 1), [""; 0]);
+        assert_eq!(concerns(expiry - SOON + 1), ["its chain expires on 2030-01-01T00:00:00Z"]);
+        assert_eq!(concerns(expiry + 1), ["its chain expired on 2030-01-01T00:00:00Z"]);
     }
 }

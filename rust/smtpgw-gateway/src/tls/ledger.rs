@@ -117,6 +117,10 @@ mod tests {
             ledger.failed(address(number), Cause::Incompatible, now + Duration::from_millis(number as u64));
         }
         assert_eq!(ledger.entries.lock().len(), ENTRIES);
+        for number in 0..ENTRIES + 10 {
+            ledger.succeeded(address(ENTRIES * 2 + number), now);
+            assert!(ledger.capable.lock().len() <= ENTRIES);
+        }
         assert!(!ledger.withholds_starttls(address(9), now));
         assert!(ledger.withholds_starttls(address(10), now));
     }

@@ -1,15 +1,15 @@
-//! Our side of TLS towards clients: TLS 1.2 and 1.3, certificates from a [`Store`], one ticket a handshake, since mail
-//! servers come back but rarely twice at once. The keys of tickets are made anew every few hours, by rustls.
+//! Our side of TLS towards clients: TLS 1.2 and 1.3, certificates from a [`Store`], sessions that resume, and a question
+//! for the client's own certificate where the listener has one.
 
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs;
 use rustls::server::NoClientAuth;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::client_certificate::Possession;
 use super::provider;
+use super::resumption::Resumption;
 use super::store::Store;
 use crate::error::StartError;
 use crate::settings::{ClientAuth, Listener};
@@ -18,16 +18,19 @@ use crate::settings::{ClientAuth, Listener};
 pub(crate) struct ServerSide {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) certificates: Arc<Store>,
+    client_auth: ClientAuth,
+    resumption: Resumption,
 }
 
 impl ServerSide {
-    /// Reads the certificates and makes the rest.
+    /// Reads the certificates and makes the rest; `before` is the same listener's until now.
     ///
     /// # Errors
     /// [`StartError::Certificate`] naming the file.
-    pub(crate) fn new(hostname: &str, listener: &Listener) -> Result<Self, StartError> {
+    pub(crate) fn new(hostname: &str, listener: &Listener, before: Option<&Self>) -> Result<Self, StartError> {
         let certificates = Arc::new(Store::open(hostname, &listener.certificates)?);
-        let verifier: Arc<dyn ClientCertVerifier> = match listener.client_certificate {
+        let client_auth = listener.client_certificate;
+        let verifier: Arc<dyn ClientCertVerifier> = match client_auth {
             ClientAuth::Off => Arc::new(NoClientAuth),
             ClientAuth::Request => Possession::new(false),
             ClientAuth::Require => Possession::new(true),
@@ -37,9 +40,11 @@ impl ServerSide {
             .map_err(|error| StartError::settings("listener.tls", error.to_string()))?
             .with_client_cert_verifier(verifier)
             .with_cert_resolver(Arc::<Store>::clone(&certificates));
-        config.ticketer =
-            aws_lc_rs::Ticketer::new().map_err(|error| StartError::settings("listener.tls", error.to_string()))?;
-        config.send_tls13_tickets = 1;
-        Ok(Self { config: Arc::new(config), certificates })
+        let resumption = match before {
+            Some(before) if before.client_auth == client_auth => before.resumption.clone(),
+            _ => Resumption::new()?,
+        };
+        resumption.serve(&mut config);
+        Ok(Self { config: Arc::new(config), certificates, client_auth, resumption })
     }
 }

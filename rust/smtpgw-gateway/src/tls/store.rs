@@ -10,12 +10,14 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use serde::Serialize;
 
 use super::certificate::{CertificateFacts, NamedKey, unix};
 use super::provider;
@@ -29,6 +31,8 @@ pub(crate) struct Store {
     /// Never empty.
     keys: ArcSwap<Vec<NamedKey>>,
     watched: Mutex<Watched>,
+    /// The files say otherwise, and what they say is not good.
+    last_good_kept: AtomicBool,
 }
 
 /// The files as they were at the last load, good or bad, and as they were at the last look if that was otherwise.
@@ -43,6 +47,16 @@ struct Stamp {
     modified: (i64, i64),
     size: u64,
     inode: u64,
+}
+
+/// How a listener's certificates are, for records and gauges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CertificateState {
+    /// `good`; `concern`: see the record `certificates`; `expired`; `last-good-kept`: the files are newer than what is
+    /// served, and not good.
+    pub(crate) state: &'static str,
+    /// Seconds until the first of them expires; negative afterwards.
+    pub(crate) expires_s: Option<i64>,
 }
 
 impl Store {
@@ -63,6 +77,7 @@ impl Store {
             sources: sources.into(),
             keys: ArcSwap::from_pointee(keys),
             watched: Mutex::new(Watched { known, unsettled: None }),
+            last_good_kept: AtomicBool::new(false),
         })
     }
 
@@ -80,7 +95,9 @@ impl Store {
             return None;
         }
         *watched = Watched { known: seen, unsettled: None };
-        Some(load(&self.hostname, &self.sources).and_then(|keys| self.swap(keys, now)))
+        let looked = load(&self.hostname, &self.sources).and_then(|keys| self.swap(keys, now));
+        self.last_good_kept.store(looked.is_err(), Ordering::Relaxed);
+        Some(looked)
     }
 
     /// Takes what is new, unless it is out of date and what is served is not.
@@ -100,6 +117,21 @@ impl Store {
     /// What is served, for records.
     pub(crate) fn facts(&self, now: SystemTime) -> Vec<CertificateFacts> {
         self.keys.load().iter().map(|key| key.facts(unix(now))).collect()
+    }
+
+    /// All of them in a word.
+    pub(crate) fn state(&self, now: SystemTime) -> CertificateState {
+        let facts = self.facts(now);
+        let state = if self.last_good_kept.load(Ordering::Relaxed) {
+            "last-good-kept"
+        } else if facts.iter().any(|facts| facts.expires_s < 0) {
+            "expired"
+        } else if !self.covers_hostname() || facts.iter().any(|facts| !facts.concerns.is_empty()) {
+            "concern"
+        } else {
+            "good"
+        };
+        CertificateState { state, expires_s: facts.iter().map(|facts| facts.expires_s).min() }
     }
 
     /// Whether one of them is good for our own name.
@@ -204,6 +236,7 @@ mod tests {
         for (chain, key) in [(chain.as_str(), other_key.as_str()), ("", key.as_str()), (chain.as_str(), "x")] {
             write(folder.path(), chain, key);
             assert!(settled(&store, now).unwrap().is_err());
+            assert_eq!(store.state(now).state, "last-good-kept");
             assert!(settled(&store, now).is_none());
             assert_eq!(served(&store), before);
         }
@@ -211,6 +244,7 @@ mod tests {
         assert!(settled(&store, now).unwrap().is_err());
         write(folder.path(), &chain, &key);
         assert!(settled(&store, now).unwrap().is_ok());
+        assert_eq!(store.state(now).state, "good");
         assert_ne!(served(&store), before);
     }
 
@@ -229,9 +263,11 @@ mod tests {
         assert!(refused.ends_with("chain.pem: it expired on 2002-01-01T00:00:00Z"), "{refused}");
         // At start it is better than nothing: most senders do not look.
         let reopened = Store::open("mx.example.org", &store.sources).unwrap();
+        assert_eq!(reopened.state(now).state, "expired");
         let concerns = &reopened.facts(now)[0].concerns;
         assert_eq!(concerns, &["it expired on 2002-01-01T00:00:00Z"]);
         let soon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_009_843_200 - 3 * 86_400);
+        assert_eq!(reopened.state(soon), CertificateState { state: "concern", expires_s: Some(3 * 86_400) });
         assert_eq!(reopened.facts(soon)[0].concerns, ["it expires on 2002-01-01T00:00:00Z"]);
     }
 }

@@ -41,6 +41,8 @@ impl<W: World> Correspondence<W> {
             client: session.client,
             helo: &session.helo,
             tls: session.tls.is_some(),
+            tls_facts: session.tls.as_ref(),
+            client_hello: session.tls.as_ref().and_then(|tls| tls.client_hello.as_deref()),
             reverse_path: transaction.reverse_path.as_str(),
             forward_paths: &transaction.envelope.forward_paths,
             outcome: outcome.name,

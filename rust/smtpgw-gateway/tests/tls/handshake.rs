@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::{ClientConfig, HandshakeKind, SupportedProtocolVersion};
-use smtpgw_gateway::settings::ListenerTls;
+use smtpgw_gateway::settings::{ClientAuth, ListenerTls};
 
 use crate::support::{House, client, connect, default_client, tls};
 
@@ -27,6 +27,29 @@ fn a_second_handshake_resumes() {
         assert_eq!(session(&house, &config), HandshakeKind::Full, "{version:?}");
         assert_eq!(session(&house, &config), HandshakeKind::Resumed, "{version:?}");
         assert_eq!(session(&house, &config), HandshakeKind::Resumed, "{version:?}: a new ticket came with the last");
+    }
+}
+
+#[test]
+fn a_reload_forgets_no_session() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let house = House::start(ListenerTls::Starttls, |_| {});
+        let config = Arc::new(client(&[version]).with_no_client_auth());
+        assert_eq!(session(&house, &config), HandshakeKind::Full, "{version:?}");
+        house.gateway.reload(house.settings.clone(), None).unwrap();
+        assert_eq!(session(&house, &config), HandshakeKind::Resumed, "{version:?}");
+        // A session from before must not let in who would now have to show a certificate.
+        let mut stricter = house.settings.clone();
+        stricter.listener[0].client_certificate = ClientAuth::Request;
+        house.gateway.reload(stricter, None).unwrap();
+        assert_eq!(session(&house, &config), HandshakeKind::Full, "{version:?}");
+    }
+    let house = House::start(ListenerTls::Starttls, |_| {});
+    house.gateway.reload(house.settings.clone(), None).unwrap();
+    for event in ["ready", "reloaded"] {
+        let state = &house.record(event, 0)["certificates"][0];
+        assert_eq!(state["state"], "good");
+        assert!(state["expires_s"].as_i64().unwrap() > 0);
     }
 }
 

@@ -31,8 +31,14 @@ fn failed(octets: &[u8]) -> (Value, Vec<u8>) {
 fn a_good_hello_is_in_the_record() {
     let house = House::start(ListenerTls::Starttls, |_| {});
     let mut peer = tls(connect(house.address()).starttls(), &default_client(), "mx.example.org").unwrap();
+    peer.say("EHLO client.example");
+    peer.say("MAIL FROM:<a@client.example>");
+    peer.say("RSET");
     peer.say("QUIT");
-    let hello = &house.record("connection", 0)["client_hello"];
+    let transaction = house.record("transaction", 0);
+    let connection = house.record("connection", 0);
+    let hello = &connection["client_hello"];
+    assert_eq!((&transaction["client_hello"], &transaction["tls_facts"]), (hello, &connection["tls"]));
     assert_eq!(hello["versions"], json!(["TLSv1.3", "TLSv1.2"]));
     assert_eq!(hello["sni"], "mx.example.org");
     assert_eq!(hello["groups"][0], "X25519MLKEM768");

@@ -15,6 +15,8 @@ use smtpgw_gateway::{Gateway, Record, RecordSink};
 /// A running gateway, its records and its folder.
 pub struct House {
     pub gateway: Gateway,
+    /// What it was started with.
+    pub settings: Settings,
     /// Kept until the gateway is gone.
     folder: tempfile::TempDir,
     records: Arc<Mutex<Vec<serde_json::Value>>>,
@@ -54,8 +56,8 @@ impl House {
     /// Starts one with these settings.
     pub fn with(folder: tempfile::TempDir, settings: Settings) -> Self {
         let records = Arc::default();
-        let gateway = Gateway::start(settings, None, vec![Box::new(Records(Arc::clone(&records)))]).unwrap();
-        Self { gateway, folder, records }
+        let gateway = Gateway::start(settings.clone(), None, vec![Box::new(Records(Arc::clone(&records)))]).unwrap();
+        Self { gateway, settings, folder, records }
     }
 
     pub fn address(&self) -> SocketAddr {
