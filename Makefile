@@ -63,6 +63,11 @@ test-interop: peers ## the tests against real mail servers and clients (ARGS='-k
 peers: build ## the mail programs the tests talk to (scripts/setup lists them), by apt and npm; two are only unpacked
 	@scripts/setup peers
 
+.PHONY: fuzz
+fuzz: ## fuzz what reads a stranger's octets, a minute each (ARGS='--seconds 600 mime'); builds on its own
+	@scripts/setup cargo
+	scripts/fuzz $(ARGS)
+
 ## Work on it
 
 .PHONY: check

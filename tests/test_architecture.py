@@ -27,6 +27,7 @@ MAY_DEPEND_ON = {
     "smtpgw-gateway": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive"},
     "smtpgw-python": {"smtpgw-gateway"},
     "smtpgw-testkit": set(),
+    "smtpgw-invariants": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive", "smtpgw-gateway"},
     "smtpgw-bench": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive", "smtpgw-gateway"},
 }
 SHIPS = (

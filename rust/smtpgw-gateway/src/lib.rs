@@ -41,6 +41,8 @@ pub mod message;
 mod outgoing;
 mod pace;
 mod quarantine;
+#[doc(hidden)]
+pub mod readers;
 mod received;
 mod reception;
 mod record;

@@ -1,0 +1,95 @@
+//! Containers: whatever they say of themselves, what comes out is within the limits, and is the same each time.
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use smtpgw_archive::{Budget, Format, HEAD, Limits, Member, Members, TAIL, Unscanned, detect, unpack};
+
+/// Small enough that small inputs reach each of them.
+fn limits() -> Limits {
+    Limits { total: 3 << 20, member: 2 << 20, ratio: 100, members: 50, depth: 3, duration: Duration::from_secs(3_600) }
+}
+
+/// What came out.
+#[derive(Debug, Default, PartialEq)]
+struct Unpacked {
+    names: Vec<String>,
+    octets: Vec<u64>,
+    /// Of all data in their order, so that they need not be kept.
+    digest: u64,
+    outcomes: Vec<Result<(), Unscanned>>,
+}
+
+impl Members for Unpacked {
+    fn begin(&mut self, member: Member<'_>) {
+        assert_eq!(self.names.len(), self.outcomes.len(), "the member before has ended");
+        assert!(!member.path.chars().any(char::is_control), "a name for people has no controls");
+        self.names.push(member.path.into_owned());
+        self.octets.push(0);
+    }
+
+    fn data(&mut self, octets: &[u8]) {
+        assert!(!octets.is_empty() && self.names.len() > self.outcomes.len(), "data belong to an open member");
+        if let Some(count) = self.octets.last_mut() {
+            *count += octets.len() as u64;
+        }
+        for octet in octets {
+            self.digest = (self.digest ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn end(&mut self, outcome: Result<(), Unscanned>) {
+        self.outcomes.push(outcome);
+        assert_eq!(self.names.len(), self.outcomes.len(), "a member ends once");
+    }
+}
+
+fn unpacked(format: Format, octets: &[u8]) -> (Result<(), Unscanned>, Unpacked) {
+    let mut budget = Budget::new(limits(), || Duration::ZERO);
+    let mut members = Unpacked::default();
+    let outcome = unpack(format, Cursor::new(octets), &mut budget, &mut members);
+    assert_eq!(members.names.len(), members.outcomes.len(), "every member ends, whatever becomes of the container");
+    let total: u64 = members.octets.iter().sum();
+    assert!(total <= limits().total && members.octets.iter().all(|count| *count <= limits().member));
+    assert!(members.names.len() <= limits().members);
+    assert_eq!(budget.unpacked(), total, "what came out was counted");
+    (outcome, members)
+}
+
+fn holds(format: Format, octets: &[u8]) {
+    let _ = detect(
+        octets.get(..HEAD.min(octets.len())).unwrap_or_default(),
+        octets.get(octets.len().saturating_sub(TAIL)..).unwrap_or_default(),
+    );
+    assert_eq!(unpacked(format, octets), unpacked(format, octets));
+}
+
+/// `zip`
+pub fn zip(octets: &[u8]) {
+    holds(Format::Zip, octets);
+}
+
+/// `gzip`
+pub fn gzip(octets: &[u8]) {
+    holds(Format::Gzip, octets);
+}
+
+/// `bzip2`
+pub fn bzip2(octets: &[u8]) {
+    holds(Format::Bzip2, octets);
+}
+
+/// `xz`
+pub fn xz(octets: &[u8]) {
+    holds(Format::Xz, octets);
+}
+
+/// `zstd`
+pub fn zstd(octets: &[u8]) {
+    holds(Format::Zstd, octets);
+}
+
+/// `tar`
+pub fn tar(octets: &[u8]) {
+    holds(Format::Tar, octets);
+}

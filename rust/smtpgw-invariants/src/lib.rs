@@ -1,0 +1,41 @@
+#![forbid(unsafe_code)]
+//! What holds for every input, as functions that panic where it does not; nothing that ships depends on it.
+//!
+//! Each takes whatever octets there are. The fuzz targets in `rust/fuzz` look for octets that break one, and
+//! `tests/seeds.rs` goes through those that are kept, with every build. So a find becomes a test by becoming a file.
+//!
+//! - [`cuts`]: the same octets in other pieces. How often and where is drawn from the octets themselves, so an input
+//!   is one file that needs no frame, and a message is an input as it stands.
+//! - [`smtp`], [`mime`], [`archive`], [`entry`]: one for each machine that reads what a stranger wrote.
+//!
+//! "It does not panic" is the least of them: the outcome does not depend on the cut, both roles agree on where a
+//! message ends, nothing that comes out is longer than its limit, only the typed error comes back.
+#![allow(clippy::missing_panics_doc, reason = "to panic is the purpose of every function here")]
+
+pub mod archive;
+pub mod cuts;
+pub mod entry;
+pub mod mime;
+pub mod smtp;
+
+/// An invariant: whatever the octets are, it returns.
+pub type Invariant = fn(&[u8]);
+
+/// All of them by name, which is that of the fuzz target and of its folder of seeds.
+pub const ALL: &[(&str, Invariant)] = &[
+    ("server", smtp::server),
+    ("content", smtp::content),
+    ("client", smtp::client),
+    ("reply", smtp::reply),
+    ("back_to_back", smtp::back_to_back),
+    ("client_hello", entry::client_hello),
+    ("mime", mime::decoder),
+    ("charset", mime::charset),
+    ("field_remover", mime::field_remover),
+    ("zip", archive::zip),
+    ("gzip", archive::gzip),
+    ("bzip2", archive::bzip2),
+    ("xz", archive::xz),
+    ("zstd", archive::zstd),
+    ("tar", archive::tar),
+];

@@ -1,0 +1,139 @@
+//! MIME: the cut does not show, nothing comes out that did not go in, and text is text.
+
+use smtpgw_mime::edit::FieldRemover;
+use smtpgw_mime::{
+    AfterClose, AfterPadding, Decoder, DelimiterMatch, Dialect, EncodedMultipart, Event, JunkLine, Limits, PartKind,
+    Pick, Sink, charset,
+};
+
+use crate::cuts::{Cuts, cut_does_not_show};
+
+/// What a decoder told, in an order that the cut does not change.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    parts: Vec<(String, Vec<u8>)>,
+    /// Where a defect comes among the data of its part is open; its place is not.
+    defects: Vec<String>,
+    limits: Vec<String>,
+    #[allow(dead_code, reason = "compared")]
+    open: usize,
+}
+
+struct Listener {
+    told: Told,
+    open: Vec<(usize, PartKind)>,
+}
+
+impl Sink for Listener {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::PartBegin(head) => {
+                let around = self.open.last();
+                assert!(around.is_some() || self.told.parts.is_empty(), "there is one root");
+                assert!(around.is_none_or(|around| around.1 != PartKind::Leaf), "a leaf has no children");
+                self.open.push((self.told.parts.len(), head.kind));
+                self.told.parts.push((format!("{head:?}"), Vec::new()));
+            }
+            Event::Data(octets) => {
+                let Some(&(at, PartKind::Leaf)) = self.open.last() else { panic!("data belong to a leaf") };
+                assert!(!octets.is_empty());
+                if let Some(part) = self.told.parts.get_mut(at) {
+                    part.1.extend_from_slice(octets);
+                }
+            }
+            Event::PartEnd => assert!(self.open.pop().is_some(), "a part ends once"),
+            Event::Defect(defect) => self.told.defects.push(format!("{defect:?}")),
+            Event::LimitHit(limit) => self.told.limits.push(format!("{limit:?}")),
+            _ => {}
+        }
+    }
+}
+
+fn decode(pieces: &[&[u8]], limits: &Limits, dialect: Dialect) -> Told {
+    let mut listener = Listener { told: Told::default(), open: Vec::new() };
+    let mut decoder = Decoder::new(limits.clone(), dialect);
+    pieces.iter().for_each(|piece| decoder.push(piece, &mut listener));
+    decoder.finish(&mut listener);
+    assert!(listener.open.is_empty(), "every part ends");
+    let mut told = listener.told;
+    assert!(!told.parts.is_empty(), "every message has a root");
+    told.defects.sort();
+    told.limits.sort();
+    told
+}
+
+/// A message under the default reading and limits, and under others that its octets choose: the cut does not show,
+/// parts nest, and what comes out of all leaves is no more than what an encoding can make of the message.
+pub fn decoder(octets: &[u8]) {
+    let mut cuts = Cuts::of(octets);
+    let mut either = || cuts.below(2) == 1;
+    let pick = |last| if last { Pick::Last } else { Pick::First };
+    let dialect = Dialect {
+        duplicate_field: pick(either()),
+        duplicate_parameter: pick(either()),
+        delimiter: if either() { DelimiterMatch::Exact } else { DelimiterMatch::Prefix },
+        after_close: if either() { AfterClose::Reopen } else { AfterClose::Ignore },
+        junk_line: if either() { JunkLine::Skip } else { JunkLine::EndsHeader },
+        base64_after_padding: if either() { AfterPadding::Stop } else { AfterPadding::Continue },
+        encoded_multipart: if either() { EncodedMultipart::Decode } else { EncodedMultipart::Ignore },
+    };
+    let tight = Limits {
+        depth: 3,
+        parts: 6,
+        fields: 8,
+        parameters: 3,
+        boundary: 20,
+        encoded_depth: 1,
+        decoded_total: 300,
+        ..Limits::DEFAULT
+    };
+    for (limits, dialect) in
+        [(&Limits::DEFAULT, Dialect::default()), (&Limits::DEFAULT, dialect), (&tight, Dialect::default())]
+    {
+        cut_does_not_show(octets, |pieces| {
+            let told = decode(pieces, limits, dialect);
+            let decoded: usize = told.parts.iter().map(|part| part.1.len()).sum();
+            assert!(decoded as u64 <= limits.decoded_total);
+            assert!(told.parts.len() <= limits.parts);
+            told
+        });
+    }
+}
+
+/// Octets as text under the label in front of the first NUL: text never grows beyond what its charset can make of an
+/// octet, and nothing vanishes where something was.
+pub fn charset(octets: &[u8]) {
+    let at = octets.iter().position(|octet| *octet == 0).unwrap_or(0);
+    let (label, octets) = octets.split_at(at);
+    let octets = octets.get(1..).unwrap_or_default();
+    let label = std::str::from_utf8(label).ok().filter(|label| !label.is_empty());
+    for label in [label, None] {
+        let (text, _) = charset::to_text(label, octets);
+        // Big5 has octet pairs that become two characters; nothing makes more than three octets of one.
+        assert!(text.len() <= 3 * octets.len() + 3, "{} of {}", text.len(), octets.len());
+        assert_eq!(text.is_empty(), octets.is_empty() || is_mark(octets));
+    }
+}
+
+/// A byte order mark and nothing else.
+fn is_mark(octets: &[u8]) -> bool {
+    matches!(octets, b"\xef\xbb\xbf" | b"\xfe\xff" | b"\xff\xfe")
+}
+
+/// Header fields taken out of a raw message: the cut does not show, all that is left stood there before in the same
+/// order, and to take out fields that are not there changes nothing.
+pub fn field_remover(octets: &[u8]) {
+    let remove = |names: &[&str], pieces: &[&[u8]]| {
+        let (mut remover, mut left) = (FieldRemover::new(names), Vec::new());
+        pieces.iter().for_each(|piece| remover.push(piece, &mut left));
+        remover.finish(&mut left);
+        left
+    };
+    assert_eq!(remove(&["X-Not-There-At-All-Whatever-Comes"], &[octets]), octets);
+    cut_does_not_show(octets, |pieces| {
+        let left = remove(&["Subject", "X-Spam-Flag"], pieces);
+        let mut before = octets.iter();
+        assert!(left.iter().all(|octet| before.any(|other| other == octet)), "something was added");
+        left
+    });
+}
