@@ -11,7 +11,7 @@ use crate::decoder::{Packing, reason_of};
 use crate::member::display_name;
 use crate::packed::{Packed, Watch};
 use crate::source::Source;
-use crate::{Budget, Member, Members, Unscanned};
+use crate::{Budget, Fact, Member, Members, Unscanned};
 
 /// A container on its way out.
 pub(crate) struct Flow<'a, R> {
@@ -110,6 +110,11 @@ impl<'a> Out<'a> {
             Err(Unscanned::Mailbomb) if self.budget.is_exhausted() => Err(Unscanned::Mailbomb),
             _ => Ok(()),
         }
+    }
+
+    /// Something is known of the container.
+    pub(crate) fn fact(&mut self, fact: Fact) {
+        self.members.fact(fact);
     }
 
     /// Octets have come out of `packed` ones.

@@ -31,6 +31,8 @@ pub enum Format {
     Rar,
     /// Microsoft's cabinet.
     Cab,
+    /// Microsoft's compound file: old Office documents, `.msg`, `.msi`.
+    Cfb,
     /// ACE.
     Ace,
     /// ARJ.
@@ -55,6 +57,7 @@ impl Format {
             Self::SevenZip => "7z",
             Self::Rar => "rar",
             Self::Cab => "cab",
+            Self::Cfb => "cfb",
             Self::Ace => "ace",
             Self::Arj => "arj",
             Self::Lha => "lha",
@@ -65,7 +68,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 16] = [
+const MARKS: [(usize, &[u8], Format); 17] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -78,6 +81,7 @@ const MARKS: [(usize, &[u8], Format); 16] = [
     (0, b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
     (0, b"Rar!\x1a\x07", Format::Rar),
     (0, b"MSCF\0\0\0\0", Format::Cab),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Cfb),
     (7, b"**ACE**", Format::Ace),
     (0, b"\x60\xea", Format::Arj),
     (2, b"-lh", Format::Lha),

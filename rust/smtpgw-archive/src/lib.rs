@@ -19,6 +19,8 @@
 //! of the container and those that come out; no size that a container declares is believed.
 
 mod budget;
+mod cab;
+mod cfb;
 mod decoder;
 mod error;
 mod flow;
@@ -39,7 +41,7 @@ pub use budget::Budget;
 pub use error::Unscanned;
 pub use format::{Format, HEAD, TAIL, detect};
 pub use limits::Limits;
-pub use member::{Member, Members};
+pub use member::{Fact, Member, Members};
 
 use decoder::Packing;
 use flow::Flow;
@@ -64,6 +66,8 @@ pub fn unpack<R: Read + Seek>(
         Format::Xz => streams::unpack(Packing::Xz, source, budget, members),
         Format::Lzma => streams::unpack(Packing::LzmaAlone, source, budget, members),
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
+        Format::Cfb => cfb::unpack(source, budget, members),
+        Format::Cab => cab::unpack(source, budget, members),
         Format::SevenZip => sevenzip::unpack(source, budget, members),
         Format::Tar => tar::unpack(Flow::new(source, budget, members)),
         // Known by sight, so that nobody takes it for clean.

@@ -65,3 +65,6 @@ pub(crate) const SEVENZIP_HEADERS: usize = 4;
 
 /// Coders that make up one folder of a 7z. Programs write four at most.
 pub(crate) const SEVENZIP_CODERS: usize = 8;
+
+/// Folders of a cabinet. Programs make one, or one for each kind of file; each is a decoder that is set up.
+pub(crate) const CAB_FOLDERS: u16 = 4_096;

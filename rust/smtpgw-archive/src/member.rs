@@ -28,6 +28,31 @@ pub trait Members {
 
     /// The member ends. On an error the octets before are what could be had of it.
     fn end(&mut self, outcome: Result<(), Unscanned>);
+
+    /// Something is known of the container as a whole. Told at most once for each fact.
+    fn fact(&mut self, fact: Fact) {
+        _ = fact;
+    }
+}
+
+/// What a container is seen to have, that its members alone do not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Fact {
+    /// A VBA project: macros that may run when the document is opened.
+    Macros,
+    /// A document that loads a part of itself from elsewhere: a template, an object, a frame.
+    ExternalTarget,
+}
+
+impl Fact {
+    /// The name used in records and by inspectors.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Macros => "macros",
+            Self::ExternalTarget => "external_target",
+        }
+    }
 }
 
 /// Makes a member's name fit for records and for people.

@@ -30,7 +30,13 @@ impl Watch {
         self.trouble.get()
     }
 
-    fn stop(&self, reason: Unscanned) -> io::Error {
+    /// Whether there is time left.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if (self.now)() > self.end { Err(self.stop(Unscanned::Timeout)) } else { Ok(()) }
+    }
+
+    /// Notes why there are no more octets.
+    pub(crate) fn stop(&self, reason: Unscanned) -> io::Error {
         self.trouble.set(Some(reason));
         io::Error::other("no more octets of the container")
     }
@@ -78,9 +84,7 @@ impl<'a, R: Read + Seek> Packed<'a, R> {
 
     /// Reads behind what is held; 0 at the end.
     fn refill(&mut self) -> io::Result<usize> {
-        if (self.watch.now)() > self.watch.end {
-            return Err(self.watch.stop(Unscanned::Timeout));
-        }
+        self.watch.check()?;
         let room = self.buffer.len() - self.held.end;
         let wanted = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(room);
         let free = self.buffer.get_mut(self.held.end..self.held.end + wanted).unwrap_or(&mut []);

@@ -1,10 +1,10 @@
 //! Takes the members of a container for tests, and checks the order in which they are told.
 
-use smtpgw_archive::{Member, Members, Unscanned};
+use smtpgw_archive::{Fact, Member, Members, Unscanned};
 
 /// Everything a container gave.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Collected(pub(crate) Vec<(String, Vec<u8>, Outcome)>);
+pub(crate) struct Collected(pub(crate) Vec<(String, Vec<u8>, Outcome)>, pub(crate) Vec<Fact>);
 
 /// `None`: it has not ended.
 pub(crate) type Outcome = Option<Result<(), Unscanned>>;
@@ -21,6 +21,10 @@ impl Members for Collected {
     }
     fn end(&mut self, outcome: Result<(), Unscanned>) {
         assert_eq!(self.0.last_mut().expect("end of a member").2.replace(outcome), None);
+    }
+    fn fact(&mut self, fact: Fact) {
+        assert!(!self.1.contains(&fact), "told twice");
+        self.1.push(fact);
     }
 }
 

@@ -2,6 +2,8 @@
 //! cut at every length, spoilt; and what each format's own tests put together by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says so by failing
 
+mod cab;
+mod cfb_files;
 #[path = "../collected/mod.rs"]
 mod collected;
 mod samples;
@@ -26,6 +28,11 @@ fn open_as(format: Format, octets: &[u8], limits: Limits) -> (Result<(), Unscann
     let outcome = unpack(format, Cursor::new(octets), &mut budget, &mut members);
     assert!(members.0.iter().all(|member| member.2.is_some()), "a member has no end");
     (outcome, members, budget)
+}
+
+/// No ratio, for what is small and packs well.
+fn generous() -> Limits {
+    Limits { ratio: u64::MAX, ..Limits::default() }
 }
 
 /// Whether nothing is said to be missing.

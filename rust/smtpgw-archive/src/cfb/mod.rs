@@ -1,0 +1,118 @@
+//! OLE compound files (MS-CFB): old Office documents, `.msg` messages, installers, embedded objects.
+//!
+//! Every stream is a member, by the path of its storages; so are streams that no storage leads to, which is damage. What
+//! people know as files inside is shown under the name they know:
+//!
+//! - the data of an attachment of a `.msg` (MS-OXMSG §2.2.2) has the attachment's file name;
+//! - a packaged file (`Ole10Native`) comes out once more, without its wrapping, under its own name.
+//!
+//! A document in `EncryptedPackage` (MS-OFFCRYPTO) or one of Word that says so is `Encrypted`. A VBA project is the fact
+//! [`Fact::Macros`]. The tables cost four octets for each sector that the file really has, and no chain is followed for
+//! longer than there are sectors.
+
+mod directory;
+mod native;
+mod sectors;
+
+use std::borrow::Cow;
+use std::io::{Read, Seek};
+
+use crate::flow::{CHUNK, Out};
+use crate::member::display_name;
+use crate::source::{Source, le16};
+use crate::{Budget, Fact, Members, Unscanned};
+
+use directory::{Directory, Entry};
+use sectors::Sectors;
+
+pub(crate) fn unpack<R: Read + Seek>(
+    source: Source<R>,
+    budget: &mut Budget,
+    members: &mut dyn Members,
+) -> Result<(), Unscanned> {
+    let mut out = Out::new(budget, members, source.length());
+    let sectors = Sectors::read(&source, &out)?;
+    let directory = Directory::read(&sectors, &mut out)?;
+    if directory.has_macros() {
+        out.fact(Fact::Macros);
+    }
+    let mini = sectors.mini(directory.root());
+    let mut unpacking = Unpacking { sectors: &sectors, mini: &mini, buffer: vec![0; CHUNK], is_encrypted: false };
+    for entry in directory.streams() {
+        unpacking.stream(&mut out, &directory, entry)?;
+    }
+    match (unpacking.is_encrypted, directory.is_damaged || sectors.is_damaged || mini.is_damaged) {
+        (true, _) => Err(Unscanned::Encrypted),
+        (false, true) => Err(Unscanned::PartiallyCorrupted),
+        (false, false) => Ok(()),
+    }
+}
+
+/// What unpacking needs, made once.
+struct Unpacking<'a, R> {
+    sectors: &'a Sectors<'a, R>,
+    mini: &'a sectors::Mini,
+    buffer: Vec<u8>,
+    is_encrypted: bool,
+}
+
+impl<R: Read + Seek> Unpacking<'_, R> {
+    /// Hands out one stream. An error ends all unpacking.
+    fn stream(&mut self, out: &mut Out<'_>, directory: &Directory, entry: &Entry) -> Result<(), Unscanned> {
+        let is = |name: &str| entry.name.eq_ignore_ascii_case(name);
+        self.is_encrypted |= is("EncryptedPackage");
+        if is("WordDocument") {
+            let head = self.sectors.head(self.mini, entry, 12)?;
+            self.is_encrypted |= le16(&head, 0) == WORD && le16(&head, 10) & WORD_ENCRYPTED != 0;
+        }
+        let name = match self.attachment_name(directory, entry)? {
+            Some(name) => format!("{}{name}", entry.folder()),
+            None => entry.path.clone(),
+        };
+        out.begin_shown(display_name(&name), entry.path.as_bytes(), Some(entry.size))?;
+        let outcome =
+            self.sectors.each(self.mini, entry, 0, entry.size, &mut self.buffer, |octets| out.give(octets, entry.size));
+        out.end(outcome)?;
+        if is("\u{1}Ole10Native")
+            && let Some(native) = native::find(self.sectors, self.mini, entry)?
+        {
+            let name = format!("{}{}", entry.folder(), native.name);
+            out.begin_shown(display_name(&name), name.as_bytes(), Some(native.size))?;
+            let outcome = self.sectors.each(self.mini, entry, native.start, native.size, &mut self.buffer, |octets| {
+                out.give(octets, entry.size)
+            });
+            out.end(outcome)?;
+        }
+        Ok(())
+    }
+
+    /// The file name of the attachment whose data the stream is: the long one, or the short one.
+    fn attachment_name(&self, directory: &Directory, entry: &Entry) -> Result<Option<String>, Unscanned> {
+        if !entry.name.eq_ignore_ascii_case("__substg1.0_37010102") {
+            return Ok(None);
+        }
+        for property in ["3707001F", "3707001E", "3704001F", "3704001E"] {
+            let name = format!("__substg1.0_{property}");
+            let Some(named) = directory.sibling(entry, &name) else { continue };
+            let octets = self.sectors.head(self.mini, named, NAME)?;
+            let text = if property.ends_with('F') {
+                let units = octets.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+                Cow::Owned(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+            } else {
+                String::from_utf8_lossy(&octets)
+            };
+            let text = text.trim_end_matches('\0');
+            if !text.is_empty() {
+                return Ok(Some(text.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The mark of Word's main stream, and the flag that the rest of it is encrypted (MS-DOC §2.5.2).
+const WORD: u16 = 0xa5ec;
+const WORD_ENCRYPTED: u16 = 0x0100;
+
+/// Octets of an attachment's name that are read.
+const NAME: usize = 1_024;
