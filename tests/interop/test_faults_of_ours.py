@@ -43,6 +43,7 @@ def senders(port: int, certificate: Certificate) -> Iterator[Senders]:
         "header_checks": "",
         "queue_run_delay": "1s",
         "minimal_backoff_time": "1s",
+        "transport_retry_time": "1s",
         "maximal_backoff_time": "1s",
         "smtp_destination_concurrency_limit": "20",
         "smtp_destination_concurrency_failed_cohort_limit": "0",
@@ -146,9 +147,19 @@ def test_once_and_no_more(
     doubled = phase == "after the dot" and how == signal.SIGKILL
     # What the backend had accepted, and the sender was not told of, comes again: nobody could know better.
     expected = sorted(messages * (2 if doubled else 1))
-    wait_until(lambda: len(recorder.deliveries) >= len(expected), "they try again", within_s=40)
-    wait_until(lambda: idle(senders), "both queues are empty", within_s=20)
+    arrive(senders, recorder, expected, within_s=60)
     assert sorted(contents(recorder)) == expected
+
+
+def arrive(senders: Senders, recorder: Recorder, expected: list[bytes], *, within_s: float) -> None:
+    """Waits until all has arrived and nothing is left to send; fails with what the senders say about it."""
+    try:
+        wait_until(lambda: len(recorder.deliveries) >= len(expected), "they try again", within_s=within_s)
+        wait_until(lambda: set(contents(recorder)) >= set(expected), "all arrive", within_s=within_s)
+        wait_until(lambda: idle(senders), "both queues are empty", within_s=within_s)
+    except AssertionError as error:
+        logs = "\n".join(sender.log()[-4_000:] for sender in senders)
+        raise AssertionError(f"{error}\n{logs}") from None
 
 
 def idle(senders: Senders) -> bool:
@@ -179,8 +190,7 @@ def test_killed_again_and_again(senders: Senders, start: Callable[..., RunningGa
         lives.append(len(recorder.deliveries))
         gateway = start()
     posting.join()
-    wait_until(lambda: set(contents(recorder)) >= set(messages), "all arrive", within_s=60)
-    wait_until(lambda: idle(senders), "both queues are empty", within_s=30)
+    arrive(senders, recorder, messages, within_s=60)
     arrived = contents(recorder)
     assert set(arrived) == set(messages)
     # As long as it lives, it delivers nothing twice.
