@@ -15,11 +15,18 @@ use crate::message::{Session, TlsFacts};
 
 /// One field, complete with its CRLF. `recipients` are those that the backend took: one alone is named, of several
 /// none, since each would learn of the others.
-pub(crate) fn field(session: &Session, hostname: &str, id: &str, recipients: &[String], now: SystemTime) -> Vec<u8> {
+pub(crate) fn field(
+    session: &Session,
+    smtputf8: bool,
+    hostname: &str,
+    id: &str,
+    recipients: &[String],
+    now: SystemTime,
+) -> Vec<u8> {
     let literal = address_literal(session.client.ip());
     let helo = if session.helo.is_empty() { literal.clone() } else { cleaned(&session.helo, NAME) };
     let mut text = format!("Received: from {helo} ({literal})\r\n by {}", cleaned(hostname, NAME));
-    let _ = write!(text, " with {} id {}", protocol(session), cleaned(id, NAME));
+    let _ = write!(text, " with {} id {}", protocol(session, smtputf8), cleaned(id, NAME));
     if let Some(tls) = &session.tls {
         let _ = write!(text, "\r\n ({})", tls_comment(tls));
     }
@@ -40,12 +47,14 @@ pub(crate) fn hops(header: Option<&Header>) -> usize {
     header.map_or(0, |header| header.all("Received").count())
 }
 
-/// RFC 5321 §4.4 and RFC 3848: `S` is for TLS, and there is none of it without ESMTP.
-const fn protocol(session: &Session) -> &'static str {
-    match (session.esmtp, session.tls.is_some()) {
-        (true, true) => "ESMTPS",
-        (true, false) => "ESMTP",
-        (false, _) => "SMTP",
+/// RFC 5321 §4.4, RFC 3848 and RFC 6531 §4.3: `S` is for TLS, and there is none of it without ESMTP.
+const fn protocol(session: &Session, smtputf8: bool) -> &'static str {
+    match (session.esmtp, smtputf8, session.tls.is_some()) {
+        (_, true, true) => "UTF8SMTPS",
+        (_, true, false) => "UTF8SMTP",
+        (true, false, true) => "ESMTPS",
+        (true, false, false) => "ESMTP",
+        (false, false, _) => "SMTP",
     }
 }
 
@@ -137,7 +146,7 @@ mod tests {
     fn written(session: &Session, recipients: &[&str]) -> String {
         let recipients: Vec<String> = recipients.iter().map(ToString::to_string).collect();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        String::from_utf8(field(session, "mx1.example.org", "0a-1b", &recipients, now)).unwrap()
+        String::from_utf8(field(session, false, "mx1.example.org", "0a-1b", &recipients, now)).unwrap()
     }
 
     #[test]
@@ -157,6 +166,16 @@ mod tests {
         assert!(mapped.starts_with("Received: from c ([192.0.2.1])\r\n by mx1.example.org with ESMTP id "), "{mapped}");
         // HELO under TLS: RFC 3848 has no word for it.
         assert!(written(&session("192.0.2.1:1", "c", false, true), &[]).contains(" with SMTP id "));
+    }
+
+    #[test]
+    fn letters_beyond_ascii_have_words_of_their_own() {
+        for (tls, word) in [(false, " with UTF8SMTP id "), (true, " with UTF8SMTPS id ")] {
+            let session = session("192.0.2.1:1", "c", true, tls);
+            let to = ["\u{e9}@b".to_owned()];
+            let text = String::from_utf8(field(&session, true, "mx", "0", &to, SystemTime::UNIX_EPOCH)).unwrap();
+            assert!(text.contains(word) && text.is_ascii(), "{text}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use smtpgw_smtp::ForwardPath;
 
 use crate::backend;
+use crate::domain::comparable;
 use crate::error::StartError;
 use crate::inspect::Inspect;
 use crate::inspection::Panel;
@@ -46,7 +47,7 @@ pub(crate) enum Recipients {
     BackendDecides,
     /// Anybody; spelled out in the configuration.
     Anybody,
-    /// These domains, in lower case.
+    /// These domains, as they can be compared.
     Domains(HashSet<String>),
 }
 
@@ -128,7 +129,7 @@ impl Recipients {
         } else if domains.iter().any(|domain| domain == "*") {
             Self::Anybody
         } else {
-            Self::Domains(domains.iter().map(|domain| domain.to_ascii_lowercase()).collect())
+            Self::Domains(domains.iter().map(|domain| comparable(domain)).collect())
         }
     }
 
@@ -137,7 +138,7 @@ impl Recipients {
         match self {
             Self::BackendDecides | Self::Anybody => true,
             Self::Domains(domains) => match path.domain() {
-                Some(domain) => domains.contains(&domain.to_ascii_lowercase()),
+                Some(domain) => domains.contains(&comparable(domain)),
                 None => true,
             },
         }

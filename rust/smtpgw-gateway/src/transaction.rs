@@ -10,7 +10,7 @@ mod outcome;
 
 use std::sync::Arc;
 
-use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, Reply, ReversePath, replies};
+use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
 
 use self::early::refusal;
 use self::leg_keeper::LegKeeper;
@@ -42,6 +42,8 @@ pub(crate) struct Correspondence<W: World> {
 struct Transaction {
     session: Arc<Session>,
     reverse_path: ReversePath,
+    /// MAIL asked for it (RFC 6531).
+    smtputf8: bool,
     envelope: Envelope,
     /// Opinions on its recipients.
     early: Vec<Opinion>,
@@ -95,7 +97,7 @@ impl<W: World> Correspondence<W> {
         session: &Arc<Session>,
         reverse_path: ReversePath,
         parameters: MailParameters,
-        mut ahead: Vec<ForwardPath>,
+        mut ahead: Vec<(ForwardPath, RecipientParameters)>,
     ) -> Reply {
         let decision = self.fold(&self.early);
         if let Some(refusal) = refusal(&decision) {
@@ -104,7 +106,7 @@ impl<W: World> Correspondence<W> {
         if self.setup.desk.budget.is_exhausted() {
             return replies::NO_SPACE;
         }
-        let own_decision = |path: &ForwardPath| self.refusal_of(path).is_some();
+        let own_decision = |(path, _): &(ForwardPath, _)| self.refusal_of(path).is_some();
         ahead.truncate(ahead.iter().position(own_decision).unwrap_or(ahead.len()));
         if self.setup.desk.panel.as_ref().is_some_and(|panel| panel.wants_recipients()) {
             ahead.clear();
@@ -119,6 +121,7 @@ impl<W: World> Correspondence<W> {
             self.transaction = Some(Box::new(Transaction {
                 session: Arc::clone(session),
                 reverse_path,
+                smtputf8: parameters.smtputf8,
                 envelope,
                 early: Vec::new(),
                 reception: None,
@@ -132,7 +135,12 @@ impl<W: World> Correspondence<W> {
     }
 
     /// RCPT: the backend's reply, or our own.
-    pub(crate) async fn recipient(&mut self, session: &Arc<Session>, forward_path: ForwardPath) -> Reply {
+    pub(crate) async fn recipient(
+        &mut self,
+        session: &Arc<Session>,
+        forward_path: ForwardPath,
+        parameters: RecipientParameters,
+    ) -> Reply {
         if let Some(refusal) = self.refusal_of(&forward_path) {
             return refusal;
         }
@@ -146,7 +154,7 @@ impl<W: World> Correspondence<W> {
         if !self.leg.is_standing() {
             return replies::BACKEND_LOST;
         }
-        match self.leg.recipient(&forward_path).await {
+        match self.leg.recipient(&forward_path, &parameters).await {
             Ok(reply) => {
                 if let (true, Some(transaction)) = (reply.is_positive_completion(), &mut self.transaction) {
                     transaction.envelope.forward_paths.push(forward_path.as_str().to_owned());

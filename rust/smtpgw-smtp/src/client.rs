@@ -134,6 +134,9 @@ impl Client {
     pub fn send(&mut self, command: &Command) -> Result<(), Misuse> {
         let verb = command.verb();
         self.permit(verb)?;
+        if !command.is_offered(&self.extensions) {
+            return Err(Misuse::NotOffered);
+        }
         if let Some(last) = self.outstanding.back() {
             let alone = matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Xclient);
             let group = matches!(last, Verb::Mail | Verb::Recipient | Verb::Reset | Verb::Chunk);

@@ -1,13 +1,14 @@
 //! The commands of the client role, written from parsed pieces and from nothing else.
 //!
 //! RFC 5321 §4.1.1. No command holds text that a stranger wrote: paths are [`ReversePath`] and [`ForwardPath`],
-//! parameters are numbers and names, and the name behind EHLO is cleaned.
+//! parameters are typed pieces, and the name behind EHLO is cleaned.
 
+use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::extensions::Extensions;
-use crate::parameters::Body;
+use crate::parameters::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::verb::Verb;
 use crate::xclient::XclientLine;
@@ -22,17 +23,20 @@ pub enum Command {
     Helo(Arc<str>),
     /// STARTTLS
     Starttls,
-    /// MAIL; parameters are written where the server announced their extension.
+    /// MAIL; SIZE and BODY are written where the server announced them, the others must have been announced.
     Mail {
         /// The sender.
         reverse_path: ReversePath,
-        /// `SIZE=`, octets.
-        size: Option<u64>,
-        /// `BODY=`
-        body: Option<Body>,
+        /// What goes with it.
+        parameters: MailParameters,
     },
-    /// RCPT
-    Recipient(ForwardPath),
+    /// RCPT; what its parameters need must have been announced.
+    Recipient {
+        /// The recipient.
+        forward_path: ForwardPath,
+        /// What goes with it.
+        parameters: RecipientParameters,
+    },
     /// DATA
     Data,
     /// RSET
@@ -53,12 +57,27 @@ impl Command {
             Self::Helo(_) => Verb::Helo,
             Self::Starttls => Verb::Starttls,
             Self::Mail { .. } => Verb::Mail,
-            Self::Recipient(_) => Verb::Recipient,
+            Self::Recipient { .. } => Verb::Recipient,
             Self::Data => Verb::Data,
             Self::Reset => Verb::Reset,
             Self::Noop => Verb::Noop,
             Self::Quit => Verb::Quit,
             Self::Xclient(_) => Verb::Xclient,
+        }
+    }
+
+    /// Whether everything that it asks for was announced.
+    pub(crate) fn is_offered(&self, extensions: &Extensions) -> bool {
+        match self {
+            Self::Mail { reverse_path, parameters } => {
+                extensions.missing(parameters).is_none() && (parameters.smtputf8 || reverse_path.is_ascii())
+            }
+            Self::Recipient { forward_path, parameters } => {
+                let ascii = parameters.original_recipient.as_ref().is_none_or(|original| original.is_ascii());
+                extensions.missing_for(parameters).is_none()
+                    && (extensions.smtputf8 || (forward_path.is_ascii() && ascii))
+            }
+            _ => true,
         }
     }
 
@@ -70,22 +89,22 @@ impl Command {
                 out.push(b' ');
                 crate::replies::push_hostname(out, name);
             }
-            Self::Mail { reverse_path, size, body } => {
+            Self::Mail { reverse_path, parameters } => {
                 out.extend_from_slice(b" FROM:<");
                 out.extend_from_slice(reverse_path.as_str().as_bytes());
                 out.push(b'>');
-                if let Some(size) = size.filter(|_| extensions.size.is_some()) {
-                    out.extend_from_slice(alloc::format!(" SIZE={size}").as_bytes());
-                }
-                if let Some(body) = body.filter(|_| extensions.eight_bit_mime) {
-                    out.extend_from_slice(b" BODY=");
-                    out.extend_from_slice(body.as_str().as_bytes());
-                }
+                let known = MailParameters {
+                    size: parameters.size.filter(|_| extensions.size.is_some()),
+                    body: parameters.body.filter(|_| extensions.eight_bit_mime),
+                    ..parameters.clone()
+                };
+                out.extend_from_slice(known.to_string().as_bytes());
             }
-            Self::Recipient(forward_path) => {
+            Self::Recipient { forward_path, parameters } => {
                 out.extend_from_slice(b" TO:<");
                 out.extend_from_slice(forward_path.as_str().as_bytes());
                 out.push(b'>');
+                out.extend_from_slice(parameters.to_string().as_bytes());
             }
             Self::Xclient(line) => out.extend_from_slice(line.as_str().as_bytes()),
             Self::Starttls | Self::Data | Self::Reset | Self::Noop | Self::Quit => {}
@@ -98,6 +117,8 @@ impl Command {
 mod tests {
     #![allow(clippy::unwrap_used)] // A test may fail by panicking.
     use super::*;
+    use crate::notification::Notify;
+    use crate::parameters::Body;
     use alloc::string::String;
 
     #[test]
@@ -105,8 +126,14 @@ mod tests {
         let all = Extensions { size: Some(0), eight_bit_mime: true, ..Extensions::default() };
         let none = Extensions::default();
         let reverse_path = ReversePath::parse("<a@b>").unwrap();
-        let mail = Command::Mail { reverse_path, size: Some(12), body: Some(Body::EightBitMime) };
-        let null = Command::Mail { reverse_path: ReversePath::NULL, size: None, body: None };
+        let parameters =
+            MailParameters { size: Some(12), body: Some(Body::EightBitMime), ..MailParameters::default() };
+        let mail = Command::Mail { reverse_path, parameters };
+        let null = Command::Mail { reverse_path: ReversePath::NULL, parameters: MailParameters::default() };
+        let recipient = |path: &str| Command::Recipient {
+            forward_path: ForwardPath::parse(path).unwrap(),
+            parameters: RecipientParameters { notify: Notify::parse("NEVER"), original_recipient: None },
+        };
         for (command, extensions, expected) in [
             (Command::Ehlo("mx.example".into()), &all, "EHLO mx.example\r\n"),
             (Command::Helo("m\r\nQUIT x".into()), &all, "HELO m--QUIT-x\r\n"),
@@ -114,8 +141,8 @@ mod tests {
             (mail.clone(), &all, "MAIL FROM:<a@b> SIZE=12 BODY=8BITMIME\r\n"),
             (mail, &none, "MAIL FROM:<a@b>\r\n"),
             (null, &all, "MAIL FROM:<>\r\n"),
-            (Command::Recipient(ForwardPath::parse("<@x:c@d>").unwrap()), &all, "RCPT TO:<c@d>\r\n"),
-            (Command::Recipient(ForwardPath::parse("<Postmaster>").unwrap()), &all, "RCPT TO:<Postmaster>\r\n"),
+            (recipient("<@x:c@d>"), &all, "RCPT TO:<c@d> NOTIFY=NEVER\r\n"),
+            (recipient("<Postmaster>"), &all, "RCPT TO:<Postmaster> NOTIFY=NEVER\r\n"),
             (Command::Data, &all, "DATA\r\n"),
             (Command::Reset, &all, "RSET\r\n"),
             (Command::Noop, &all, "NOOP\r\n"),

@@ -140,6 +140,8 @@ table! {
         ReversePath => 501 "5.1.7 Syntax error in sender address",
         /// What stands behind RCPT is not `TO:<path>`.
         ForwardPath => 501 "5.1.3 Syntax error in recipient address",
+        /// Letters beyond ASCII in an address, and MAIL did not ask for SMTPUTF8 (RFC 6531 §3.5).
+        NonAsciiAddress => 553 "5.6.7 Only ASCII is allowed in addresses without SMTPUTF8",
         /// Not `keyword` or `keyword=value`.
         ParameterSyntax => 501 "5.5.4 Syntax error in parameters",
         /// A value the keyword does not take.

@@ -1,10 +1,12 @@
 //! Service extensions: what we announce ([`Offer`]) and what a backend announced ([`Extensions`]).
 //!
 //! RFC 5321 §2.2 and §4.1.1.1, RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING),
-//! RFC 3207 (STARTTLS), RFC 6152 (8BITMIME). Of SMTPUTF8 and DSN only the announcement is read so far.
+//! RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
 
 use alloc::vec::Vec;
 
+use crate::parameters::{MailParameters, RecipientParameters};
+use crate::replies;
 use crate::reply::Reply;
 use crate::xclient::XclientAttributes;
 
@@ -18,6 +20,10 @@ pub struct Offer {
     pub eight_bit_mime: bool,
     /// `CHUNKING`
     pub chunking: bool,
+    /// `SMTPUTF8`
+    pub smtputf8: bool,
+    /// `DSN`
+    pub dsn: bool,
     /// `PIPELINING`
     pub pipelining: bool,
     /// `STARTTLS`; never announced inside TLS, whatever stands here.
@@ -30,12 +36,14 @@ impl Offer {
     /// Appends the reply to EHLO.
     pub(crate) fn write_ehlo_reply(&self, hostname: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"250-");
-        crate::replies::push_hostname(out, hostname);
+        replies::push_hostname(out, hostname);
         out.extend_from_slice(b"\r\n");
         let announced = [
             (self.pipelining, "PIPELINING"),
             (self.eight_bit_mime, "8BITMIME"),
             (self.chunking, "CHUNKING"),
+            (self.smtputf8, "SMTPUTF8"),
+            (self.dsn, "DSN"),
             (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
             (self.starttls, "STARTTLS"),
         ];
@@ -109,6 +117,44 @@ impl Extensions {
         }
         extensions
     }
+
+    /// The first extension that a message with such parameters needs and that was not announced. SIZE and 8BITMIME
+    /// never are: without the one nothing is lost but a hint, and the other is said and done alike.
+    pub fn missing(&self, mail: &MailParameters) -> Option<Missing> {
+        if mail.smtputf8 && !self.smtputf8 {
+            Some(Missing::Smtputf8)
+        } else if mail.asks_for_dsn() && !self.dsn {
+            Some(Missing::Dsn)
+        } else {
+            None
+        }
+    }
+
+    /// The same for a recipient.
+    pub fn missing_for(&self, recipient: &RecipientParameters) -> Option<Missing> {
+        (recipient.asks_for_dsn() && !self.dsn).then_some(Missing::Dsn)
+    }
+}
+
+/// What a message needs and a server does not offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Missing {
+    /// `SMTPUTF8`
+    Smtputf8,
+    /// `DSN`
+    Dsn,
+}
+
+impl Missing {
+    /// What the client is told. Letters beyond ASCII cannot be done without (RFC 6531 §3.5); what is asked of notices
+    /// can be: the client is told to come again, and will by then hear that it is not offered.
+    pub const fn reply(self) -> Reply {
+        match self {
+            Self::Smtputf8 => replies::NO_SMTPUTF8,
+            Self::Dsn => replies::NO_DSN,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +171,8 @@ mod tests {
             size: 1000,
             eight_bit_mime: true,
             chunking: true,
+            smtputf8: true,
+            dsn: true,
             pipelining: true,
             starttls: true,
             enhanced_status_codes: true,
@@ -132,7 +180,7 @@ mod tests {
         offer.write_ehlo_reply("mx.example", &mut out);
         assert_eq!(
             out,
-            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 1000\r\n"
+            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 1000\r\n"
         );
         out.clear();
         Offer::default().write_ehlo_reply("mx", &mut out);

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `server`, `server_event` | the server role: state × verb |
 //! | `line_reader`, `request`, `parameters` | command lines: cut, taken apart, typed |
+//! | `notification`, `xtext` | values of parameters: what is asked of notices, and how it is coded |
 //! | `content_reader`, `newline` | content coming in: transparency undone, no bad newline let in |
 //! | `chunk_reader` | content coming in by BDAT: counted |
 //! | `client` | the client role: state × command, replies one to one |
@@ -66,6 +67,7 @@ mod extensions;
 mod limits;
 mod line_reader;
 mod newline;
+mod notification;
 mod parameters;
 mod path;
 pub mod replies;
@@ -76,14 +78,16 @@ mod server;
 mod server_event;
 mod verb;
 mod xclient;
+mod xtext;
 
 pub use client::{Client, ClientEvent, ClientStateName};
 pub use command::Command;
 pub use content_writer::{ContentEnd, ContentWriter};
 pub use error::{ClientError, CloseReason, CommandError, ContentError, Error, Misuse, Side};
-pub use extensions::{Extensions, Offer};
+pub use extensions::{Extensions, Missing, Offer};
 pub use limits::Limits;
 pub use newline::BareNewline;
+pub use notification::{Notify, OriginalRecipient, Return};
 pub use parameters::{Body, MailParameters, RecipientParameters};
 pub use path::{ForwardPath, Mailbox, PathError, ReversePath};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode};
@@ -91,3 +95,4 @@ pub use server::{Server, ServerOptions};
 pub use server_event::{HelloKind, Received, ServerEvent, StateName};
 pub use verb::Verb;
 pub use xclient::{XclientAttributes, XclientLine, XclientName, XclientValue, xclient_address, xclient_commands};
+pub use xtext::Xtext;

@@ -100,6 +100,15 @@ pub(crate) const DOMAIN: usize = 255;
 /// Octets of one label of a domain, RFC 1035 §2.3.4.
 pub(crate) const LABEL: usize = 63;
 
+/// Octets of one label of a domain that is not ASCII: what 63 octets of its A-label can stand for (RFC 5890 §4.2).
+pub(crate) const U_LABEL: usize = 252;
+
+/// Octets of `ENVID=` as it is written, RFC 3461 §4.4.
+pub(crate) const ENVELOPE_ID: usize = 100;
+
+/// Octets of `ORCPT=` as it is written, RFC 3461 §4.2.
+pub(crate) const ORIGINAL_RECIPIENT: usize = 500;
+
 /// Octets of the name in EHLO and HELO: a domain, or an address literal, which is shorter.
 pub(crate) const HELLO_NAME: usize = DOMAIN;
 

@@ -1,10 +1,18 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2 `Mail-parameters`), as typed pieces.
 //!
-//! Only what was announced is understood; everything else is answered 555 as RFC 5321 §4.1.1.11 says. Parameters
-//! are written to a backend from these pieces, never copied. DSN, SMTPUTF8 and AUTH will become further fields.
+//! RFC 1870 (SIZE), RFC 6152 (BODY), RFC 6531 (SMTPUTF8), RFC 3461 (RET, ENVID, NOTIFY, ORCPT). Only what was announced
+//! is understood; everything else is answered 555 as RFC 5321 §4.1.1.11 says. Parameters are written to a backend from
+//! these pieces, never copied, and each side writes only what the other one announced: see [`Extensions::missing`].
+//!
+//! [`Extensions::missing`]: crate::Extensions::missing
+
+use core::fmt;
 
 use crate::error::CommandError;
 use crate::extensions::Offer;
+use crate::notification::{self, Notify, OriginalRecipient, Return};
+use crate::path::is_beyond_ascii;
+use crate::xtext::Xtext;
 
 /// What the content consists of, RFC 6152.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +24,10 @@ pub enum Body {
 }
 
 impl Body {
+    fn parse(text: &str) -> Option<Self> {
+        [Self::SevenBit, Self::EightBitMime].into_iter().find(|value| text.eq_ignore_ascii_case(value.as_str()))
+    }
+
     /// As it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,19 +38,30 @@ impl Body {
 }
 
 /// The parameters of MAIL.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailParameters {
     /// `SIZE=`: octets the client expects to send (RFC 1870 §6). An estimate: never trusted, only compared.
     pub size: Option<u64>,
     /// `BODY=`
     pub body: Option<Body>,
+    /// `SMTPUTF8`: addresses and header fields may hold letters beyond ASCII.
+    pub smtputf8: bool,
+    /// `RET=`
+    pub ret: Option<Return>,
+    /// `ENVID=`
+    pub envelope_id: Option<Xtext>,
 }
 
-/// The parameters of RCPT; none so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The parameters of RCPT.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RecipientParameters {}
+pub struct RecipientParameters {
+    /// `NOTIFY=`
+    pub notify: Option<Notify>,
+    /// `ORCPT=`
+    pub original_recipient: Option<OriginalRecipient>,
+}
 
 impl MailParameters {
     /// Reads what stands behind the path of MAIL.
@@ -46,37 +69,95 @@ impl MailParameters {
         let mut parameters = Self::default();
         for parameter in Parameters::new(text)? {
             let (keyword, value) = parameter?;
-            if keyword.eq_ignore_ascii_case("SIZE") {
-                let size = value.and_then(size_value).ok_or(CommandError::ParameterValue)?;
-                once(&mut parameters.size, size)?;
-            } else if offer.eight_bit_mime && keyword.eq_ignore_ascii_case("BODY") {
-                let body = match value {
-                    Some(value) if value.eq_ignore_ascii_case("7BIT") => Body::SevenBit,
-                    Some(value) if value.eq_ignore_ascii_case("8BITMIME") => Body::EightBitMime,
-                    _ => return Err(CommandError::ParameterValue),
-                };
-                once(&mut parameters.body, body)?;
+            let is = |name: &str| keyword.eq_ignore_ascii_case(name);
+            if is("SIZE") {
+                once(&mut parameters.size, value.and_then(size_value))?;
+            } else if offer.eight_bit_mime && is("BODY") {
+                once(&mut parameters.body, value.and_then(Body::parse))?;
+            } else if offer.smtputf8 && is("SMTPUTF8") {
+                let mut given = parameters.smtputf8.then_some(());
+                once(&mut given, value.is_none().then_some(()))?;
+                parameters.smtputf8 = true;
+            } else if offer.dsn && is("RET") {
+                once(&mut parameters.ret, value.and_then(Return::parse))?;
+            } else if offer.dsn && is("ENVID") {
+                once(&mut parameters.envelope_id, value.and_then(notification::envelope_id))?;
             } else {
                 return Err(CommandError::ParameterUnknown);
             }
         }
         Ok(parameters)
     }
-}
 
-impl RecipientParameters {
-    /// Reads what stands behind the path of RCPT.
-    pub(crate) fn parse(text: &str, _offer: &Offer) -> Result<Self, CommandError> {
-        match Parameters::new(text)?.next() {
-            None => Ok(Self {}),
-            Some(Ok(_)) => Err(CommandError::ParameterUnknown),
-            Some(Err(error)) => Err(error),
-        }
+    /// Whether any parameter of RFC 3461 is among them.
+    pub(crate) fn asks_for_dsn(&self) -> bool {
+        self.ret.is_some() || self.envelope_id.is_some()
     }
 }
 
-/// A parameter given twice has two meanings, and the backend might take the other one.
-fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), CommandError> {
+impl RecipientParameters {
+    /// Reads what stands behind the path of RCPT; `smtputf8` is what MAIL asked for.
+    pub(crate) fn parse(text: &str, offer: &Offer, smtputf8: bool) -> Result<Self, CommandError> {
+        let mut parameters = Self::default();
+        for parameter in Parameters::new(text)? {
+            let (keyword, value) = parameter?;
+            let is = |name: &str| keyword.eq_ignore_ascii_case(name);
+            if offer.dsn && is("NOTIFY") {
+                once(&mut parameters.notify, value.and_then(Notify::parse))?;
+            } else if offer.dsn && is("ORCPT") {
+                let original = value.and_then(|value| OriginalRecipient::parse(value, smtputf8));
+                once(&mut parameters.original_recipient, original)?;
+            } else {
+                return Err(CommandError::ParameterUnknown);
+            }
+        }
+        Ok(parameters)
+    }
+
+    /// Whether any parameter of RFC 3461 is among them.
+    pub(crate) fn asks_for_dsn(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// As they stand behind the path, each with a blank in front.
+impl fmt::Display for MailParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(size) = self.size {
+            write!(f, " SIZE={size}")?;
+        }
+        if let Some(body) = self.body {
+            write!(f, " BODY={}", body.as_str())?;
+        }
+        if self.smtputf8 {
+            f.write_str(" SMTPUTF8")?;
+        }
+        if let Some(ret) = self.ret {
+            write!(f, " RET={}", ret.as_str())?;
+        }
+        if let Some(id) = &self.envelope_id {
+            write!(f, " ENVID={id}")?;
+        }
+        Ok(())
+    }
+}
+
+/// As they stand behind the path, each with a blank in front.
+impl fmt::Display for RecipientParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(notify) = self.notify {
+            write!(f, " NOTIFY={notify}")?;
+        }
+        if let Some(original) = &self.original_recipient {
+            write!(f, " ORCPT={original}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts a value into its place. One given twice has two meanings, and the backend might take the other one.
+fn once<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), CommandError> {
+    let value = value.ok_or(CommandError::ParameterValue)?;
     if slot.replace(value).is_some() { Err(CommandError::ParameterTwice) } else { Ok(()) }
 }
 
@@ -114,7 +195,9 @@ impl<'a> Iterator for Parameters<'a> {
         };
         let keyword_fits = keyword.starts_with(|c: char| c.is_ascii_alphanumeric())
             && keyword.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
-        let value_fits = value.is_none_or(|v| !v.is_empty() && v.bytes().all(|o| o.is_ascii_graphic() && o != b'='));
+        // RFC 6531 §3.3 lets values be more than ASCII; which of them may is for each to say.
+        let is_value = |letter: char| (letter.is_ascii_graphic() && letter != '=') || is_beyond_ascii(letter);
+        let value_fits = value.is_none_or(|value| !value.is_empty() && value.chars().all(is_value));
         Some(if keyword_fits && value_fits { Ok((keyword, value)) } else { Err(CommandError::ParameterSyntax) })
     }
 }
@@ -122,21 +205,50 @@ impl<'a> Iterator for Parameters<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::{String, ToString as _};
 
-    fn mail(text: &str) -> Result<MailParameters, CommandError> {
-        MailParameters::parse(text, &Offer { eight_bit_mime: true, ..Offer::default() })
+    const ALL: Offer = Offer {
+        size: 0,
+        eight_bit_mime: true,
+        chunking: false,
+        smtputf8: true,
+        dsn: true,
+        pipelining: false,
+        starttls: false,
+        enhanced_status_codes: false,
+    };
+
+    fn mail(text: &str) -> Result<String, CommandError> {
+        MailParameters::parse(text, &ALL).map(|parameters| parameters.to_string())
+    }
+
+    fn recipient(text: &str) -> Result<String, CommandError> {
+        RecipientParameters::parse(text, &ALL, false).map(|parameters| parameters.to_string())
     }
 
     #[test]
-    fn known_parameters_become_typed_pieces() {
-        assert_eq!(mail(""), Ok(MailParameters::default()));
-        assert_eq!(mail("  "), Ok(MailParameters::default()));
-        assert_eq!(
-            mail(" size=0012 BODY=8bitmime"),
-            Ok(MailParameters { size: Some(12), body: Some(Body::EightBitMime) })
-        );
-        assert_eq!(mail(" BODY=7BIT"), Ok(MailParameters { size: None, body: Some(Body::SevenBit) }));
-        assert_eq!(mail(" SIZE=99999999999999999999").map(|p| p.size), Ok(Some(u64::MAX)));
+    fn known_parameters_become_typed_pieces_and_are_written_anew() {
+        for (text, written) in [
+            ("", ""),
+            ("  ", ""),
+            (" size=0012 BODY=8bitmime", " SIZE=12 BODY=8BITMIME"),
+            (" BODY=7BIT", " BODY=7BIT"),
+            (" SIZE=99999999999999999999", " SIZE=18446744073709551615"),
+            (" smtputf8 BODY=8BITMIME", " BODY=8BITMIME SMTPUTF8"),
+            (" ENVID=+51Q+2B1  ret=hdrs", " RET=HDRS ENVID=QQ+2B1"),
+        ] {
+            assert_eq!(mail(text), Ok(written.into()), "{text}");
+        }
+        for (text, written) in [
+            ("", ""),
+            (" notify=never", " NOTIFY=NEVER"),
+            (
+                " ORCPT=rfc822;bob+2Bx@b NOTIFY=DELAY,SUCCESS",
+                " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob+2Bx@b",
+            ),
+        ] {
+            assert_eq!(recipient(text), Ok(written.into()), "{text}");
+        }
     }
 
     #[test]
@@ -147,23 +259,51 @@ mod tests {
             (" SIZE=", CommandError::ParameterSyntax),
             (" SIZE=1=2", CommandError::ParameterSyntax),
             (" -SIZE=1", CommandError::ParameterSyntax),
+            (" SIZÉ=1", CommandError::ParameterSyntax),
+            (" ENVID=a=b", CommandError::ParameterSyntax),
             (" SIZE", CommandError::ParameterValue),
             (" SIZE=-1", CommandError::ParameterValue),
             (" SIZE=+1", CommandError::ParameterValue),
             (" SIZE=0x10", CommandError::ParameterValue),
             (" SIZE=123456789012345678901", CommandError::ParameterValue),
+            (" SIZE=\u{663}", CommandError::ParameterValue),
             (" BODY=BINARYMIME", CommandError::ParameterValue),
+            (" SMTPUTF8=1", CommandError::ParameterValue),
+            (" RET", CommandError::ParameterValue),
+            (" RET=BODY", CommandError::ParameterValue),
+            (" ENVID=a+2", CommandError::ParameterValue),
+            (" ENVID=é", CommandError::ParameterValue),
             (" SIZE=1 SIZE=2", CommandError::ParameterTwice),
-            (" SMTPUTF8", CommandError::ParameterUnknown),
-            (" RET=HDRS", CommandError::ParameterUnknown),
+            (" SMTPUTF8 smtputf8", CommandError::ParameterTwice),
+            (" RET=FULL RET=FULL", CommandError::ParameterTwice),
+            (" ENVID=a ENVID=b", CommandError::ParameterTwice),
+            (" NOTIFY=NEVER", CommandError::ParameterUnknown),
             (" AUTH=<>", CommandError::ParameterUnknown),
         ] {
             assert_eq!(mail(text), Err(error), "{text:?}");
         }
-        assert_eq!(MailParameters::parse(" BODY=7BIT", &Offer::default()), Err(CommandError::ParameterUnknown));
-        let recipient = |text| RecipientParameters::parse(text, &Offer::default());
-        assert_eq!(recipient(""), Ok(RecipientParameters {}));
-        assert_eq!(recipient(" NOTIFY=NEVER"), Err(CommandError::ParameterUnknown));
-        assert_eq!(recipient("x"), Err(CommandError::ParameterSyntax));
+        for (text, error) in [
+            ("x", CommandError::ParameterSyntax),
+            (" NOTIFY=", CommandError::ParameterSyntax),
+            (" NOTIFY=NEVER,DELAY", CommandError::ParameterValue),
+            (" ORCPT=bob@b", CommandError::ParameterValue),
+            (" ORCPT=utf-8;é@b", CommandError::ParameterValue),
+            (" NOTIFY=DELAY NOTIFY=DELAY", CommandError::ParameterTwice),
+            (" ORCPT=rfc822;a ORCPT=rfc822;a", CommandError::ParameterTwice),
+            (" RET=FULL", CommandError::ParameterUnknown),
+        ] {
+            assert_eq!(recipient(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_announced_is_unknown() {
+        let none = Offer::default();
+        for text in [" BODY=7BIT", " SMTPUTF8", " RET=HDRS", " ENVID=x"] {
+            assert_eq!(MailParameters::parse(text, &none), Err(CommandError::ParameterUnknown), "{text}");
+        }
+        for text in [" NOTIFY=NEVER", " ORCPT=rfc822;a@b"] {
+            assert_eq!(RecipientParameters::parse(text, &none, true), Err(CommandError::ParameterUnknown), "{text}");
+        }
     }
 }

@@ -5,14 +5,18 @@
 //! is refused: `u@x@d`, doubled brackets, blanks, parameters inside the brackets. A route hidden in a local part
 //! (`u%x@d`, `x!u@d`, `"u@x"@d`) does fit it; [`Mailbox::routes_onward`] tells, and policy decides.
 //!
+//! RFC 6531 §3.3 adds letters beyond ASCII to local parts and domains. They are read here, and whether the transaction
+//! asked for them (SMTPUTF8) is for the machine to say: [`Mailbox::is_ascii`].
+//!
 //! Leniency, each for real mail and none of them ambiguous: local parts longer than 64 octets, and underscores in
-//! domains. Leaves to others: whether a domain exists, SMTPUTF8 (all octets here are ASCII).
+//! domains. Leaves to others: the octets themselves (`path/grammar`), whether a domain exists.
 
 use alloc::boxed::Box;
 use core::fmt;
-use core::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::limits;
+mod grammar;
+
+pub(crate) use self::grammar::is_beyond_ascii;
 
 /// `local-part@domain`, one allocation.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -25,7 +29,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// Reads a mailbox that fills `text` from end to end.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        let (rest, at) = mailbox(text.as_bytes())?;
+        let (rest, at) = grammar::mailbox(text)?;
         if rest.is_empty() { Ok(Self { text: text.into(), at }) } else { Err(PathError) }
     }
 
@@ -44,11 +48,20 @@ impl Mailbox {
         self.text.get(self.at + 1..).unwrap_or_default()
     }
 
-    /// Whether the local part could be read as an address at another host: it contains `%`, `!` or `@`. A backend
-    /// that rewrites such addresses and trusts us would relay them for anybody, so whoever admits recipients by
-    /// their domain alone must refuse them.
+    /// Whether the local part could be read as an address at another host: it contains `%`, `!` or `@`, or what
+    /// becomes one of them when letters are normalised (NFKC). A backend that rewrites such addresses and trusts us
+    /// would relay them for anybody, so whoever admits recipients by their domain alone must refuse them.
     pub fn routes_onward(&self) -> bool {
-        self.local_part().bytes().any(|octet| matches!(octet, b'%' | b'!' | b'@'))
+        const ROUTES: [char; 9] = [
+            '%', '!', '@', // in full width, then in their small forms
+            '\u{ff05}', '\u{ff01}', '\u{ff20}', '\u{fe6a}', '\u{fe57}', '\u{fe6b}',
+        ];
+        self.local_part().contains(ROUTES)
+    }
+
+    /// Whether it can be written without SMTPUTF8 (RFC 6531).
+    pub fn is_ascii(&self) -> bool {
+        self.text.is_ascii()
     }
 }
 
@@ -85,7 +98,7 @@ impl ReversePath {
         if let Some(rest) = text.strip_prefix("<>") {
             return Ok((Self::NULL, rest));
         }
-        let (mailbox, rest) = bracketed(text)?;
+        let (mailbox, rest) = grammar::bracketed(text)?;
         Ok((Self(Some(mailbox)), rest))
     }
 
@@ -102,6 +115,11 @@ impl ReversePath {
     /// The domain; `None` for `<>`.
     pub fn domain(&self) -> Option<&str> {
         self.0.as_ref().map(Mailbox::domain)
+    }
+
+    /// Whether it can be written without SMTPUTF8 (RFC 6531).
+    pub fn is_ascii(&self) -> bool {
+        self.as_str().is_ascii()
     }
 
     /// Whether it is `<>`.
@@ -143,7 +161,7 @@ impl ForwardPath {
         {
             return Ok((Self(Recipient::Postmaster(name.into())), rest));
         }
-        let (mailbox, rest) = bracketed(text)?;
+        let (mailbox, rest) = grammar::bracketed(text)?;
         Ok((Self(Recipient::Mailbox(mailbox)), rest))
     }
 
@@ -161,6 +179,11 @@ impl ForwardPath {
             Recipient::Mailbox(mailbox) => mailbox.as_str(),
             Recipient::Postmaster(name) => name,
         }
+    }
+
+    /// Whether it can be written without SMTPUTF8 (RFC 6531).
+    pub fn is_ascii(&self) -> bool {
+        self.as_str().is_ascii()
     }
 
     /// The domain; `None` for `Postmaster` without one.
@@ -202,129 +225,6 @@ impl fmt::Display for PathError {
 }
 
 impl core::error::Error for PathError {}
-
-/// `"<" [ A-d-l ":" ] Mailbox ">"`; the source route is read strictly and dropped.
-fn bracketed(text: &str) -> Result<(Mailbox, &str), PathError> {
-    let inside = text.strip_prefix('<').ok_or(PathError)?;
-    let inside = if inside.starts_with('@') { behind_source_route(inside)? } else { inside };
-    let (rest, at) = mailbox(inside.as_bytes())?;
-    let length = inside.len() - rest.len();
-    let (mailbox, rest) = inside.split_at_checked(length).ok_or(PathError)?;
-    let rest = rest.strip_prefix('>').ok_or(PathError)?;
-    Ok((Mailbox { text: mailbox.into(), at }, rest))
-}
-
-/// `A-d-l = At-domain *( "," At-domain )`, then `":"`.
-fn behind_source_route(text: &str) -> Result<&str, PathError> {
-    let mut rest = text;
-    loop {
-        rest = rest.strip_prefix('@').ok_or(PathError)?;
-        let end = rest.find([',', ':']).ok_or(PathError)?;
-        let (host, tail) = rest.split_at_checked(end).ok_or(PathError)?;
-        if !is_domain(host.as_bytes()) {
-            return Err(PathError);
-        }
-        match tail.strip_prefix(':') {
-            Some(mailbox) => return Ok(mailbox),
-            None => rest = tail.strip_prefix(',').ok_or(PathError)?,
-        }
-    }
-}
-
-/// `Local-part "@" ( Domain / address-literal )` at the start of `text`: what is behind it, and where the `@` is.
-fn mailbox(text: &[u8]) -> Result<(&[u8], usize), PathError> {
-    let at = if text.first() == Some(&b'"') { quoted_string(text)? } else { dot_string(text)? };
-    if at == 0 || at > limits::LOCAL_PART || text.get(at) != Some(&b'@') {
-        return Err(PathError);
-    }
-    let host = text.get(at + 1..).ok_or(PathError)?;
-    let length = if host.first() == Some(&b'[') {
-        let end = memchr::memchr(b']', host).ok_or(PathError)? + 1;
-        if !host.get(..end).is_some_and(is_address_literal) {
-            return Err(PathError);
-        }
-        end
-    } else {
-        let end = host.iter().position(|octet| !is_domain_octet(*octet)).unwrap_or(host.len());
-        if !host.get(..end).is_some_and(is_domain) {
-            return Err(PathError);
-        }
-        end
-    };
-    Ok((host.get(length..).ok_or(PathError)?, at))
-}
-
-/// `Dot-string = Atom *("." Atom)`: its length.
-fn dot_string(text: &[u8]) -> Result<usize, PathError> {
-    let end = text.iter().position(|octet| !is_atext(*octet) && *octet != b'.').unwrap_or(text.len());
-    let local = text.get(..end).unwrap_or_default();
-    if local.split(|octet| *octet == b'.').all(|atom| !atom.is_empty()) { Ok(end) } else { Err(PathError) }
-}
-
-/// `Quoted-string = DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE`: its length.
-fn quoted_string(text: &[u8]) -> Result<usize, PathError> {
-    let mut octets = text.iter().enumerate().skip(1);
-    while let Some((at, octet)) = octets.next() {
-        match octet {
-            b'"' => return Ok(at + 1),
-            b'\\' => match octets.next() {
-                Some((_, b' '..=b'~')) => {}
-                _ => return Err(PathError),
-            },
-            b' '..=b'~' => {}
-            _ => return Err(PathError),
-        }
-    }
-    Err(PathError)
-}
-
-/// RFC 5322 §3.2.3.
-fn is_atext(octet: u8) -> bool {
-    const PUNCTUATION: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut octet = 0;
-        while octet < table.len() {
-            table[octet] = (octet as u8).is_ascii_alphanumeric();
-            octet += 1;
-        }
-        let mut at = 0;
-        while at < PUNCTUATION.len() {
-            table[PUNCTUATION[at] as usize] = true;
-            at += 1;
-        }
-        table
-    };
-    TABLE[usize::from(octet)]
-}
-
-/// Letters, digits, hyphen, dot; and the underscore, which RFC 5321 does not allow and real hosts have.
-fn is_domain_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_')
-}
-
-/// `Domain = sub-domain *("." sub-domain)`.
-fn is_domain(text: &[u8]) -> bool {
-    let label = |label: &[u8]| {
-        let edges = label.first().zip(label.last());
-        label.len() <= limits::LABEL
-            && edges.is_some_and(|(first, last)| *first != b'-' && *last != b'-')
-            && label.iter().all(|octet| is_domain_octet(*octet))
-    };
-    text.len() <= limits::DOMAIN && text.split(|octet| *octet == b'.').all(label)
-}
-
-/// `"[" ( IPv4 / "IPv6:" IPv6 ) "]"`, RFC 5321 §4.1.3. No other tag is registered.
-fn is_address_literal(text: &[u8]) -> bool {
-    let Some(address) = core::str::from_utf8(text).ok().and_then(|text| text.strip_prefix('[')?.strip_suffix(']'))
-    else {
-        return false;
-    };
-    match address.split_at_checked(5) {
-        Some((tag, address)) if tag.eq_ignore_ascii_case("IPv6:") => address.parse::<Ipv6Addr>().is_ok(),
-        _ => address.parse::<Ipv4Addr>().is_ok(),
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -373,10 +273,15 @@ mod tests {
 <a@b SIZE=1>  <a@b>SIZE=1  <a..b@c>  <.a@c>  <a.@c>  <a@.b>  <a@b.>  <a@b..c>  <a@-b>  <a@b->  <a@b.-c>  <a@b-.c>
 <"a@b>  <"a\"@b>  <"a"b@c>  <a"b"@c>  <"a"@"b">  <"a\>  <"a"."b"@c>  <a(b)@c>  <a@b(c)>  <a,b@c>  <a:b@c>  <a;b@c>  <a\b@c>
 <a@[192.0.2]>  <a@[192.0.2.1>  <a@192.0.2.1]>  <a@[IPv6:192.0.2.1]>  <a@[2001:db8::1]>  <a@[X-tag:foo]>  <a@[]>  <a@[192.0.2.1]x>
-<aé@b>  <a@bé>  <"aé"@b>
+<a@é-.b>  <a@é..b>  <a@b。c>  <a@b．c>  <a@é﹒c>  <a\é@b>
 "#;
         let escaped = ["", "<a@b\0>", "<a\t@b>", "<\"a\tb\"@c>", "<\"a\0\"@b>", "<\"a\\\r\"@b>", "<a@b\r\n>"];
-        assert_eq!(each(REFUSED).count(), 54);
+        assert_eq!(each(REFUSED).count(), 57);
+        for letter in ['\u{85}', '\u{a0}', '\u{2028}', '\u{3000}', '\u{202e}', '\u{2066}'] {
+            for text in [format!("<a{letter}@b>"), format!("<\"a{letter}\"@b>"), format!("<a@b{letter}c>")] {
+                assert_eq!(ForwardPath::parse(&text), Err(PathError), "{text:?}");
+            }
+        }
         for text in each(REFUSED).chain(escaped) {
             assert_eq!(ForwardPath::parse(text), Err(PathError), "{text:?}");
             assert_eq!(ReversePath::parse(text), Err(PathError), "{text:?}");
@@ -384,9 +289,28 @@ mod tests {
         assert_eq!(ForwardPath::parse("<>"), Err(PathError));
         assert_eq!(ReversePath::parse("<postmaster>"), Err(PathError));
         let labels = "d.".repeat(128) + "d";
-        for (local, domain) in [("l".repeat(257), "d"), ("l".into(), &"d".repeat(64)), ("l".into(), &labels)] {
+        let letters = "é".repeat(127);
+        for (local, domain) in
+            [("l".repeat(257), "d"), ("l".into(), &"d".repeat(64)), ("l".into(), &labels), ("l".into(), &letters)]
+        {
             assert_eq!(ForwardPath::parse(&format!("<{local}@{domain}>")), Err(PathError));
         }
+    }
+
+    #[test]
+    fn letters_beyond_ascii_are_told_apart() {
+        for text in each("<用户@例え.テスト>  <dörte@[192.0.2.1]>  <\"dör te\"@b>  <a@bücher.example>  <a@xn--é.b>  <é..é@b>") {
+            let path = ForwardPath::parse(text);
+            if text.contains("..") {
+                assert_eq!(path, Err(PathError));
+                continue;
+            }
+            let path = path.unwrap();
+            assert_eq!((path.to_string().as_str(), path.is_ascii()), (text, false));
+            let mailbox = path.mailbox().unwrap();
+            assert_eq!([mailbox.local_part(), mailbox.domain()].join("@"), text[1..text.len() - 1]);
+        }
+        assert!(ReversePath::NULL.is_ascii() && ForwardPath::parse("<postmaster>").unwrap().is_ascii());
     }
 
     #[test]
@@ -407,7 +331,7 @@ mod tests {
     fn pieces_are_split_at_the_right_at_sign() {
         let mailbox = Mailbox::parse("\"u@x\"@d.example").unwrap();
         assert_eq!((mailbox.local_part(), mailbox.domain()), ("\"u@x\"", "d.example"));
-        for routed in ["\"u@x\"@d", "u%x@d", "x!u@d"] {
+        for routed in ["\"u@x\"@d", "u%x@d", "x!u@d", "u％x@d", "x！u@d", "u＠x@d", "u﹪x@d", "x﹗u@d", "u﹫x@d"] {
             assert!(Mailbox::parse(routed).unwrap().routes_onward());
         }
         assert!(!Mailbox::parse("list-bounces+user=example.org@d").unwrap().routes_onward());

@@ -47,6 +47,10 @@ pub const LOCAL_ERROR: Reply = Reply::fixed(451, "4.3.0 Local error, try again l
 pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage, try again later");
 /// MAIL in clear where TLS is required (RFC 3207 §4).
 pub const STARTTLS_FIRST: Reply = Reply::fixed(530, "5.7.0 Must issue a STARTTLS command first");
+/// The message needs SMTPUTF8, and the backend does not have it (RFC 6531 §3.5).
+pub const NO_SMTPUTF8: Reply = Reply::fixed(550, "5.6.7 Internationalised mail is not supported for this message");
+/// The message has parameters of DSN, and the backend no longer has the extension (RFC 5321 §4.1.1.11).
+pub const NO_DSN: Reply = Reply::fixed(455, "4.3.3 Notification parameters are not supported at the moment");
 /// The recipient's domain is not one that this listener takes mail for.
 pub const RELAY_DENIED: Reply = Reply::fixed(550, "5.7.1 Relaying denied");
 /// The local part of a recipient holds a route to somewhere else.
@@ -98,6 +102,8 @@ mod tests {
             LOCAL_ERROR,
             NO_SPACE,
             STARTTLS_FIRST,
+            NO_SMTPUTF8,
+            NO_DSN,
             RELAY_DENIED,
             ROUTE_DENIED,
             TOO_MANY_HOPS,

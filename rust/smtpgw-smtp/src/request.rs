@@ -28,13 +28,18 @@ impl<'b> Request<'b> {
             return Err(CommandError::BareNewline);
         }
         let line = core::str::from_utf8(line).map_err(|_| CommandError::Octet)?;
-        if !line.bytes().all(|octet| octet == b' ' || octet.is_ascii_graphic()) {
+        let printable = |octet: u8| octet == b' ' || octet.is_ascii_graphic();
+        if !line.bytes().all(|octet| printable(octet) || !octet.is_ascii()) {
             return Err(CommandError::Octet);
         }
         let line = line.trim_end_matches(' ');
         let (word, argument) = line.split_once(' ').unwrap_or((line, ""));
-        let verb = Verb::from_word(word).ok_or(CommandError::Unrecognised)?;
-        Ok(Self { verb, argument })
+        let verb = Verb::from_word(word);
+        // RFC 6531 §3.3: letters beyond ASCII have their place in addresses and in parameters.
+        if !line.is_ascii() && !matches!(verb, Some(Verb::Mail | Verb::Recipient)) {
+            return Err(CommandError::Octet);
+        }
+        Ok(Self { verb: verb.ok_or(CommandError::Unrecognised)?, argument })
     }
 
     /// For commands that take no argument.
@@ -59,14 +64,26 @@ impl<'b> Request<'b> {
     pub(crate) fn mail(&self, offer: &Offer) -> Result<(ReversePath, MailParameters), CommandError> {
         let text = behind_keyword(self.argument, "FROM:").ok_or(CommandError::ReversePath)?;
         let (path, rest) = ReversePath::parse_prefix(text).map_err(|_| CommandError::ReversePath)?;
-        Ok((path, MailParameters::parse(rest, offer)?))
+        let parameters = MailParameters::parse(rest, offer)?;
+        if !path.is_ascii() && !parameters.smtputf8 {
+            return Err(CommandError::NonAsciiAddress);
+        }
+        Ok((path, parameters))
     }
 
-    /// The argument of RCPT.
-    pub(crate) fn recipient(&self, offer: &Offer) -> Result<(ForwardPath, RecipientParameters), CommandError> {
+    /// The argument of RCPT; `smtputf8` is what MAIL asked for.
+    pub(crate) fn recipient(
+        &self,
+        offer: &Offer,
+        smtputf8: bool,
+    ) -> Result<(ForwardPath, RecipientParameters), CommandError> {
         let text = behind_keyword(self.argument, "TO:").ok_or(CommandError::ForwardPath)?;
         let (path, rest) = ForwardPath::parse_prefix(text).map_err(|_| CommandError::ForwardPath)?;
-        Ok((path, RecipientParameters::parse(rest, offer)?))
+        let parameters = RecipientParameters::parse(rest, offer, smtputf8)?;
+        if !path.is_ascii() && !smtputf8 {
+            return Err(CommandError::NonAsciiAddress);
+        }
+        Ok((path, parameters))
     }
 
     /// The size of the chunk behind BDAT and whether it is the last (RFC 3030 §2); `None` if where it ends cannot be
@@ -130,6 +147,11 @@ mod tests {
             (b"NOOP \x7f", CommandError::Octet),
             (b"NOOP \xc3\xa9", CommandError::Octet),
             (b"NOOP \xff", CommandError::Octet),
+            (b"MAIL FROM:<\xff@b>", CommandError::Octet),
+            (b"MAIL FROM:<\xc0\x80@b>", CommandError::Octet),
+            (b"MAIL FROM:<\xed\xa0\x80@b>", CommandError::Octet),
+            (b"MAIL FROM:<\0@b>", CommandError::Octet),
+            (b"M\xc3\xa4IL", CommandError::Octet),
             (b"NOOP \rQUIT", CommandError::BareNewline),
         ] {
             assert_eq!(Request::parse(line), Err(error), "{line:?}");
@@ -173,8 +195,23 @@ mod tests {
             assert_eq!(Request::parse(text.as_bytes()).unwrap().mail(&offer), Err(CommandError::ReversePath), "{text}");
         }
         let request = Request::parse(b"RCPT TO:<a@b>SIZE=1").unwrap();
-        assert_eq!(request.recipient(&offer), Err(CommandError::ParameterSyntax));
-        assert_eq!(Request::parse(b"RCPT TO:<>").unwrap().recipient(&offer), Err(CommandError::ForwardPath));
+        assert_eq!(request.recipient(&offer, false), Err(CommandError::ParameterSyntax));
+        assert_eq!(Request::parse(b"RCPT TO:<>").unwrap().recipient(&offer, false), Err(CommandError::ForwardPath));
+    }
+
+    #[test]
+    fn letters_beyond_ascii_need_smtputf8() {
+        let (all, none) = (Offer { smtputf8: true, ..Offer::default() }, Offer::default());
+        let mail = |text: &str, offer| Request::parse(text.as_bytes()).unwrap().mail(offer).map(|(path, _)| path);
+        assert_eq!(mail("MAIL FROM:<é@b> SMTPUTF8", &all).unwrap().as_str(), "é@b");
+        assert_eq!(mail("MAIL FROM:<é@b>", &all), Err(CommandError::NonAsciiAddress));
+        assert_eq!(mail("MAIL FROM:<é@b>", &none), Err(CommandError::NonAsciiAddress));
+        assert_eq!(mail("MAIL FROM:<é@b> SMTPUTF8", &none), Err(CommandError::ParameterUnknown));
+        assert_eq!(mail("MAIL FROM:<a@b>é SMTPUTF8", &all), Err(CommandError::ParameterSyntax));
+        assert_eq!(mail("MAIL FRÖM:<a@b>", &all), Err(CommandError::ReversePath));
+        let recipient = |smtputf8| Request::parse("RCPT TO:<é@b>".as_bytes()).unwrap().recipient(&all, smtputf8);
+        assert_eq!(recipient(true).unwrap().0.as_str(), "é@b");
+        assert_eq!(recipient(false), Err(CommandError::NonAsciiAddress));
     }
 
     #[test]

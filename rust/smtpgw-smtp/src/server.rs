@@ -101,9 +101,9 @@ enum State {
         /// The last MAIL was refused: what was pipelined behind it is refused without counting as mistakes.
         mail_refused: bool,
     },
-    MailPending,
-    Mail(Recipients),
-    RecipientPending(Recipients),
+    MailPending(Envelope),
+    Mail(Envelope),
+    RecipientPending(Envelope),
     DataPending,
     Content(ContentReader),
     /// In a chunk.
@@ -118,9 +118,12 @@ enum State {
     },
 }
 
-/// The recipients of a transaction so far.
+/// What a transaction has come to so far.
 #[derive(Clone, Copy, Debug, Default)]
-struct Recipients {
+struct Envelope {
+    /// MAIL asked for SMTPUTF8 (RFC 6531 §3.4).
+    smtputf8: bool,
+    /// Accepted recipients.
     accepted: usize,
     any_refused: bool,
 }
@@ -197,12 +200,12 @@ impl Server {
         let reply = if senseless { &replies::LOCAL_ERROR } else { reply };
         let positive = reply.is_positive_completion();
         self.state = match self.state {
-            State::MailPending if positive => State::Mail(Recipients::default()),
-            State::MailPending => State::Ready { mail_refused: true },
-            State::RecipientPending(recipients) if positive => {
-                State::Mail(Recipients { accepted: recipients.accepted.saturating_add(1), ..recipients })
+            State::MailPending(envelope) if positive => State::Mail(envelope),
+            State::MailPending(_) => State::Ready { mail_refused: true },
+            State::RecipientPending(envelope) if positive => {
+                State::Mail(Envelope { accepted: envelope.accepted.saturating_add(1), ..envelope })
             }
-            State::RecipientPending(recipients) => State::Mail(Recipients { any_refused: true, ..recipients }),
+            State::RecipientPending(envelope) => State::Mail(Envelope { any_refused: true, ..envelope }),
             State::DataPending | State::EndPending => State::Ready { mail_refused: false },
             _ => return,
         };
@@ -278,7 +281,7 @@ impl Server {
         match self.state {
             State::Start => StateName::Start,
             State::Ready { .. } => StateName::Ready,
-            State::MailPending => StateName::MailPending,
+            State::MailPending(_) => StateName::MailPending,
             State::Mail(_) => StateName::Mail,
             State::RecipientPending(_) => StateName::RecipientPending,
             State::DataPending => StateName::DataPending,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // A test may panic, and is nobody's library.
 
 use smtpgw_smtp::{
-    Client, ClientError, ClientEvent, ClientStateName, Command, ForwardPath, Limits, Misuse, ReplyCode, ReversePath,
+    Client, ClientError, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Misuse, RecipientParameters, ReplyCode, ReversePath,
     Verb, XclientAttributes, XclientName, XclientValue, xclient_commands,
 };
 use smtpgw_testkit::splits::every_split;
@@ -15,11 +15,11 @@ fn hello() -> Command {
 }
 
 fn mail() -> Command {
-    Command::Mail { reverse_path: ReversePath::parse("<a@b>").unwrap(), size: None, body: None }
+    Command::Mail { reverse_path: ReversePath::parse("<a@b>").unwrap(), parameters: MailParameters::default() }
 }
 
 fn recipient() -> Command {
-    Command::Recipient(ForwardPath::parse("<c@d>").unwrap())
+    Command::Recipient { forward_path: ForwardPath::parse("<c@d>").unwrap(), parameters: RecipientParameters::default() }
 }
 
 fn xclient() -> Command {

@@ -5,7 +5,8 @@ mod common;
 
 use common::{Driver, full_offer, small_limits};
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ForwardPath, Limits, ReversePath, XclientName, XclientValue, xclient_commands,
+    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Notify, RecipientParameters, Return, ReversePath,
+    XclientName, XclientValue, xclient_commands,
 };
 use smtpgw_testkit::corpus;
 use smtpgw_testkit::dialogue::{Dialogue, Role, Speaker};
@@ -44,8 +45,20 @@ impl Caller {
             "EHLO" => Command::Ehlo(rest.into()),
             "HELO" => Command::Helo(rest.into()),
             "STARTTLS" => Command::Starttls,
-            "MAIL" => Command::Mail { reverse_path: ReversePath::parse(rest).ok()?, size: Some(100), body: None },
-            "RCPT" => Command::Recipient(ForwardPath::parse(rest).ok()?),
+            "MAIL" => {
+                let (path, words) = rest.split_once(' ').unwrap_or((rest, ""));
+                let mut parameters = MailParameters::default();
+                parameters.size = Some(100);
+                parameters.smtputf8 = words.contains("SMTPUTF8");
+                parameters.ret = words.contains("RET=HDRS").then_some(Return::Header);
+                Command::Mail { reverse_path: ReversePath::parse(path).ok()?, parameters }
+            }
+            "RCPT" => {
+                let (path, words) = rest.split_once(' ').unwrap_or((rest, ""));
+                let mut parameters = RecipientParameters::default();
+                parameters.notify = words.contains("NOTIFY=NEVER").then_some(Notify::NEVER);
+                Command::Recipient { forward_path: ForwardPath::parse(path).ok()?, parameters }
+            }
             "DATA" => Command::Data,
             "RSET" => Command::Reset,
             "NOOP" => Command::Noop,

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use common::{Driver, full_offer};
 use proptest::prelude::*;
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, Offer, ReversePath, StateName, Verb, replies,
+    Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, MailParameters, Offer, RecipientParameters,
+    ReversePath, StateName, Verb, replies,
 };
 
 fn roomy() -> Limits {
@@ -138,8 +139,10 @@ fn back_to_back(messages: &[Vec<u8>], ways: &[Way], sizes: &[usize]) -> Vec<Stri
                     }
                     "EHLO" | "." | "RSET" if !pending.is_empty() => {
                         let reverse_path = ReversePath::parse("<a@b>").unwrap();
-                        client.send(&Command::Mail { reverse_path, size: None, body: None }).unwrap();
-                        client.send(&Command::Recipient(ForwardPath::parse("<c@d>").unwrap())).unwrap();
+                        client.send(&Command::Mail { reverse_path, parameters: MailParameters::default() }).unwrap();
+                        let forward_path = ForwardPath::parse("<c@d>").unwrap();
+                        let parameters = RecipientParameters::default();
+                        client.send(&Command::Recipient { forward_path, parameters }).unwrap();
                         if pending.last().unwrap().1 == Way::Data {
                             client.send(&Command::Data).unwrap();
                         }

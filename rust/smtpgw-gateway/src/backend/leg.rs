@@ -1,6 +1,6 @@
 //! One connection to a backend, whatever kind it is.
 
-use smtpgw_smtp::{ForwardPath, MailParameters, Reply, ReversePath, replies};
+use smtpgw_smtp::{ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::maildir::Maildir;
@@ -21,7 +21,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
         &mut self,
         reverse_path: &ReversePath,
         parameters: &MailParameters,
-        ahead: &[ForwardPath],
+        ahead: &[(ForwardPath, RecipientParameters)],
     ) -> Result<Reply, BackendError> {
         match self {
             Self::Smtp(smtp) => smtp.mail(reverse_path, parameters, ahead).await,
@@ -33,9 +33,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
     }
 
     /// RCPT; the backend's reply.
-    pub(crate) async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<Reply, BackendError> {
+    pub(crate) async fn recipient(
+        &mut self,
+        forward_path: &ForwardPath,
+        parameters: &RecipientParameters,
+    ) -> Result<Reply, BackendError> {
         match self {
-            Self::Smtp(smtp) => smtp.recipient(forward_path).await,
+            Self::Smtp(smtp) => smtp.recipient(forward_path, parameters).await,
             Self::Maildir(maildir) => {
                 maildir.recipient(forward_path);
                 Ok(replies::RECIPIENT_OK)

@@ -122,13 +122,21 @@ impl Site {
 
 /// What an SMTP server can be expected to offer before it was asked.
 fn careful(size: u64) -> Offer {
-    Offer { eight_bit_mime: false, ..everything(size) }
+    Offer { eight_bit_mime: false, smtputf8: false, ..everything(size) }
 }
 
-/// What we can do ourselves.
+/// What we can do ourselves. DSN is not among it: notices are for whoever has a queue.
 pub(super) fn everything(size: u64) -> Offer {
     // Chunks are put together here and go to the backend as DATA, so CHUNKING does not hang on it.
-    Offer { size, chunking: true, pipelining: true, eight_bit_mime: true, enhanced_status_codes: true, starttls: false }
+    Offer {
+        size,
+        chunking: true,
+        pipelining: true,
+        eight_bit_mime: true,
+        smtputf8: true,
+        enhanced_status_codes: true,
+        ..Offer::default()
+    }
 }
 
 /// How long a failed dial turns clients away at MAIL without another try.

@@ -16,8 +16,8 @@ use std::time::Duration;
 use bytes::Buf as _;
 use rustls_pki_types::ServerName;
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Misuse, Offer, Reply, ReversePath, XclientName,
-    XclientValue, xclient_address, xclient_commands,
+    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Misuse, Offer, RecipientParameters, Reply,
+    ReversePath, XclientName, XclientValue, xclient_address, xclient_commands,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -37,7 +37,7 @@ pub(crate) struct Smtp<S> {
     /// When the backend last answered.
     heard: Instant,
     /// Recipients that were sent in one group with MAIL and whose replies nobody has asked for yet.
-    ahead: VecDeque<ForwardPath>,
+    ahead: VecDeque<(ForwardPath, RecipientParameters)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -65,40 +65,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             Some(theirs) if theirs > 0 => theirs.min(size),
             _ => size,
         };
-        Offer { eight_bit_mime: extensions.eight_bit_mime, ..super::site::everything(size) }
+        Offer {
+            eight_bit_mime: extensions.eight_bit_mime,
+            // RFC 6531 §3.1: nobody may have the one without the other.
+            smtputf8: extensions.smtputf8 && extensions.eight_bit_mime,
+            dsn: extensions.dsn,
+            ..super::site::everything(size)
+        }
     }
 
     /// MAIL, and in the same segment as many of the recipients `ahead` as PIPELINING allows (RFC 2920 §3.1). Their
-    /// replies are for [`Smtp::recipient`].
+    /// replies are for [`Smtp::recipient`]. A message that needs what this backend does not offer is refused here: what
+    /// the client was told to be offered is what an earlier connection showed.
     pub(crate) async fn mail(
         &mut self,
         reverse_path: &ReversePath,
         parameters: &MailParameters,
-        ahead: &[ForwardPath],
+        ahead: &[(ForwardPath, RecipientParameters)],
     ) -> Result<Reply, BackendError> {
         if self.drain_ahead().await? {
             // MAIL was refused and its recipient taken: whatever that means, the next message starts afresh.
             self.reset().await?;
         }
         self.in_step()?;
-        // The client role writes a parameter only where the backend announced its extension.
-        let MailParameters { size, body, .. } = *parameters;
-        self.client.send(&Command::Mail { reverse_path: reverse_path.clone(), size, body }).map_err(misused)?;
-        for forward_path in ahead {
-            if self.client.send(&Command::Recipient(forward_path.clone())).is_err() {
+        if let Some(missing) = self.client.extensions().missing(parameters) {
+            return Ok(missing.reply());
+        }
+        let (reverse_path, parameters) = (reverse_path.clone(), parameters.clone());
+        self.client.send(&Command::Mail { reverse_path, parameters }).map_err(misused)?;
+        for (path, parameters) in ahead {
+            let command = Command::Recipient { forward_path: path.clone(), parameters: parameters.clone() };
+            if self.client.send(&command).is_err() {
                 break;
             }
-            self.ahead.push_back(forward_path.clone());
+            self.ahead.push_back((path.clone(), parameters.clone()));
         }
         self.flush_and_hear().await
     }
 
     /// RCPT: the reply that is due already, or to the command sent now.
-    pub(crate) async fn recipient(&mut self, forward_path: &ForwardPath) -> Result<Reply, BackendError> {
+    pub(crate) async fn recipient(
+        &mut self,
+        forward_path: &ForwardPath,
+        parameters: &RecipientParameters,
+    ) -> Result<Reply, BackendError> {
         match self.ahead.pop_front() {
-            None => self.ask(&Command::Recipient(forward_path.clone())).await,
-            Some(sent) if sent == *forward_path => self.flush_and_hear().await,
-            Some(sent) => Err(BackendError::Protocol(format!("RCPT for {sent} was sent ahead and never came"))),
+            None => match self.client.extensions().missing_for(parameters) {
+                Some(missing) => Ok(missing.reply()),
+                None => {
+                    let (forward_path, parameters) = (forward_path.clone(), parameters.clone());
+                    self.ask(&Command::Recipient { forward_path, parameters }).await
+                }
+            },
+            Some((path, words)) if path == *forward_path && words == *parameters => self.flush_and_hear().await,
+            Some((path, _)) => Err(BackendError::Protocol(format!("RCPT for {path} was sent ahead and never came"))),
         }
     }
 

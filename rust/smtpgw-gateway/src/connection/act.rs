@@ -39,7 +39,9 @@ impl Act {
             ServerEvent::Mail { reverse_path, parameters } => {
                 Self::Mail(Box::new(MailEvent { reverse_path, parameters }))
             }
-            ServerEvent::Recipient { forward_path, .. } => Self::Recipient(Box::new(RecipientEvent { forward_path })),
+            ServerEvent::Recipient { forward_path, parameters } => {
+                Self::Recipient(Box::new(RecipientEvent { forward_path, parameters }))
+            }
             ServerEvent::Data => Self::Data,
             ServerEvent::ChunkStart => Self::ChunkStart,
             ServerEvent::EndOfData => Self::EndOfData,
@@ -108,14 +110,14 @@ impl<W: World> Connection<W> {
         if self.correspondence.backend_is_down() {
             return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;
         }
-        let ahead = self.server.recipients_ahead(&self.wire.input).into_iter().map(|(path, _)| path).collect();
+        let ahead = self.server.recipients_ahead(&self.wire.input);
         let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters, ahead).await;
         self.server.reply(&reply);
         Ok(())
     }
 
     async fn recipient(&mut self, event: RecipientEvent) {
-        let reply = self.correspondence.recipient(&self.session, event.forward_path).await;
+        let reply = self.correspondence.recipient(&self.session, event.forward_path, event.parameters).await;
         self.server.reply(&reply);
     }
 }

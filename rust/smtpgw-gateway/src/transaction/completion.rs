@@ -103,7 +103,8 @@ impl<W: World> Correspondence<W> {
         let session = &transaction.session;
         let id = format!("{}-{}", session.id, self.count);
         let hostname = &self.setup.desk.settings.hostname;
-        received::field(session, hostname, &id, &transaction.envelope.forward_paths, self.house.world.now())
+        let (smtputf8, recipients) = (transaction.smtputf8, &transaction.envelope.forward_paths);
+        received::field(session, smtputf8, hostname, &id, recipients, self.house.world.now())
     }
 
     async fn quarantine(&self, judged: Judged) -> Outcome {

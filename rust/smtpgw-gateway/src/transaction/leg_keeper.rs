@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use smtpgw_smtp::{ForwardPath, MailParameters, Reply, ReversePath, replies};
+use smtpgw_smtp::{ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
 
 use crate::backend::Leg;
 use crate::error::BackendError;
@@ -53,7 +53,7 @@ impl<W: World> LegKeeper<W> {
         session: &Session,
         path: &ReversePath,
         parameters: &MailParameters,
-        ahead: &[ForwardPath],
+        ahead: &[(ForwardPath, RecipientParameters)],
     ) -> Result<Reply, BackendError> {
         self.dial(session).await?;
         let leg = self.leg.as_mut().ok_or(BackendError::Closed)?;
@@ -65,8 +65,12 @@ impl<W: World> LegKeeper<W> {
     }
 
     /// RCPT.
-    pub(super) async fn recipient(&mut self, path: &ForwardPath) -> Result<Reply, BackendError> {
-        self.leg.as_mut().ok_or(BackendError::Closed)?.recipient(path).await
+    pub(super) async fn recipient(
+        &mut self,
+        path: &ForwardPath,
+        parameters: &RecipientParameters,
+    ) -> Result<Reply, BackendError> {
+        self.leg.as_mut().ok_or(BackendError::Closed)?.recipient(path, parameters).await
     }
 
     /// Keeps the backend's transaction alive while the client takes its time.

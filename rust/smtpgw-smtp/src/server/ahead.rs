@@ -19,9 +19,7 @@ impl Server {
     /// first other line. At most 32, and not more than a transaction may have. Empty in every other state.
     pub fn recipients_ahead(&self, input: &[u8]) -> Vec<(ForwardPath, RecipientParameters)> {
         let mut found = Vec::new();
-        if !matches!(self.state, State::MailPending) {
-            return found;
-        }
+        let State::MailPending(envelope) = self.state else { return found };
         let at_most = limits::AHEAD.min(self.options.limits.recipients);
         let mut lines = LineReader::new(&self.options.limits);
         let mut unread = input;
@@ -29,7 +27,7 @@ impl Server {
             && let Line::Complete(consumed, line) = lines.read(unread)
             && let Ok(request) = Request::parse(line)
             && request.verb == Verb::Recipient
-            && let Ok(recipient) = request.recipient(&self.announced)
+            && let Ok(recipient) = request.recipient(&self.announced, envelope.smtputf8)
         {
             found.push(recipient);
             unread = unread.get(consumed..).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Whether a command has its place comes before its arguments, so that what is out of sequence is answered 503
 //! whatever it says. Leaves counting and hanging up to the machine.
 
-use super::{Recipients, Server, State};
+use super::{Envelope, Server, State};
 use crate::chunk_reader::ChunkReader;
 use crate::error::{CloseReason, CommandError};
 use crate::replies;
@@ -49,20 +49,20 @@ impl Server {
                     return Err(CommandError::Size);
                 }
                 self.transactions += 1;
-                self.state = State::MailPending;
+                self.state = State::MailPending(Envelope { smtputf8: parameters.smtputf8, ..Envelope::default() });
                 ServerEvent::Mail { reverse_path, parameters }
             }
             Verb::Recipient => {
-                let State::Mail(recipients) = self.state else { return Err(self.out_of_sequence()) };
-                if recipients.accepted >= self.options.limits.recipients {
+                let State::Mail(envelope) = self.state else { return Err(self.out_of_sequence()) };
+                if envelope.accepted >= self.options.limits.recipients {
                     return Err(CommandError::TooManyRecipients);
                 }
-                let parsed = request.recipient(&self.announced);
+                let parsed = request.recipient(&self.announced, envelope.smtputf8);
                 if parsed.is_err() {
-                    self.state = State::Mail(Recipients { any_refused: true, ..recipients });
+                    self.state = State::Mail(Envelope { any_refused: true, ..envelope });
                 }
                 let (forward_path, parameters) = parsed?;
-                self.state = State::RecipientPending(recipients);
+                self.state = State::RecipientPending(envelope);
                 ServerEvent::Recipient { forward_path, parameters }
             }
             Verb::Data => {
@@ -157,8 +157,8 @@ impl Server {
     /// DATA, and the first BDAT.
     fn permit_content(&self) -> Result<(), CommandError> {
         match self.state {
-            State::Mail(Recipients { accepted: 1.., .. }) => Ok(()),
-            State::Mail(Recipients { any_refused: true, .. }) => Err(CommandError::NoRecipients),
+            State::Mail(Envelope { accepted: 1.., .. }) => Ok(()),
+            State::Mail(Envelope { any_refused: true, .. }) => Err(CommandError::NoRecipients),
             State::Mail(_) => Err(CommandError::RecipientFirst),
             _ => Err(self.out_of_sequence()),
         }

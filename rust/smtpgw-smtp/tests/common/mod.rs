@@ -110,12 +110,10 @@ impl Driver {
         match event {
             ServerEvent::Hello { kind, name } => (format!("{kind:?} {name}"), None),
             ServerEvent::Mail { reverse_path, parameters } => {
-                let size = parameters.size.map(|size| format!(" SIZE={size}")).unwrap_or_default();
-                let body = parameters.body.map(|body| format!(" BODY={}", body.as_str())).unwrap_or_default();
-                (format!("MAIL {reverse_path}{size}{body}"), Some(replies::SENDER_OK))
+                (format!("MAIL {reverse_path}{parameters}"), Some(replies::SENDER_OK))
             }
-            ServerEvent::Recipient { forward_path, .. } => {
-                (format!("RCPT {forward_path}"), Some(replies::RECIPIENT_OK))
+            ServerEvent::Recipient { forward_path, parameters } => {
+                (format!("RCPT {forward_path}{parameters}"), Some(replies::RECIPIENT_OK))
             }
             ServerEvent::Data => {
                 self.content.clear();
@@ -177,6 +175,8 @@ impl Speaker for Driver {
                     starttls: has("STARTTLS"),
                     enhanced_status_codes: has("ENHANCEDSTATUSCODES"),
                     chunking: has("CHUNKING"),
+                    smtputf8: has("SMTPUTF8"),
+                    dsn: has("DSN"),
                 };
                 self.server.set_offer(self.offer);
             }
