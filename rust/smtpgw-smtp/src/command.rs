@@ -126,8 +126,7 @@ mod tests {
         let all = Extensions { size: Some(0), eight_bit_mime: true, ..Extensions::default() };
         let none = Extensions::default();
         let reverse_path = ReversePath::parse("<a@b>").unwrap();
-        let parameters =
-            MailParameters { size: Some(12), body: Some(Body::EightBitMime), ..MailParameters::default() };
+        let parameters = MailParameters { size: Some(12), body: Some(Body::EightBitMime), ..MailParameters::default() };
         let mail = Command::Mail { reverse_path, parameters };
         let null = Command::Mail { reverse_path: ReversePath::NULL, parameters: MailParameters::default() };
         let recipient = |path: &str| Command::Recipient {

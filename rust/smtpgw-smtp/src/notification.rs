@@ -143,11 +143,15 @@ mod tests {
     #[test]
     fn original_recipients_have_a_type() {
         let read = |text: &str, smtputf8| OriginalRecipient::parse(text, smtputf8).map(|value| value.to_string());
-        for text in ["rfc822;bob@example.org", "rfc822;bob+2Btag@example.org", "x400;/S+3Dbob/O+3Db/", "utf-8;\\x{E9}@b"] {
+        for text in
+            ["rfc822;bob@example.org", "rfc822;bob+2Btag@example.org", "x400;/S+3Dbob/O+3Db/", "utf-8;\\x{E9}@b"]
+        {
             assert_eq!(read(text, false), Some(text.into()));
         }
         assert_eq!(read("UTF-8;é@b", true), Some("UTF-8;é@b".into()));
-        for text in ["", "bob@b", ";bob@b", "rfc822;", "rfc 822;b", "rfc(822);b", "rfc822;b=c", "rfc822;b+", "utf-8;é@b"] {
+        for text in
+            ["", "bob@b", ";bob@b", "rfc822;", "rfc 822;b", "rfc(822);b", "rfc822;b=c", "rfc822;b+", "utf-8;é@b"]
+        {
             assert_eq!(read(text, false), None, "{text}");
         }
         assert_eq!(read("rfc822;é@b", true), None);

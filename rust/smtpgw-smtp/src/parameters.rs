@@ -242,10 +242,7 @@ mod tests {
         for (text, written) in [
             ("", ""),
             (" notify=never", " NOTIFY=NEVER"),
-            (
-                " ORCPT=rfc822;bob+2Bx@b NOTIFY=DELAY,SUCCESS",
-                " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob+2Bx@b",
-            ),
+            (" ORCPT=rfc822;bob+2Bx@b NOTIFY=DELAY,SUCCESS", " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob+2Bx@b"),
         ] {
             assert_eq!(recipient(text), Ok(written.into()), "{text}");
         }

@@ -299,7 +299,9 @@ mod tests {
 
     #[test]
     fn letters_beyond_ascii_are_told_apart() {
-        for text in each("<用户@例え.テスト>  <dörte@[192.0.2.1]>  <\"dör te\"@b>  <a@bücher.example>  <a@xn--é.b>  <é..é@b>") {
+        for text in
+            each("<用户@例え.テスト>  <dörte@[192.0.2.1]>  <\"dör te\"@b>  <a@bücher.example>  <a@xn--é.b>  <é..é@b>")
+        {
             let path = ForwardPath::parse(text);
             if text.contains("..") {
                 assert_eq!(path, Err(PathError));
@@ -331,7 +333,8 @@ mod tests {
     fn pieces_are_split_at_the_right_at_sign() {
         let mailbox = Mailbox::parse("\"u@x\"@d.example").unwrap();
         assert_eq!((mailbox.local_part(), mailbox.domain()), ("\"u@x\"", "d.example"));
-        for routed in ["\"u@x\"@d", "u%x@d", "x!u@d", "u％x@d", "x！u@d", "u＠x@d", "u﹪x@d", "x﹗u@d", "u﹫x@d"] {
+        for routed in ["\"u@x\"@d", "u%x@d", "x!u@d", "u％x@d", "x！u@d", "u＠x@d", "u﹪x@d", "x﹗u@d", "u﹫x@d"]
+        {
             assert!(Mailbox::parse(routed).unwrap().routes_onward());
         }
         assert!(!Mailbox::parse("list-bounces+user=example.org@d").unwrap().routes_onward());

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)] // A test may panic, and is nobody's library.
 
 use smtpgw_smtp::{
-    Client, ClientError, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Misuse, RecipientParameters, ReplyCode, ReversePath,
-    Verb, XclientAttributes, XclientName, XclientValue, xclient_commands,
+    Client, ClientError, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Misuse,
+    RecipientParameters, ReplyCode, ReversePath, Verb, XclientAttributes, XclientName, XclientValue, xclient_commands,
 };
 use smtpgw_testkit::splits::every_split;
 
@@ -19,7 +19,10 @@ fn mail() -> Command {
 }
 
 fn recipient() -> Command {
-    Command::Recipient { forward_path: ForwardPath::parse("<c@d>").unwrap(), parameters: RecipientParameters::default() }
+    Command::Recipient {
+        forward_path: ForwardPath::parse("<c@d>").unwrap(),
+        parameters: RecipientParameters::default(),
+    }
 }
 
 fn xclient() -> Command {

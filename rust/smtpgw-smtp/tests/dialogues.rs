@@ -5,8 +5,8 @@ mod common;
 
 use common::{Driver, full_offer, small_limits};
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Notify, RecipientParameters, Return, ReversePath,
-    XclientName, XclientValue, xclient_commands,
+    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Notify, RecipientParameters, Return,
+    ReversePath, XclientName, XclientValue, xclient_commands,
 };
 use smtpgw_testkit::corpus;
 use smtpgw_testkit::dialogue::{Dialogue, Role, Speaker};

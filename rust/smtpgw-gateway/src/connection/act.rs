@@ -31,6 +31,7 @@ pub(super) struct MailEvent {
 
 pub(super) struct RecipientEvent {
     forward_path: smtpgw_smtp::ForwardPath,
+    parameters: smtpgw_smtp::RecipientParameters,
 }
 
 impl Act {

@@ -64,11 +64,11 @@ fn enter(settings: Settings, pieces: &[&str]) -> Entry {
     Entry { heard, relayed, records }
 }
 
-async fn talk(pieces: &[String], heard: &Mutex<Vec<u8>>) -> io::Result<()> {
+pub async fn talk(pieces: &[impl AsRef<[u8]>], heard: &Mutex<Vec<u8>>) -> io::Result<()> {
     let mut stream = TcpStream::connect("gateway:25").await?;
     let mut piece = [0; 4_096];
     for octets in pieces {
-        stream.write_all(octets.as_bytes()).await?;
+        stream.write_all(octets.as_ref()).await?;
         // Replies to one piece come before the next one goes.
         while let Ok(read) = tokio::time::timeout(Duration::from_millis(60), stream.read(&mut piece)).await {
             match read? {

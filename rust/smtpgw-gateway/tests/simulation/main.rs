@@ -12,6 +12,7 @@
 
 mod actors;
 mod entry;
+mod extensions;
 mod inspector;
 mod matrix;
 mod moody;

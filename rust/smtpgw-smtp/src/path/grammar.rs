@@ -111,7 +111,8 @@ fn is_atext(letter: char) -> bool {
 fn is_domain_letter(letter: char) -> bool {
     letter.is_ascii_alphanumeric()
         || matches!(letter, '-' | '.' | '_')
-        || (is_beyond_ascii(letter) && !matches!(letter, '\u{3002}' | '\u{ff0e}' | '\u{ff61}' | '\u{fe52}' | '\u{2024}'))
+        || (is_beyond_ascii(letter)
+            && !matches!(letter, '\u{3002}' | '\u{ff0e}' | '\u{ff61}' | '\u{fe52}' | '\u{2024}'))
 }
 
 /// `Domain = sub-domain *("." sub-domain)`.

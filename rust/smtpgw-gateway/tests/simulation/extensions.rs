@@ -1,0 +1,205 @@
+//! Service extensions through the whole gateway: offered if the backend offers them, carried on from parsed pieces, and
+//! never left out in silence when a backend has changed its mind since.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use smtpgw_gateway::service::Service;
+use smtpgw_gateway::settings::Settings;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use turmoil::net::{TcpListener, TcpStream};
+
+use crate::entry::talk;
+use crate::world::SimWorld;
+use crate::{Records, settings};
+
+/// What came of it.
+#[derive(Default)]
+struct Exchange {
+    /// All that the client heard.
+    heard: String,
+    /// What the backend was told, in lines without CRLF, the content among them as one.
+    told: Vec<String>,
+    /// The same in records.
+    records: Vec<String>,
+}
+
+/// One client that sends its pieces, a moment apart. The backend announces `offers` in turn, connection by connection
+/// (the first one is the gateway's own probe), and the last of them from then on.
+fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
+    let mut builder = turmoil::Builder::new();
+    builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
+    let mut sim = builder.build();
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let backend_told = Arc::clone(&told);
+    sim.host("backend", move || {
+        let told = Arc::clone(&backend_told);
+        async move { Ok(backend(offers, told).await?) }
+    });
+    let records: Arc<Mutex<Vec<String>>> = Arc::default();
+    let gateway_records = Arc::clone(&records);
+    sim.host("gateway", move || {
+        let (settings, records) = (settings.clone(), Arc::clone(&gateway_records));
+        async move {
+            let sinks: Vec<Box<dyn smtpgw_gateway::RecordSink>> = vec![Box::new(Records(records))];
+            let service = Service::open(SimWorld::new(1, None), settings, None, sinks).await?;
+            std::future::pending::<()>().await;
+            drop(service);
+            Ok(())
+        }
+    });
+    let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let client_heard = Arc::clone(&heard);
+    let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
+    sim.client("client", async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let _ = talk(&pieces, &client_heard).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Ok(())
+    });
+    sim.run().unwrap();
+    drop(sim);
+    let heard = String::from_utf8(std::mem::take(&mut *heard.lock().unwrap())).unwrap();
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    let records = std::mem::take(&mut *records.lock().unwrap());
+    Exchange { heard, told, records }
+}
+
+async fn backend(offers: &'static [&'static str], told: Arc<Mutex<Vec<String>>>) -> io::Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:25").await?;
+    let count = AtomicUsize::new(0);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let offer = offers[count.fetch_add(1, Ordering::Relaxed).min(offers.len() - 1)];
+        let told = Arc::clone(&told);
+        tokio::spawn(async move { serve(BufReader::new(stream), offer, told).await });
+    }
+}
+
+async fn serve(mut stream: BufReader<TcpStream>, offer: &str, told: Arc<Mutex<Vec<String>>>) -> io::Result<()> {
+    stream.get_mut().write_all(b"220 backend.example ESMTP\r\n").await?;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end().to_owned();
+        told.lock().unwrap().push(line.clone());
+        let reply = match line.split([' ', ':']).next().unwrap_or_default() {
+            "EHLO" => {
+                let words: String = offer.split(' ').map(|word| format!("250-{word}\r\n")).collect();
+                format!("250-backend.example\r\n{words}250 SIZE 1000000\r\n")
+            }
+            "QUIT" => return stream.get_mut().write_all(b"221 bye\r\n").await,
+            "DATA" => {
+                stream.get_mut().write_all(b"354 go\r\n").await?;
+                let mut content = Vec::new();
+                while !content.ends_with(b"\r\n.\r\n") {
+                    content.push(stream.read_u8().await?);
+                }
+                told.lock().unwrap().push(content.escape_ascii().to_string());
+                "250 2.0.0 queued\r\n".to_owned()
+            }
+            _ => "250 2.0.0 ok\r\n".to_owned(),
+        };
+        stream.get_mut().write_all(reply.as_bytes()).await?;
+    }
+}
+
+impl Exchange {
+    /// What the backend was told of envelopes.
+    fn envelopes(&self) -> Vec<&str> {
+        let envelope = |line: &&str| line.starts_with("MAIL ") || line.starts_with("RCPT ");
+        self.told.iter().map(String::as_str).filter(envelope).collect()
+    }
+
+    fn content(&self) -> &str {
+        self.told.iter().find(|line| line.starts_with("Received: ")).map_or("", String::as_str)
+    }
+}
+
+const EHLO: &[u8] = b"EHLO c.example\r\n";
+const END: &[u8] = b"Subject: x\r\n\r\nbody\r\n.\r\nQUIT\r\n";
+
+#[test]
+fn letters_beyond_ascii_go_to_a_backend_that_takes_them() {
+    let envelope = "MAIL FROM:<d\u{f6}rte@b\u{fc}cher.example> smtputf8 BODY=8BITMIME\r\n\
+                    RCPT TO:<\u{7528}\u{6237}@m\u{fc}ll.example>\r\nRCPT TO:<x@else.example>\r\nDATA\r\n";
+    // Both forms of the one domain.
+    for domain in ["M\u{fc}ll.example", "xn--mll-hoa.example"] {
+        let mut settings = settings();
+        settings.listener[0].recipient_domains = vec![domain.into()];
+        let offers: &[&str] = &["PIPELINING 8BITMIME SMTPUTF8"];
+        let seen = exchange(settings, offers, &[EHLO, envelope.as_bytes(), END]);
+        assert!(seen.heard.contains("250-SMTPUTF8\r\n"), "{}", seen.heard);
+        assert!(seen.heard.contains("550 5.7.1 Relaying denied\r\n"), "{}", seen.heard);
+        assert_eq!(
+            seen.envelopes(),
+            [
+                "MAIL FROM:<d\u{f6}rte@b\u{fc}cher.example> BODY=8BITMIME SMTPUTF8",
+                "RCPT TO:<\u{7528}\u{6237}@m\u{fc}ll.example>"
+            ]
+        );
+        assert!(seen.content().contains(" with UTF8SMTP id "), "{}", seen.content());
+        let path = "\"forward_paths\":[\"\u{7528}\u{6237}@m\u{fc}ll.example\"]";
+        assert!(seen.records.iter().any(|record| record.contains(path)), "{:?}", seen.records);
+    }
+}
+
+#[test]
+fn letters_beyond_ascii_are_not_offered_where_the_backend_cannot() {
+    let mail = "MAIL FROM:<a@b.example> SMTPUTF8\r\nMAIL FROM:<\u{e9}@b.example>\r\nQUIT\r\n";
+    // RFC 6531 §3.1: SMTPUTF8 without 8BITMIME is none.
+    for offers in [&["PIPELINING 8BITMIME DSN"], &["SMTPUTF8 PIPELINING"]] {
+        let seen = exchange(settings(), offers, &[EHLO, mail.as_bytes()]);
+        assert!(!seen.heard.contains("250-SMTPUTF8"), "{}", seen.heard);
+        assert!(seen.heard.contains("\r\n555 5.5.4 ") && seen.heard.contains("\r\n553 5.6.7 "), "{}", seen.heard);
+        assert_eq!(seen.envelopes(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_backend_that_no_longer_takes_letters_beyond_ascii_gets_none() {
+    let envelope = "MAIL FROM:<\u{e9}@b.example> SMTPUTF8\r\nRCPT TO:<\u{e9}@example.org>\r\nDATA\r\n";
+    let plain = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+    let offers: &[&str] = &["PIPELINING 8BITMIME SMTPUTF8", "PIPELINING 8BITMIME"];
+    let seen = exchange(settings(), offers, &[EHLO, envelope.as_bytes(), plain, END]);
+    assert!(seen.heard.contains("550 5.6.7 Internationalised mail is not supported for this message\r\n503 5.5.1 "));
+    assert_eq!(seen.envelopes(), ["MAIL FROM:<a@b.example>", "RCPT TO:<b@example.org>"]);
+    assert!(seen.heard.contains("250 2.0.0 queued\r\n"), "{}", seen.heard);
+}
+
+#[test]
+fn notification_parameters_are_carried_on() {
+    let envelope: &[u8] = b"MAIL FROM:<a@b.example> ENVID=QQ+2B1 RET=hdrs\r\n\
+        RCPT TO:<b@example.org> ORCPT=rfc822;b+2Bx@b NOTIFY=delay,SUCCESS\r\nRCPT TO:<c@example.org> NOTIFY=NEVER\r\nDATA\r\n";
+    let written = [
+        "MAIL FROM:<a@b.example> RET=HDRS ENVID=QQ+2B1",
+        "RCPT TO:<b@example.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bx@b",
+        "RCPT TO:<c@example.org> NOTIFY=NEVER",
+    ];
+    // In one group and command by command.
+    let lines: Vec<&[u8]> = envelope.split_inclusive(|octet| *octet == b'\n').collect();
+    for pieces in [vec![EHLO, envelope, END], [&[EHLO][..], &lines, &[END]].concat()] {
+        let seen = exchange(settings(), &["PIPELINING 8BITMIME DSN"], &pieces);
+        assert!(seen.heard.contains("250-DSN\r\n") && seen.heard.contains("queued"), "{}", seen.heard);
+        assert_eq!(seen.envelopes(), written);
+    }
+    let seen = exchange(settings(), &["PIPELINING"], &[EHLO, envelope, b"QUIT\r\n"]);
+    assert!(!seen.heard.contains("250-DSN") && seen.heard.contains("\r\n555 5.5.4 "), "{}", seen.heard);
+    assert_eq!(seen.envelopes(), [""; 0]);
+}
+
+#[test]
+fn notification_parameters_are_not_dropped_in_silence() {
+    let offers: &[&str] = &["PIPELINING DSN", "PIPELINING"];
+    let mail = b"MAIL FROM:<a@b.example> RET=HDRS\r\n";
+    let recipients =
+        b"MAIL FROM:<a@b.example>\r\nRCPT TO:<b@example.org> NOTIFY=NEVER\r\nRCPT TO:<c@example.org>\r\nDATA\r\n";
+    let seen = exchange(settings(), offers, &[EHLO, mail, recipients, END]);
+    assert_eq!(seen.heard.matches("455 4.3.3 ").count(), 2, "{}", seen.heard);
+    assert_eq!(seen.envelopes(), ["MAIL FROM:<a@b.example>", "RCPT TO:<c@example.org>"]);
+    assert!(seen.heard.contains("queued"), "{}", seen.heard);
+}
