@@ -31,6 +31,7 @@ struct Exchange {
 fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
     let mut builder = turmoil::Builder::new();
     builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
+    builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
     let mut sim = builder.build();
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let backend_told = Arc::clone(&told);
@@ -54,7 +55,8 @@ fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]
     let client_heard = Arc::clone(&heard);
     let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
     sim.client("client", async move {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        // The gateway has asked the backend by then.
+        tokio::time::sleep(Duration::from_millis(60)).await;
         let _ = talk(&pieces, &client_heard).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         Ok(())
