@@ -1,8 +1,8 @@
 //! SMTP in both roles: the cut does not show, and nobody disagrees on where a message ends.
 
 use smtpgw_smtp::{
-    BareNewline, Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, Offer, ReplyCode, ReversePath,
-    Server, ServerEvent, ServerOptions, StateName, replies,
+    BareNewline, Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, MailParameters, Offer,
+    RecipientParameters, ReplyCode, ReversePath, Server, ServerEvent, ServerOptions, StateName, replies,
 };
 
 use crate::cuts::{Cuts, cut_does_not_show};
@@ -22,7 +22,15 @@ fn limits() -> Limits {
 
 /// Without STARTTLS: a handshake makes the outcome depend on when octets come, which is its point.
 fn offer() -> Offer {
-    Offer { eight_bit_mime: true, chunking: true, pipelining: true, enhanced_status_codes: true, ..Offer::default() }
+    Offer {
+        eight_bit_mime: true,
+        chunking: true,
+        smtputf8: true,
+        dsn: true,
+        pipelining: true,
+        enhanced_status_codes: true,
+        ..Offer::default()
+    }
 }
 
 /// What a server role made of its input.
@@ -227,13 +235,17 @@ fn conversation<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
 
 fn letter() -> Vec<Command> {
     let mail = || ReversePath::parse("<a@b>").ok().map(mail_from);
-    let recipient = || ForwardPath::parse("<c@d>").ok().map(Command::Recipient);
+    let recipient = || ForwardPath::parse("<c@d>").ok().map(recipient_of);
     let all = [Some(Command::Ehlo("c".into())), mail(), recipient(), Some(Command::Data), mail(), Some(Command::Reset)];
     all.into_iter().flatten().collect()
 }
 
 fn mail_from(reverse_path: ReversePath) -> Command {
-    Command::Mail { reverse_path, size: None, body: None }
+    Command::Mail { reverse_path, parameters: MailParameters::default() }
+}
+
+fn recipient_of(forward_path: ForwardPath) -> Command {
+    Command::Recipient { forward_path, parameters: RecipientParameters::default() }
 }
 
 fn go_on(client: &mut Client, commands: &mut impl Iterator<Item = Command>) {
