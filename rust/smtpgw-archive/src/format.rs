@@ -4,6 +4,7 @@
 
 use memchr::memmem;
 
+use crate::cpio;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 
@@ -29,6 +30,10 @@ pub enum Format {
     SevenZip,
     /// RAR, versions 4 and 5.
     Rar,
+    /// Unix `ar`.
+    Ar,
+    /// cpio.
+    Cpio,
     /// Microsoft's cabinet.
     Cab,
     /// Microsoft's compound file: old Office documents, `.msg`, `.msi`.
@@ -56,6 +61,8 @@ impl Format {
             Self::Tar => "tar",
             Self::SevenZip => "7z",
             Self::Rar => "rar",
+            Self::Ar => "ar",
+            Self::Cpio => "cpio",
             Self::Cab => "cab",
             Self::Cfb => "cfb",
             Self::Ace => "ace",
@@ -68,7 +75,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 17] = [
+const MARKS: [(usize, &[u8], Format); 22] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -80,6 +87,11 @@ const MARKS: [(usize, &[u8], Format); 17] = [
     (257, b"ustar", Format::Tar),
     (0, b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
     (0, b"Rar!\x1a\x07", Format::Rar),
+    (0, b"!<arch>\n", Format::Ar),
+    (0, b"!<thin>\n", Format::Ar),
+    (0, b"070701", Format::Cpio),
+    (0, b"070702", Format::Cpio),
+    (0, b"070707", Format::Cpio),
     (0, b"MSCF\0\0\0\0", Format::Cab),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Cfb),
     (7, b"**ACE**", Format::Ace),
@@ -112,7 +124,10 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
         _ => true,
     });
     // The oldest tars have no mark, only a sum.
-    marked.or_else(|| is_header(head).then_some(Format::Tar)).or_else(|| begins_as_lzma(head).then_some(Format::Lzma))
+    marked
+        .or_else(|| is_header(head).then_some(Format::Tar))
+        .or_else(|| cpio::begins_as_binary(head).then_some(Format::Cpio))
+        .or_else(|| begins_as_lzma(head).then_some(Format::Lzma))
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).

@@ -18,16 +18,20 @@
 //! Invariants, tested: no panic on any input; memory does not grow with the container; time is linear in the octets
 //! of the container and those that come out; no size that a container declares is believed.
 
+mod ar;
 mod budget;
 mod cab;
 mod cfb;
+mod cpio;
 mod decoder;
 mod error;
 mod flow;
 mod format;
+mod iso;
 mod limits;
 mod member;
 mod packed;
+mod rar;
 mod sevenzip;
 mod source;
 mod streams;
@@ -67,6 +71,10 @@ pub fn unpack<R: Read + Seek>(
         Format::Lzma => streams::unpack(Packing::LzmaAlone, source, budget, members),
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
         Format::Cfb => cfb::unpack(source, budget, members),
+        Format::Ar => ar::unpack(Flow::new(source, budget, members)),
+        Format::Cpio => cpio::unpack(Flow::new(source, budget, members)),
+        Format::Iso => iso::unpack(Flow::new(source, budget, members)),
+        Format::Rar => rar::unpack(Flow::new(source, budget, members)),
         Format::Cab => cab::unpack(source, budget, members),
         Format::SevenZip => sevenzip::unpack(source, budget, members),
         Format::Tar => tar::unpack(Flow::new(source, budget, members)),

@@ -68,3 +68,18 @@ pub(crate) const SEVENZIP_CODERS: usize = 8;
 
 /// Folders of a cabinet. Programs make one, or one for each kind of file; each is a decoder that is set up.
 pub(crate) const CAB_FOLDERS: u16 = 4_096;
+
+/// Octets of one name of an ar member, or of the table of them.
+pub(crate) const AR_NAMES: u64 = 1 << 20;
+
+/// Octets of the name of a cpio member.
+pub(crate) const CPIO_NAME: u64 = 64 << 10;
+
+/// Volume descriptors of an ISO image that are read. Real images have three or four.
+pub(crate) const ISO_DESCRIPTORS: u64 = 64;
+
+/// Octets of one folder of an ISO image: ten thousand files with long names.
+pub(crate) const ISO_FOLDER: u64 = 4 << 20;
+
+/// Octets of one header of RAR 5: the format's own limit.
+pub(crate) const RAR_HEADER: u64 = 2 << 20;

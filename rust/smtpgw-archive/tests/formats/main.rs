@@ -6,6 +6,8 @@ mod cab;
 mod cfb_files;
 #[path = "../collected/mod.rs"]
 mod collected;
+mod listed;
+mod plain;
 mod samples;
 mod sevenzip;
 

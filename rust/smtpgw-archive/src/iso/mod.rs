@@ -1,0 +1,174 @@
+//! Disk images by ISO 9660 (ECMA-119), with the names of Joliet and of Rock Ridge.
+//!
+//! An image may have several trees of names. The one with the best names is handed out first; a file that another tree
+//! has and none before is handed out as well. A UDF file system beside it may show something else and is not read:
+//! such an image is `Unhandled`, with the members of its trees.
+
+mod record;
+
+use std::collections::{HashSet, VecDeque};
+use std::io::{Read, Seek};
+
+use crate::Unscanned;
+use crate::flow::Flow;
+use crate::limits::{ISO_DESCRIPTORS, ISO_FOLDER};
+use crate::source::le32;
+
+use record::Record;
+
+pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscanned> {
+    let mut trees: Vec<Tree> = Vec::new();
+    let (mut has_udf, mut has_end) = (false, false);
+    for number in 16..16 + ISO_DESCRIPTORS {
+        let Some(descriptor) = flow.source.array_at::<2048>(number * SECTOR)? else { break };
+        match &descriptor[1..6] {
+            b"CD001" if descriptor[0] == 255 => has_end = true,
+            b"CD001" if matches!(descriptor[0], 1 | 2) => trees.extend(Tree::read(&descriptor)),
+            b"CD001" => {}
+            b"NSR02" | b"NSR03" => has_udf = true,
+            b"BEA01" | b"TEA01" | b"BOOT2" => {}
+            _ => break,
+        }
+    }
+    if trees.is_empty() {
+        return Err(Unscanned::Corrupted);
+    }
+    // Joliet first.
+    trees.sort_by_key(|tree| !tree.is_joliet);
+    let mut walk = Walk { seen: HashSet::new(), folders: HashSet::new(), is_damaged: !has_end };
+    for tree in &trees {
+        walk.is_damaged |= tree.size > flow.source.length();
+        walk.tree(&mut flow, tree)?;
+    }
+    match (has_udf, walk.is_damaged) {
+        (true, _) => Err(Unscanned::Unhandled),
+        (false, true) => Err(Unscanned::PartiallyCorrupted),
+        (false, false) => Ok(()),
+    }
+}
+
+/// One tree of names.
+struct Tree {
+    root: Record,
+    is_joliet: bool,
+    /// Octets that the volume says it has.
+    size: u64,
+}
+
+impl Tree {
+    /// By a volume descriptor.
+    fn read(descriptor: &[u8; 2048]) -> Option<Self> {
+        let is_joliet = descriptor[0] == 2 && matches!(&descriptor[88..91], b"%/@" | b"%/C" | b"%/E");
+        let size = u64::from(le32(descriptor, 80)).saturating_mul(SECTOR);
+        Record::read(&descriptor[156..190], false).map(|root| Self { root, is_joliet, size })
+    }
+}
+
+/// What has been seen of an image.
+struct Walk {
+    /// Files: where they are, how long.
+    seen: HashSet<(u64, u64)>,
+    /// Folders of all trees, so that circles end.
+    folders: HashSet<u64>,
+    is_damaged: bool,
+}
+
+impl Walk {
+    /// Hands out the files of a tree that no tree before has.
+    fn tree<R: Read + Seek>(&mut self, flow: &mut Flow<'_, R>, tree: &Tree) -> Result<(), Unscanned> {
+        let mut waiting = VecDeque::from([(tree.root.start, tree.root.size, String::new())]);
+        while let Some((start, size, path)) = waiting.pop_front() {
+            flow.out.budget.begin_member()?;
+            if !self.folders.insert(start) {
+                // The trees of names may share their files, and a folder may hold itself.
+                self.is_damaged |= !path.is_empty();
+                continue;
+            }
+            let Some(octets) = flow.text(start, size, ISO_FOLDER)? else {
+                self.is_damaged = true;
+                continue;
+            };
+            let mut records = self.records(&octets, tree.is_joliet, flow)?.into_iter().peekable();
+            while let Some(record) = records.next() {
+                let name = format!("{path}{}", record.name);
+                if record.is_folder {
+                    // Depth is the sender's choice, and each level makes the path longer.
+                    let path = if name.len() < PATH { format!("{name}/") } else { "…/".to_owned() };
+                    waiting.push_back((record.start, record.size, path));
+                    continue;
+                }
+                let mut pieces = vec![(record.start, record.size)];
+                let mut goes_on = record.goes_on;
+                while goes_on {
+                    let Some(more) = records.next_if(|more| more.name == record.name) else {
+                        self.is_damaged = true;
+                        break;
+                    };
+                    pieces.push((more.start, more.size));
+                    goes_on = more.goes_on;
+                }
+                let whole = (record.start, pieces.iter().map(|(_, size)| size).sum());
+                if self.seen.insert(whole) {
+                    file(flow, &name, &pieces, &record)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The records of a folder. None crosses the end of a sector.
+    fn records<R: Read + Seek>(
+        &mut self,
+        octets: &[u8],
+        is_joliet: bool,
+        flow: &Flow<'_, R>,
+    ) -> Result<Vec<Record>, Unscanned> {
+        let mut records = Vec::new();
+        for sector in octets.chunks(2048) {
+            let mut rest = sector;
+            while let Some(&length) = rest.first().filter(|&&length| length > 0) {
+                let Some((record, behind)) = rest.split_at_checked(length.into()) else {
+                    self.is_damaged = true;
+                    break;
+                };
+                rest = behind;
+                match Record::read(record, is_joliet) {
+                    Some(record) if record.is_self => {}
+                    Some(record) => records.push(record),
+                    None => self.is_damaged = true,
+                }
+                if flow.out.budget.exceeds_members(records.len()) {
+                    return Err(Unscanned::FilesLimit);
+                }
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// Hands out one file.
+fn file<R: Read + Seek>(
+    flow: &mut Flow<'_, R>,
+    name: &str,
+    pieces: &[(u64, u64)],
+    record: &Record,
+) -> Result<(), Unscanned> {
+    flow.out.begin(name.as_bytes(), Some(pieces.iter().map(|(_, size)| size).sum()))?;
+    let mut outcome = if record.is_interleaved { Err(Unscanned::Unhandled) } else { Ok(()) };
+    for (start, size) in pieces {
+        match flow.copy(*start, *size) {
+            Ok(()) => {}
+            Err(reason) => {
+                outcome = Err(reason);
+                break;
+            }
+        }
+    }
+    flow.out.end(outcome)
+}
+
+/// Octets of a sector.
+const SECTOR: u64 = 2048;
+
+/// Octets of a path that are kept in full.
+const PATH: usize = 1_024;

@@ -1,0 +1,125 @@
+//! Containers whose members lie in them as they are: ar, cpio, ISO 9660.
+
+use smtpgw_archive::{Format, Limits, Unscanned};
+use smtpgw_testkit::corpus;
+use smtpgw_testkit::effort::{is_linear, quickest};
+
+use crate::{generous, open_as};
+
+fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut made = b"!<arch>\n".to_vec();
+    for (name, data) in members {
+        made.extend(format!("{name:<16}0           0     0     100644  {:<10}`\n", data.len()).as_bytes());
+        made.extend(*data);
+        made.extend(&b"\n"[..data.len() % 2]);
+    }
+    made
+}
+
+fn cpio(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut made = Vec::new();
+    for (name, data) in members.iter().chain([&("TRAILER!!!", &b""[..])]) {
+        let mut fields = [0; 13];
+        (fields[1], fields[6], fields[11]) = (0o100_644, data.len(), name.len() + 1);
+        made.extend(b"070701");
+        fields.iter().for_each(|field| made.extend(format!("{field:08x}").as_bytes()));
+        made.extend(name.as_bytes());
+        made.push(0);
+        made.resize(made.len().next_multiple_of(4), 0);
+        made.extend(*data);
+        made.resize(made.len().next_multiple_of(4), 0);
+    }
+    made
+}
+
+fn iso(name: &str) -> Vec<u8> {
+    corpus::files("archive", "iso").into_iter().find(|(found, _)| found == name).unwrap().1
+}
+
+const DAMAGED: Result<(), Unscanned> = Err(Unscanned::PartiallyCorrupted);
+
+#[test]
+fn names_of_ar() {
+    let made = ar(&[
+        ("//", b"a name that is long.txt/\nanother/\n"),
+        ("/0", b"one"),
+        ("/25", b"two"),
+        ("short/", b"three"),
+        ("#1/12", b"bsd name\0\0\0\0four"),
+        ("old", b"five"),
+        ("/9999", b"six"),
+    ]);
+    let (outcome, members, _) = open_as(Format::Ar, &made, Limits::default());
+    assert_eq!(outcome, Ok(()));
+    for (name, data) in [
+        ("a name that is long.txt", &b"one"[..]),
+        ("another", b"two"),
+        ("short", b"three"),
+        ("bsd name", b"four"),
+        ("old", b"five"),
+        ("content", b"six"),
+    ] {
+        assert_eq!((members.data(name), members.outcome(name)), (data, Ok(())), "{name}");
+    }
+    assert_eq!(open_as(Format::Ar, b"!<thin>\nanything", Limits::default()).0, Err(Unscanned::Unhandled));
+    let (outcome, members, _) =
+        open_as(Format::Ar, &[ar(&[("a", b"x")]), b"junk".to_vec()].concat(), Limits::default());
+    assert_eq!((outcome, members.data("a")), (DAMAGED, &b"x"[..]));
+}
+
+#[test]
+fn nothing_hides_behind_the_end_of_a_cpio() {
+    let (first, second) = (cpio(&[("a", b"one")]), cpio(&[("b", b"two")]));
+    for (gap, outcome) in [(&b""[..], Ok(())), (&[0; 500], Ok(())), (b"junk", DAMAGED), (&[7; 40_000], DAMAGED)] {
+        let made = [&first, gap, &second].concat();
+        let (found, members, _) = open_as(Format::Cpio, &made, Limits::default());
+        assert_eq!((found, members.data("a"), members.data("b")), (outcome, &b"one"[..], &b"two"[..]));
+    }
+    let without_end = &first[..first.len() - 124];
+    assert_eq!(open_as(Format::Cpio, without_end, Limits::default()).0, DAMAGED);
+}
+
+#[test]
+fn a_file_that_one_tree_of_an_image_has_comes_out() {
+    let mut image = iso("joliet.iso");
+    // Hidden from Joliet: its name there is made that of the folder itself.
+    let name: Vec<u8> = "hello.txt".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let at = image.windows(name.len()).position(|octets| octets == name).unwrap();
+    image[at - 1] = 1;
+    image[at] = 0;
+    let (outcome, members, _) = open_as(Format::Iso, &image, Limits::default());
+    assert_eq!((outcome, members.data("hello.txt")), (Ok(()), &b"hello\n"[..]));
+}
+
+#[test]
+fn folders_of_an_image_may_go_in_circles() {
+    let mut image = iso("plain.iso");
+    let root: [u8; 8] = image[16 * 2048 + 158..][..8].try_into().unwrap();
+    let at = image.windows(4).position(|octets| octets == b"\x03DIR").unwrap() - 32;
+    image[at + 2..at + 10].copy_from_slice(&root);
+    let (outcome, members, _) = open_as(Format::Iso, &image, Limits::default());
+    assert_eq!((outcome, members.data("HELLO.TXT")), (DAMAGED, &b"hello\n"[..]));
+    // Another file system in the same image.
+    let mut image = iso("plain.iso");
+    let end = (16..).find(|sector| image[sector * 2048] == 255).unwrap();
+    image.splice(end * 2048..end * 2048, [&b"\0NSR02\x01"[..], &[0; 2041]].concat());
+    assert_eq!(open_as(Format::Iso, &image, Limits::default()).0, Err(Unscanned::Unhandled));
+}
+
+#[test]
+fn work_is_linear() {
+    for (format, make) in [(Format::Ar, ar as fn(&[(&str, &[u8])]) -> Vec<u8>), (Format::Cpio, cpio)] {
+        let effort = |members: usize| {
+            let made = make(&vec![("a", &b"x"[..]); members]);
+            quickest(|| assert_eq!(open_as(format, &made, generous()).0, Ok(())))
+        };
+        let (small, large) = (effort(1_200), effort(9_600));
+        assert!(is_linear(small, large), "{small:?}, {large:?}");
+    }
+    let effort = |octets: usize| {
+        let made = [cpio(&[("a", b"x")]), b"07070".repeat(octets / 5)].concat();
+        quickest(|| assert_eq!(open_as(Format::Cpio, &made, generous()).0, DAMAGED))
+    };
+    let (small, large) = (effort(1 << 20), effort(8 << 20));
+    assert!(is_linear(small, large), "{small:?} for one mebioctet of marks, {large:?} for eight");
+}
