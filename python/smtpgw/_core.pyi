@@ -236,6 +236,18 @@ class Session:
         """Our own address and port that it connected to."""
 
     @property
+    def proxied_by(self) -> tuple[str, int] | None:
+        """The proxy that named the client (PROXY, XCLIENT), as it is connected to us; `None` if the client is."""
+
+    @property
+    def client_name(self) -> str | None:
+        """The client's name by reverse DNS, as a proxy gave it."""
+
+    @property
+    def login(self) -> str | None:
+        """Who the client authenticated as, as a proxy gave it."""
+
+    @property
     def helo(self) -> str:
         """What EHLO or HELO said; empty before."""
 

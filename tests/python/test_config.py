@@ -61,7 +61,8 @@ def test_settings_for_the_core_have_its_shape():
         "hostname", "listener", "backend", "limits", "spool", "decode", "verdict", "quarantine", "log"
     ]  # fmt: skip
     assert list(settings["listener"][0]) == [
-        "address", "tls", "backend", "recipient_domains", "certificates", "client_certificate"
+        "address", "tls", "backend", "recipient_domains", "certificates", "client_certificate",
+        "proxy_protocol_from",
     ]  # fmt: skip
     assert settings["limits"]["connections_per_network"] == 10_000
     assert (settings["limits"]["network_prefix_v4"], settings["limits"]["network_prefix_v6"]) == (32, 64)
@@ -93,10 +94,10 @@ def test_every_mistake_is_named_at_once():
         "listner": ("[]", "is no key of this table", 'did you mean "listener"?'),
         "command_s": ("3", "is no key of this table", "it belongs to limits.command_s"),
         "listener[0].address": ('"25"', "has no port", 'write "0.0.0.0:25"'),
-        "listener[0].tls": ('"startls"', "is none of starttls, none, implicit", 'did you mean "starttls"?'),
+        "listener[0].tls": ('"startls"', "is none of starttls, none, implicit, external", 'did you mean "starttls"?'),
         "listener[0].backend": ('"pofix"', "there is no [backend.pofix]", 'did you mean "postfix"?'),
         "listener[1].tls": ('"tunnel"', '"tunnel" is not available in this version',
-                            'use "starttls", "implicit" or "none"'),
+                            'use "starttls", "implicit", "external" or "none"'),
         "listener[1].xclient_from": ('["10.0.0.0/8"]', "is not available in this version", "leave it out"),
         "listener[1].recipient_domains": (
             None,
@@ -139,8 +140,7 @@ def test_networks_of_clients_have_bounds(key, value):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("listener__0__tls", "external"), ("listener__0__tls", "tunnel"),
-     ("listener__0__proxy_protocol_from", ["10.0.0.0/8"]), ("listener__0__xclient_from", ["10.0.0.0/8"]),
+    [("listener__0__tls", "tunnel"), ("listener__0__xclient_from", ["10.0.0.0/8"]),
      ("backend__postfix__identity", "proxy-v2"),
      ("backend__postfix__identity", "xforward"), ("backend__postfix__relay", "stream"),
      ("inspector", [{"use": "spam", "isolation": "process"}]),
@@ -188,6 +188,35 @@ def test_implicit_tls_is_not_for_port_25():
     right = changed(listener__0__tls="implicit", listener__0__address="0.0.0.0:465")
     right["listener"][0]["certificates"] = ["self-signed"]
     config.parse(right)
+
+
+@pytest.mark.parametrize(
+    ("network", "hint"),
+    [("10.0.0.1/8", 'write "10.0.0.0/8", or one address'), ("10.0.0", 'write "192.0.2.7" or "192.0.2.0/24"'),
+     ("10.0.0.0/33", 'write "192.0.2.7" or "192.0.2.0/24"'),
+     ("mx1.example.org", 'write "192.0.2.7" or "192.0.2.0/24"')],
+)  # fmt: skip
+def test_what_is_no_network(network, hint):
+    found = problems(changed(listener__0__proxy_protocol_from=["::/1", network]))
+    assert found["listener[0].proxy_protocol_from[1]"].hint == hint
+
+
+def test_networks_reach_the_core():
+    table = changed(listener__0__proxy_protocol_from=["10.0.0.0/8", "2001:DB8::/32", "192.0.2.7"])
+    listener = json.loads(config.parse(table).to_core_json())["listener"][0]
+    assert listener["proxy_protocol_from"] == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]
+
+
+def test_whoever_may_say_who_the_client_is_should_be_few():
+    warned = config.warnings(config.parse(changed(listener__0__proxy_protocol_from=["::/0"])))
+    assert "lets anybody be anybody (proxy_protocol_from names ::/0)" in warned[0]
+
+
+def test_external_tls_needs_somebody_who_ends_it():
+    external = changed(listener__0__tls="external")
+    assert problems(external)["listener[0].tls"].hint == "name its network in proxy_protocol_from"
+    external["listener"][0]["proxy_protocol_from"] = ["127.0.0.1"]
+    config.parse(external)
 
 
 def test_an_empty_list_of_a_later_version_is_fine():

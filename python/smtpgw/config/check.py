@@ -39,6 +39,10 @@ def warnings(config: Config) -> list[str]:
         where = f"listener[{at}] ({listener.address})"
         if "*" in listener.recipient_domains:
             said.append(f'{where} takes mail for any domain (recipient_domains = ["*"])')
+        for key in ("proxy_protocol_from",):
+            for network in getattr(listener, key):
+                if ipaddress.ip_network(network).prefixlen == 0:
+                    said.append(f"{where} lets anybody be anybody ({key} names {network})")
         if _is_local(listener.address):
             continue
         if listener.tls == "none":
@@ -110,9 +114,14 @@ def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Probl
     first: dict[str, int] = {}
     for at, listener in listeners:
         asks = listener.get("client_certificate", "off")
-        if listener.get("tls") == "none" and asks != "off":
-            reason = 'means nothing to tls = "none": a certificate is shown under TLS'
+        if listener.get("tls") in ("none", "external") and asks != "off":
+            reason = f'means nothing to tls = "{listener["tls"]}": a certificate is shown under TLS'
             yield Problem(path_of(["listener", at, "client_certificate"]), reason, shorten(asks), "leave it out")
+        if listener.get("tls") == "external" and not listener.get("proxy_protocol_from"):
+            reason = "needs somebody who ends TLS and says so"
+            yield Problem(
+                path_of(["listener", at, "tls"]), reason, "external", "name its network in proxy_protocol_from"
+            )
         address = listener.get("address")
         if not isinstance(address, str) or address.endswith(":0"):
             continue

@@ -19,6 +19,8 @@ class Limits(Table):
 
     connections: Count = 10_000
     """Connections at a time, all listeners together; above it the greeting is 421."""
+    connections_per_listener: Count = 10_000
+    """Connections at a time on one listener; above it the greeting is 421."""
     connections_per_client: Count = 1_000
     """Connections at a time from one address (of IPv6: one /64)."""
     connections_per_network: Count = 10_000
@@ -46,6 +48,8 @@ class Limits(Table):
     send nothing else. Neither is ever passed on, and neither ends a message."""
     command_s: Seconds = 300.0
     """One whole command, not one read; RFC 5321 §4.5.3.2.7 asks for five minutes."""
+    proxy_header_s: Seconds = 5.0
+    """The PROXY header of a connection that must have one. Nothing is said before it is there."""
     handshake_s: Seconds = 30.0
     """The TLS handshake."""
     data_rate: Size = 500

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator
 
 from smtpgw.config.table import Table, later, not_yet
-from smtpgw.config.units import Address, Domain, File, wrong
+from smtpgw.config.units import Address, Domain, File, Network, wrong
 
 __all__ = ["Certificate", "Listener"]
 
@@ -35,10 +35,10 @@ class Listener(Table):
     """`host:port`; port 0 takes a free one, which the `ready` record names."""
     tls: Annotated[
         Literal["starttls", "none", "implicit", "external", "tunnel"],
-        later('use "starttls", "implicit" or "none"'),
+        later('use "starttls", "implicit", "external" or "none"'),
     ] = "starttls"
     """`starttls`: in clear until the client says STARTTLS; `implicit`: TLS before the greeting (port 465); `none`:
-    never. (`external`, `tunnel`: later.)"""
+    never; `external`: never here, another box ended it, and a PROXY header (version 2) says how. (`tunnel`: later.)"""
     backend: str
     """Which `[backend.NAME]` gets this listener's mail."""
     recipient_domains: list[Domain] = []
@@ -51,7 +51,8 @@ class Listener(Table):
     """Whether senders are asked for a certificate of their own. `request`: one that has none is welcome; `require`: the
     handshake fails without one, and mail in clear is refused. It is proved that the sender holds its key, and nobody
     vouches for its names; inspectors and records see it, and it exempts from nothing."""
-    proxy_protocol_from: Annotated[list[str], not_yet("leave it out")] = []
-    """Networks that may speak PROXY to us. (Later.)"""
+    proxy_protocol_from: list[Network] = []
+    """Networks whose connections must begin with a PROXY header, version 1 or 2, which names the client: our own
+    proxies, and nobody else."""
     xclient_from: Annotated[list[str], not_yet("leave it out")] = []
     """Networks that may speak XCLIENT to us. (Later.)"""

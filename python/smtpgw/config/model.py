@@ -134,7 +134,7 @@ class Config(Table):
 
     CORE_LEAVES_OUT: ClassVar[dict[str, Iterable[str]]] = {
         "": ("inspector", "metrics"),
-        "listener": ("proxy_protocol_from", "xclient_from"),
+        "listener": ("xclient_from",),
     }
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)

@@ -23,6 +23,7 @@ __all__ = [
     "Domain",
     "File",
     "Hostname",
+    "Network",
     "Pin",
     "Seconds",
     "Size",
@@ -140,6 +141,18 @@ def _backend_address(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise wrong("is no address or network", 'write "192.0.2.7" or "192.0.2.0/24"') from None
+    raise wrong("has bits set behind its prefix", f'write "{meant}", or one address')
+
+
 def _pin(value: str) -> str:
     if not PIN.fullmatch(value):
         how = "openssl x509 -in FILE -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum"
@@ -147,7 +160,7 @@ def _pin(value: str) -> str:
     return value.lower()
 
 
-LATER = frozenset(("external", "process", "proxy-v2", "stream", "syslog", "tunnel", "xforward"))
+LATER = frozenset(("process", "proxy-v2", "stream", "syslog", "tunnel", "xforward"))
 """Words of the contract that a later version builds: known, and refused."""
 
 SIZE = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,3})?)\s*(?P<unit>[A-Za-z]*)")
@@ -171,6 +184,8 @@ File: TypeAlias = Annotated[Path, BeforeValidator(_file)]
 """A file or folder, relative to the configuration file."""
 Hostname: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_hostname)]
 """A host name."""
+Network: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_network)]
+"""A network, or one address."""
 Pin: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_pin)]
 """SHA-256 of a public key."""
 Domain: TypeAlias = Annotated[str, Field(strict=True), AfterValidator(_domain)]

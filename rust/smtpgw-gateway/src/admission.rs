@@ -1,4 +1,4 @@
-//! Who may come in: connections at a time, in all, from one address and from one network.
+//! Who may come in: connections at a time, in all, on one listener, from one address and from one network.
 //!
 //! A network is as wide as `limits.network_prefix_v4` and `_v6` say; an IPv4 address written as IPv6 counts as IPv4.
 //!
@@ -6,6 +6,7 @@
 //! connection ended.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
+    by_listener: HashMap<usize, usize>,
     by_client: HashMap<IpAddr, usize>,
     by_network: HashMap<IpAddr, usize>,
 }
@@ -31,6 +33,8 @@ struct Counts {
 pub(crate) enum Refusal {
     /// `limits.connections`
     Connections,
+    /// `limits.connections_per_listener`
+    ConnectionsPerListener,
     /// `limits.connections_per_client`
     ConnectionsPerClient,
     /// `limits.connections_per_network`
@@ -42,6 +46,7 @@ impl Refusal {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Connections => "connections",
+            Self::ConnectionsPerListener => "connections_per_listener",
             Self::ConnectionsPerClient => "connections_per_client",
             Self::ConnectionsPerNetwork => "connections_per_network",
         }
@@ -49,24 +54,19 @@ impl Refusal {
 }
 
 impl Admission {
-    /// Takes a place for a client, or says which limit is reached.
-    pub(crate) fn admit(self: &Arc<Self>, client: IpAddr, limits: &Limits) -> Result<Ticket, Refusal> {
-        let wide = masked(client, limits.network_prefix_v4, limits.network_prefix_v6);
-        let client = network(client);
+    /// Takes a place on a listener, or says which limit is reached. Whom it is for is said by [`Ticket::identify`].
+    pub(crate) fn admit(self: &Arc<Self>, listener: usize, limits: &Limits) -> Result<Ticket, Refusal> {
         let mut counts = self.counts.lock();
         if counts.all >= limits.connections {
             return Err(Refusal::Connections);
         }
-        if counts.by_client.get(&client).is_some_and(|own| *own >= limits.connections_per_client) {
-            return Err(Refusal::ConnectionsPerClient);
+        let own = counts.by_listener.entry(listener).or_default();
+        if *own >= limits.connections_per_listener {
+            return Err(Refusal::ConnectionsPerListener);
         }
-        if counts.by_network.get(&wide).is_some_and(|own| *own >= limits.connections_per_network) {
-            return Err(Refusal::ConnectionsPerNetwork);
-        }
-        *counts.by_client.entry(client).or_default() += 1;
-        *counts.by_network.entry(wide).or_default() += 1;
+        *own += 1;
         counts.all += 1;
-        Ok(Ticket { admission: Arc::clone(self), client, wide })
+        Ok(Ticket { admission: Arc::clone(self), listener, client: None })
     }
 
     /// Connections at the moment.
@@ -79,24 +79,56 @@ impl Admission {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     admission: Arc<Admission>,
-    client: IpAddr,
-    wide: IpAddr,
+    listener: usize,
+    /// What it is counted as, once that is known: address and network.
+    client: Option<(IpAddr, IpAddr)>,
+}
+
+impl Ticket {
+    /// Counts the connection as one of `client`, and no longer as anybody else's; or says which limit is reached, and
+    /// then it counts as nobody's. A proxy that we know is not counted itself: it brings many clients.
+    pub(crate) fn identify(&mut self, client: IpAddr, limits: &Limits) -> Result<(), Refusal> {
+        let wide = masked(client, limits.network_prefix_v4, limits.network_prefix_v6);
+        let client = network(client);
+        let mut counts = self.admission.counts.lock();
+        counts.forget(self.client.take());
+        let count = |counts: &HashMap<IpAddr, usize>, key| counts.get(key).copied().unwrap_or_default();
+        if count(&counts.by_client, &client) >= limits.connections_per_client {
+            return Err(Refusal::ConnectionsPerClient);
+        }
+        if count(&counts.by_network, &wide) >= limits.connections_per_network {
+            return Err(Refusal::ConnectionsPerNetwork);
+        }
+        *counts.by_client.entry(client).or_default() += 1;
+        *counts.by_network.entry(wide).or_default() += 1;
+        self.client = Some((client, wide));
+        Ok(())
+    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock();
         counts.all -= 1;
-        give_back(&mut counts.by_client, self.client);
-        give_back(&mut counts.by_network, self.wide);
+        give_back(&mut counts.by_listener, &self.listener);
+        counts.forget(self.client.take());
     }
 }
 
-fn give_back(counts: &mut HashMap<IpAddr, usize>, key: IpAddr) {
-    if let Some(own) = counts.get_mut(&key) {
+impl Counts {
+    fn forget(&mut self, client: Option<(IpAddr, IpAddr)>) {
+        if let Some((client, wide)) = client {
+            give_back(&mut self.by_client, &client);
+            give_back(&mut self.by_network, &wide);
+        }
+    }
+}
+
+fn give_back<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(own) = counts.get_mut(key) {
         *own -= 1;
         if *own == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }
@@ -107,7 +139,7 @@ pub(crate) fn network(client: IpAddr) -> IpAddr {
 }
 
 /// The first bits of an address, the others zero; more bits than it has are all it has.
-fn masked(client: IpAddr, v4: u8, v6: u8) -> IpAddr {
+pub(crate) fn masked(client: IpAddr, v4: u8, v6: u8) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(address) => {
             let mask = u32::MAX.checked_shl(32_u32.saturating_sub(v4.into())).unwrap_or(0);
@@ -126,6 +158,13 @@ mod tests {
 
     use super::*;
 
+    /// A place for a client.
+    fn enter(admission: &Arc<Admission>, client: &str, limits: &Limits) -> Result<Ticket, Refusal> {
+        let mut ticket = admission.admit(0, limits)?;
+        ticket.identify(client.parse().unwrap(), limits)?;
+        Ok(ticket)
+    }
+
     fn limits(connections: usize, connections_per_client: usize) -> Limits {
         Limits { connections, connections_per_client, ..Limits::default() }
     }
@@ -133,25 +172,55 @@ mod tests {
     #[test]
     fn gives_every_place_back() {
         let admission = Arc::new(Admission::default());
-        let here: IpAddr = "192.0.2.1".parse().unwrap();
-        let first = admission.admit(here, &limits(3, 2)).unwrap();
-        let second = admission.admit(here, &limits(3, 2)).unwrap();
-        assert_eq!(admission.admit(here, &limits(3, 2)).unwrap_err(), Refusal::ConnectionsPerClient);
-        let other = admission.admit("192.0.2.2".parse().unwrap(), &limits(3, 2)).unwrap();
-        assert_eq!(admission.admit("192.0.2.3".parse().unwrap(), &limits(3, 2)).unwrap_err(), Refusal::Connections);
+        let limits = limits(3, 2);
+        let first = enter(&admission, "192.0.2.1", &limits).unwrap();
+        let second = enter(&admission, "192.0.2.1", &limits).unwrap();
+        assert_eq!(enter(&admission, "192.0.2.1", &limits).unwrap_err(), Refusal::ConnectionsPerClient);
+        let other = enter(&admission, "192.0.2.2", &limits).unwrap();
+        assert_eq!(enter(&admission, "192.0.2.3", &limits).unwrap_err(), Refusal::Connections);
         drop((first, second, other));
         assert_eq!(admission.connections(), 0);
-        assert!(admission.counts.lock().by_client.is_empty());
+        let counts = admission.counts.lock();
+        assert!(counts.by_client.is_empty() && counts.by_network.is_empty() && counts.by_listener.is_empty());
     }
 
     #[test]
     fn one_network_of_ipv6_is_one_client() {
         let admission = Arc::new(Admission::default());
-        let _first = admission.admit("2001:db8::1".parse().unwrap(), &limits(9, 1)).unwrap();
-        assert!(admission.admit("2001:db8::2".parse().unwrap(), &limits(9, 1)).is_err());
-        assert!(admission.admit("2001:db8:0:1::2".parse().unwrap(), &limits(9, 1)).is_ok());
-        assert!(admission.admit("::ffff:192.0.2.1".parse().unwrap(), &limits(9, 1)).is_ok());
-        assert!(admission.admit("::ffff:192.0.2.2".parse().unwrap(), &limits(9, 1)).is_ok());
+        let limits = limits(9, 1);
+        let _first = enter(&admission, "2001:db8::1", &limits).unwrap();
+        assert!(enter(&admission, "2001:db8::2", &limits).is_err());
+        assert!(enter(&admission, "2001:db8:0:1::2", &limits).is_ok());
+        assert!(enter(&admission, "::ffff:192.0.2.1", &limits).is_ok());
+        assert!(enter(&admission, "::ffff:192.0.2.2", &limits).is_ok());
+    }
+
+    #[test]
+    fn a_listener_has_its_own_cap() {
+        let admission = Arc::new(Admission::default());
+        let limits = Limits { connections_per_listener: 1, ..Limits::default() };
+        let first = admission.admit(0, &limits).unwrap();
+        assert_eq!(admission.admit(0, &limits).unwrap_err(), Refusal::ConnectionsPerListener);
+        let _second = admission.admit(1, &limits).unwrap();
+        drop(first);
+        assert!(admission.admit(0, &limits).is_ok());
+    }
+
+    #[test]
+    fn a_proxy_is_counted_as_its_clients_are() {
+        let admission = Arc::new(Admission::default());
+        let limits = limits(9, 1);
+        // It has as many places as there are, as long as it does not say for whom.
+        let mut tickets: Vec<Ticket> = (0..4).map(|_| admission.admit(0, &limits).unwrap()).collect();
+        let client = "192.0.2.1".parse().unwrap();
+        tickets[0].identify(client, &limits).unwrap();
+        assert_eq!(tickets[1].identify(client, &limits).unwrap_err(), Refusal::ConnectionsPerClient);
+        // Whoever was refused holds no place, and whoever becomes somebody else gives his back.
+        tickets[0].identify("192.0.2.2".parse().unwrap(), &limits).unwrap();
+        tickets[1].identify(client, &limits).unwrap();
+        drop(tickets);
+        let counts = admission.counts.lock();
+        assert!(counts.all == 0 && counts.by_client.is_empty() && counts.by_network.is_empty());
     }
 
     #[test]
@@ -163,13 +232,13 @@ mod tests {
             (["2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:2::1"], "2001:db8:1::1"),
         ] {
             let admission = Arc::new(Admission::default());
-            let [first, second, third] = inside.map(|address| address.parse().unwrap());
-            let places = [admission.admit(first, &limits).unwrap(), admission.admit(second, &limits).unwrap()];
-            assert_eq!(admission.admit(third, &limits).unwrap_err(), Refusal::ConnectionsPerNetwork);
-            assert!(admission.admit(outside.parse().unwrap(), &limits).is_ok());
+            let [first, second, third] = inside;
+            let places = [enter(&admission, first, &limits).unwrap(), enter(&admission, second, &limits).unwrap()];
+            assert_eq!(enter(&admission, third, &limits).unwrap_err(), Refusal::ConnectionsPerNetwork);
+            assert!(enter(&admission, outside, &limits).is_ok());
             drop(places);
             assert!(admission.counts.lock().by_network.is_empty());
-            assert!(admission.admit(third, &limits).is_ok());
+            assert!(enter(&admission, third, &limits).is_ok());
         }
     }
 

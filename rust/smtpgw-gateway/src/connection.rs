@@ -8,6 +8,7 @@
 
 mod act;
 mod end;
+mod entrance;
 mod handshake;
 mod waiting;
 
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use self::act::Act;
 use self::end::End;
+use crate::admission::Ticket;
 use crate::client_hello::ClientHello;
 use crate::house::House;
 use crate::inspect::Subject;
@@ -54,33 +56,42 @@ pub(crate) struct Connection<W: World> {
     tls_failure: Option<Cause>,
     /// Whether STARTTLS is not offered, because of what the ledger says of this client.
     starttls_withheld: bool,
+    /// Its place, given back when it ends.
+    ticket: Ticket,
+}
+
+/// Somebody who has just been accepted.
+pub(crate) struct Arrival {
+    /// The remote side.
+    pub(crate) client: SocketAddr,
+    /// Our own address that it connected to.
+    pub(crate) listener: SocketAddr,
+    pub(crate) accepted: Instant,
+    /// Whether a PROXY header comes first.
+    pub(crate) proxied: bool,
+    pub(crate) ticket: Ticket,
 }
 
 /// Serves one client from accept to close.
 pub(crate) async fn serve<W: World>(
     house: Arc<House<W>>,
     setup: Arc<Setup>,
-    front: usize,
+    front: Arc<Front>,
     stream: W::Stream,
-    client: SocketAddr,
-    listener: SocketAddr,
-    accepted: Instant,
+    arrival: Arrival,
 ) {
-    let Some(front) = setup.fronts.get(front).map(Arc::clone) else { return };
     let mut wire = Wire::new(stream);
-    let implicit = front.implicit_tls;
-    if !implicit && !greet(&mut wire, &front, &setup).await {
+    let (accepted, proxied) = (arrival.accepted, arrival.proxied);
+    let at_once = !proxied && !front.implicit_tls;
+    if at_once && !greet(&mut wire, &front, &setup).await {
         return;
     }
     let mut greeted = accepted.elapsed();
-    let mut connection = Connection::new(house, setup, front, wire, client, listener);
-    if implicit {
-        // RFC 8314 §3.3: the greeting is the first thing under TLS. Boxed: an idle connection is past it.
-        if let Err(end) = Box::pin(connection.start_tls()).await {
+    let mut connection = Connection::new(house, setup, front, wire, arrival);
+    if !at_once {
+        // Boxed: an idle connection is past it.
+        if let Err(end) = Box::pin(connection.before_greeting(proxied)).await {
             return Box::pin(connection.close(end, accepted.elapsed(), accepted)).await;
-        }
-        if !greet(&mut connection.wire, &connection.front, &connection.setup).await {
-            return Box::pin(connection.close(End::of("client-failed"), accepted.elapsed(), accepted)).await;
         }
         greeted = accepted.elapsed();
         connection.deadline = Instant::now() + connection.setup.desk.settings.limits.command_s;
@@ -103,12 +114,11 @@ impl<W: World> Connection<W> {
         setup: Arc<Setup>,
         front: Arc<Front>,
         wire: Wire<W::Stream>,
-        client: SocketAddr,
-        listener: SocketAddr,
+        arrival: Arrival,
     ) -> Self {
         let settings = &setup.desk.settings;
-        let session =
-            Arc::new(Session { id: house.unique(), client, listener, esmtp: false, helo: String::new(), tls: None });
+        let client = arrival.client;
+        let session = Arc::new(Session::new(house.unique(), client, arrival.listener));
         let mut limits = smtpgw_smtp::Limits::default();
         limits.command_line = settings.limits.command_line;
         limits.text_line = settings.limits.text_line;
@@ -121,8 +131,7 @@ impl<W: World> Connection<W> {
             limits,
             bare_newline: settings.limits.bare_newline.into(),
         };
-        let in_clear_is_mail = front.tls.is_some() && !front.implicit_tls && !front.requires_tls;
-        let starttls_withheld = in_clear_is_mail && house.ledger.withholds_starttls(client.ip(), Instant::now());
+        let starttls_withheld = withholds_starttls(&house, &front, client);
         let server = Server::new(options, offer(&front, !starttls_withheld));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
@@ -139,6 +148,7 @@ impl<W: World> Connection<W> {
             client_hello: None,
             tls_failure: None,
             starttls_withheld,
+            ticket: arrival.ticket,
         }
     }
 
@@ -190,6 +200,12 @@ impl<W: World> Connection<W> {
     }
 }
 
+/// Whether STARTTLS is not offered to a client, because of what the ledger says of it.
+fn withholds_starttls<W: World>(house: &House<W>, front: &Front, client: SocketAddr) -> bool {
+    let in_clear_is_mail = front.tls.is_some() && !front.implicit_tls && !front.requires_tls;
+    in_clear_is_mail && house.ledger.withholds_starttls(client.ip(), Instant::now())
+}
+
 /// What EHLO announces: what the backend can do with us, and STARTTLS where it is due.
 fn offer(front: &Front, starttls: bool) -> Offer {
     Offer { starttls: starttls && front.tls.is_some(), ..front.backend.offer() }
@@ -201,7 +217,7 @@ mod tests {
     use crate::world::RealWorld;
 
     /// The size of what `serve` returns, without calling it.
-    fn size<A, B, C, D, E, F, G, T>(_: impl FnOnce(A, B, C, D, E, F, G) -> T) -> usize {
+    fn size<A, B, C, D, E, T>(_: impl FnOnce(A, B, C, D, E) -> T) -> usize {
         size_of::<T>()
     }
 

@@ -41,6 +41,7 @@ mod log;
 pub mod message;
 mod outgoing;
 mod pace;
+mod proxy_header;
 mod quarantine;
 #[doc(hidden)]
 pub mod readers;

@@ -13,9 +13,9 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinSet;
 
 use crate::admission::Refusal;
-use crate::connection;
+use crate::connection::{self, Arrival};
 use crate::house::House;
-use crate::record::Notice;
+use crate::record::{Notice, Refused};
 use crate::settings::LogLevel;
 use crate::world::{Instant, Listen as _, World, sleep, timeout};
 
@@ -51,18 +51,23 @@ fn admit<W: World>(
     stream: W::Stream,
     client: SocketAddr,
     address: SocketAddr,
-    front: usize,
+    front_number: usize,
 ) {
     let accepted = Instant::now();
     let setup = house.setup.load_full();
     let limits = &setup.desk.settings.limits;
-    match house.admission.admit(client.ip(), limits) {
+    let Some(front) = setup.fronts.get(front_number).map(Arc::clone) else { return };
+    let proxied = front.is_proxy(client.ip());
+    let admitted = house.admission.admit(front_number, limits).and_then(|mut ticket| {
+        if !proxied {
+            ticket.identify(client.ip(), limits)?;
+        }
+        Ok(ticket)
+    });
+    match admitted {
         Ok(ticket) => {
-            let house = Arc::clone(house);
-            connections.spawn(async move {
-                connection::serve(house, setup, front, stream, client, address, accepted).await;
-                drop(ticket);
-            });
+            let arrival = Arrival { client, listener: address, accepted, proxied, ticket };
+            connections.spawn(connection::serve(Arc::clone(house), setup, front, stream, arrival));
         }
         Err(refusal) => {
             // A refused client costs its 421 and no more; these tasks are bounded by their own short limit.
@@ -79,13 +84,7 @@ async fn turn_away<W: World>(house: Arc<House<W>>, mut stream: W::Stream, client
         stream.shutdown().await
     })
     .await;
-    house.log(LogLevel::Warning, "refused", &RefusedRecord { client, limit: refusal.name() });
-}
-
-#[derive(serde::Serialize)]
-struct RefusedRecord {
-    client: SocketAddr,
-    limit: &'static str,
+    house.log(LogLevel::Warning, "refused", &Refused { client, proxied_by: None, limit: refusal.name() });
 }
 
 /// A failed accept: mostly the client's own reset, which costs nothing; out of descriptors, accepting must wait.

@@ -30,6 +30,31 @@ pub struct Session {
     pub helo: String,
     /// The facts of TLS, once it stands.
     pub tls: Option<TlsFacts>,
+    /// What a proxy in front of us said, if one speaks for the client; `client` is then who it named.
+    pub carried: Option<Arc<Carried>>,
+}
+
+impl Session {
+    /// A connection of which no more is known than its two ends.
+    pub fn new(id: impl Into<String>, client: SocketAddr, listener: SocketAddr) -> Self {
+        Self { id: id.into(), client, listener, esmtp: false, helo: String::new(), tls: None, carried: None }
+    }
+}
+
+/// What a proxy of ours said of its client, by PROXY or XCLIENT. Facts of the proxy's: as true as it is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Carried {
+    /// The proxy, as it is connected to us.
+    pub proxied_by: SocketAddr,
+    /// The proxy's own address that the client connected to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<SocketAddr>,
+    /// The client's name by reverse DNS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// Who the client authenticated as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
 }
 
 /// What is known of a finished TLS handshake.

@@ -140,7 +140,7 @@ mod tests {
             client_certificate: None,
         });
         let listener = "192.0.2.25:25".parse().unwrap();
-        Session { id: "s".into(), client: client.parse().unwrap(), listener, esmtp, helo: helo.into(), tls }
+        Session { esmtp, helo: helo.into(), tls, ..Session::new("s", client.parse().unwrap(), listener) }
     }
 
     fn written(session: &Session, recipients: &[&str]) -> String {

@@ -14,7 +14,7 @@ use crate::client_hello::ClientHello;
 use crate::decision::Decision;
 use crate::inspect::{InspectorInfo, Mode};
 use crate::inspection::{About, Failure, Opinion};
-use crate::message::{Part, TlsFacts};
+use crate::message::{Carried, Part, TlsFacts};
 use crate::settings::{ListenerTls, Unscanned};
 use crate::tls::{Cause, CertificateState};
 use crate::verdict::{Action, Verdict};
@@ -45,12 +45,26 @@ pub(crate) struct Notice {
     pub(crate) message: String,
 }
 
+/// A connection was turned away.
+#[derive(Debug, Serialize)]
+pub(crate) struct Refused {
+    pub(crate) client: SocketAddr,
+    /// The proxy that brought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proxied_by: Option<SocketAddr>,
+    /// The limit that was reached, by its name.
+    pub(crate) limit: &'static str,
+}
+
 /// A connection has ended.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConnectionRecord {
     pub(crate) session: String,
     pub(crate) client: SocketAddr,
     pub(crate) listener: SocketAddr,
+    /// What a proxy said of the client, if one speaks for it.
+    #[serde(flatten)]
+    pub(crate) carried: Option<Carried>,
     pub(crate) helo: String,
     pub(crate) tls: Option<TlsFacts>,
     /// What the client said of its TLS, also if it came to nothing.

@@ -57,14 +57,7 @@ impl Scanner {
     /// If `source` or the spool fails.
     pub fn scan(&self, mut source: impl Read, envelope: Envelope) -> io::Result<ScanReport> {
         let nowhere = SocketAddr::from(([0; 4], 0));
-        let session = Arc::new(Session {
-            id: "scan".into(),
-            client: nowhere,
-            listener: nowhere,
-            esmtp: true,
-            helo: String::new(),
-            tls: None,
-        });
+        let session = Arc::new(Session { esmtp: true, ..Session::new("scan", nowhere, nowhere) });
         self.runtime.block_on(async {
             let mut reception = Reception::new(&self.desk, session, envelope);
             let mut piece = BytesMut::zeroed(PIECE);

@@ -17,11 +17,13 @@ mod backend;
 mod decode;
 mod limits;
 mod listener;
+mod network;
 
 pub use backend::{Backend, BackendTls, Identity, Relay};
 pub use decode::{Archive, Decode};
 pub use limits::{BareNewline, Limits};
 pub use listener::{Certificate, ClientAuth, Listener, ListenerTls, SelfSigned};
+pub use network::Network;
 
 pub use crate::unscanned::{Unscanned, UnscannedAction};
 

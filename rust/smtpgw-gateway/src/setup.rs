@@ -4,6 +4,7 @@
 //! second time after the configuration's own check, since a gateway can be started from Rust as well.
 
 use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::error::StartError;
 use crate::inspect::Inspect;
 use crate::inspection::Panel;
 use crate::reception::Desk;
-use crate::settings::{ClientAuth, Identity, Listener, ListenerTls, Settings};
+use crate::settings::{ClientAuth, Identity, Limits, Listener, ListenerTls, Network, Settings};
 use crate::spool::Budget;
 use crate::tls::ServerSide;
 
@@ -36,6 +37,10 @@ pub(crate) struct Front {
     pub(crate) implicit_tls: bool,
     /// Whether mail in clear is refused: who need not shake hands could not be required to show a certificate.
     pub(crate) requires_tls: bool,
+    /// Whether a proxy's word on TLS counts, since it ends it for us.
+    pub(crate) external_tls: bool,
+    /// Whose connections begin with a PROXY header.
+    pub(crate) proxies: Vec<Network>,
     pub(crate) backend: Arc<backend::Site>,
     pub(crate) recipients: Recipients,
 }
@@ -58,6 +63,7 @@ impl Setup {
         inspect: Option<Arc<dyn Inspect>>,
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
+        check_limits(&settings.limits)?;
         let settings = Arc::new(settings);
         let budget = before.map(|before| Arc::clone(&before.desk.budget));
         let budget = budget.unwrap_or_else(|| Budget::new(settings.limits.memory));
@@ -103,10 +109,16 @@ impl Front {
                 let before = before.and_then(|before| before.tls.as_ref());
                 Some(ServerSide::new(&settings.hostname, listener, before)?)
             }
-            ListenerTls::None => None,
+            ListenerTls::None | ListenerTls::External => None,
         };
         if tls.is_none() && listener.client_certificate != ClientAuth::Off {
             return Err(StartError::settings(key("client_certificate"), "a client shows its certificate under TLS"));
+        }
+        if listener.tls == ListenerTls::External && listener.proxy_protocol_from.is_empty() {
+            return Err(StartError::settings(
+                key("tls"),
+                "external TLS needs somebody who ends it: proxy_protocol_from",
+            ));
         }
         if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {
             return Err(StartError::settings(key("tls"), "senders speak plaintext on port 25 until they say STARTTLS"));
@@ -116,9 +128,18 @@ impl Front {
             tls,
             requires_tls: listener.client_certificate == ClientAuth::Require,
             implicit_tls: listener.tls == ListenerTls::Implicit,
+            external_tls: listener.tls == ListenerTls::External,
+            proxies: listener.proxy_protocol_from.clone(),
             backend,
             recipients,
         })
+    }
+}
+
+impl Front {
+    /// Whether `peer` must say by a PROXY header whom it speaks for.
+    pub(crate) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.proxies.iter().any(|network| network.contains(peer))
     }
 }
 
@@ -143,6 +164,18 @@ impl Recipients {
             },
         }
     }
+}
+
+fn check_limits(limits: &Limits) -> Result<(), StartError> {
+    for (key, prefix, bits) in [
+        ("limits.network_prefix_v4", limits.network_prefix_v4, 32),
+        ("limits.network_prefix_v6", limits.network_prefix_v6, 128),
+    ] {
+        if prefix > bits {
+            return Err(StartError::settings(key, format!("an address has {bits} bits")));
+        }
+    }
+    Ok(())
 }
 
 fn check_folder(folder: &PathBuf) -> Result<(), StartError> {

@@ -45,13 +45,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Reads once, at most [`READ`] octets, behind those in `input`. 0 at the end of the stream.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
+        self.read_at_most(READ).await
+    }
+
+    /// Reads once, at most `most` octets (and at most [`READ`]): what stands behind them stays with the system.
+    pub(crate) async fn read_at_most(&mut self, most: usize) -> io::Result<usize> {
         let Self { stream, input } = self;
         if input.is_empty() && input.capacity() > KEEP {
             *input = BytesMut::new();
         }
         poll_fn(|context| {
             let mut scratch = [MaybeUninit::uninit(); READ];
-            let mut arrived = ReadBuf::uninit(&mut scratch);
+            let mut scratch = ReadBuf::uninit(&mut scratch);
+            let mut arrived = scratch.take(most);
             ready!(Pin::new(&mut *stream).poll_read(context, &mut arrived))?;
             input.extend_from_slice(arrived.filled());
             Poll::Ready(Ok(arrived.filled().len()))

@@ -67,12 +67,10 @@ pub(crate) fn make_message(
         client_certificate: None,
     };
     let session = message::Session {
-        id: "test".into(),
-        client: address(&client)?,
-        listener: address(&listener)?,
         esmtp: true,
         helo,
         tls: tls.then_some(facts),
+        ..message::Session::new("test", address(&client)?, address(&listener)?)
     };
     let progress = Progress {
         header: Some(Arc::new(message::Header::parse(header))),

@@ -41,6 +41,21 @@ impl Session {
     }
 
     #[getter]
+    fn proxied_by(&self) -> Option<(String, u16)> {
+        self.0.carried.as_ref().map(|carried| address(carried.proxied_by))
+    }
+
+    #[getter]
+    fn client_name(&self) -> Option<&str> {
+        self.0.carried.as_ref()?.client_name.as_deref()
+    }
+
+    #[getter]
+    fn login(&self) -> Option<&str> {
+        self.0.carried.as_ref()?.login.as_deref()
+    }
+
+    #[getter]
     fn helo(&self) -> &str {
         &self.0.helo
     }

@@ -41,6 +41,7 @@ impl<W: World> Connection<W> {
             session: session.id.clone(),
             client: session.client,
             listener: session.listener,
+            carried: session.carried.as_deref().cloned(),
             helo: session.helo.clone(),
             tls: session.tls.clone(),
             client_hello: self.client_hello.take(),

@@ -12,7 +12,7 @@ use crate::spool::{Budget, read_piece};
 fn message() -> Arc<Message> {
     let nowhere = std::net::SocketAddr::from(([0; 4], 0));
     let (id, helo) = (String::new(), String::new());
-    let session = Session { id, client: nowhere, listener: nowhere, esmtp: true, helo, tls: None };
+    let session = Session { esmtp: true, helo, ..Session::new(id, nowhere, nowhere) };
     Arc::new(Message { session: Arc::new(session), envelope: Envelope::default(), progress: Default::default() })
 }
 

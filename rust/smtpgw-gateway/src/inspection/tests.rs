@@ -40,7 +40,7 @@ fn panel() -> Arc<Panel> {
 fn subject() -> Subject {
     let nowhere = std::net::SocketAddr::from(([0; 4], 0));
     let (id, helo) = (String::new(), String::new());
-    Subject::Connect(Arc::new(Session { id, client: nowhere, listener: nowhere, esmtp: true, helo, tls: None }))
+    Subject::Connect(Arc::new(Session { esmtp: true, helo, ..Session::new(id, nowhere, nowhere) }))
 }
 
 #[tokio::test]

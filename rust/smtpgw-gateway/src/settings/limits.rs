@@ -32,6 +32,8 @@ impl From<BareNewline> for smtpgw_smtp::BareNewline {
 pub struct Limits {
     /// Connections at a time, all listeners together.
     pub connections: usize,
+    /// Connections at a time on one listener.
+    pub connections_per_listener: usize,
     /// Connections at a time from one address.
     pub connections_per_client: usize,
     /// Connections at a time from one network.
@@ -57,6 +59,9 @@ pub struct Limits {
     /// One whole command, from the first wait to its CRLF.
     #[serde(with = "seconds")]
     pub command_s: Duration,
+    /// The PROXY header, before anything is said.
+    #[serde(with = "seconds")]
+    pub proxy_header_s: Duration,
     /// The TLS handshake.
     #[serde(with = "seconds")]
     pub handshake_s: Duration,
@@ -75,6 +80,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_listener: 10_000,
             connections_per_client: 1_000,
             connections_per_network: 10_000,
             network_prefix_v4: 32,
@@ -87,6 +93,7 @@ impl Default for Limits {
             message_size: 25 << 20,
             bare_newline: BareNewline::Reject,
             command_s: Duration::from_secs(300),
+            proxy_header_s: Duration::from_secs(5),
             handshake_s: Duration::from_secs(30),
             data_rate: 500,
             errors: 20,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Network;
+
 /// One address we accept connections on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,8 @@ pub struct Listener {
     pub certificates: Vec<Certificate>,
     /// Whether clients are asked for a certificate of their own.
     pub client_certificate: ClientAuth,
+    /// Networks whose connections begin with a PROXY header, version 1 or 2, which names the client.
+    pub proxy_protocol_from: Vec<Network>,
 }
 
 impl Listener {
@@ -32,6 +36,7 @@ impl Listener {
             recipient_domains: Vec::new(),
             certificates: Vec::new(),
             client_certificate: ClientAuth::Off,
+            proxy_protocol_from: Vec::new(),
         }
     }
 }
@@ -46,6 +51,8 @@ pub enum ListenerTls {
     Implicit,
     /// Never.
     None,
+    /// Another box ended it, and says so in its PROXY header; never here.
+    External,
 }
 
 /// Whether clients are asked for a certificate. Whatever they show, their mail is inspected as any other.

@@ -14,16 +14,21 @@ use crate::world::SimWorld;
 use crate::{Records, settings};
 
 /// What came of one client's octets.
-struct Entry {
+pub struct Entry {
     /// All that the client heard.
-    heard: String,
+    pub heard: String,
     /// What the backend took, as it came.
-    relayed: Vec<String>,
-    records: Vec<String>,
+    pub relayed: Vec<String>,
+    pub records: Vec<String>,
 }
 
 /// One client that sends its pieces, a moment apart, and reads until the gateway closes.
 fn enter(settings: Settings, pieces: &[&str]) -> Entry {
+    let pieces: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+    enter_octets(settings, &pieces)
+}
+
+pub fn enter_octets(settings: Settings, pieces: &[&[u8]]) -> Entry {
     let mut builder = turmoil::Builder::new();
     builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
     let mut sim = builder.build();
@@ -47,7 +52,7 @@ fn enter(settings: Settings, pieces: &[&str]) -> Entry {
     });
     let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
     let client_heard = Arc::clone(&heard);
-    let pieces: Vec<String> = pieces.iter().map(ToString::to_string).collect();
+    let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
     sim.client("client", async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
         // The gateway may well hang up in the middle: what was heard until then is what counts.
@@ -85,7 +90,7 @@ pub async fn talk(pieces: &[impl AsRef<[u8]>], heard: &Mutex<Vec<u8>>) -> io::Re
     }
 }
 
-const ENVELOPE: &str = "MAIL FROM:<a@client.example>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+pub const ENVELOPE: &str = "MAIL FROM:<a@client.example>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
 
 #[test]
 fn a_message_has_one_received_field_on_top() {

@@ -19,6 +19,7 @@ mod moody;
 mod oracle;
 mod peers;
 mod play;
+mod proxied;
 mod roll;
 mod scenario;
 mod seeds;

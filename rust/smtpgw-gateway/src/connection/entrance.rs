@@ -1,0 +1,92 @@
+//! What comes before the greeting where it cannot come at once: a proxy's PROXY header, then TLS from the first octet.
+//!
+//! The sole exception to rule B0, with limits of its own. A connection from a listed network that does not begin with
+//! a header is closed without a word: taken as it is, it would pass for one of the proxy's own, which a backend may
+//! trust. From anywhere else a PROXY line is an unknown command like any other.
+
+use std::sync::Arc;
+
+use bytes::Buf as _;
+use smtpgw_smtp::replies;
+
+use super::{Connection, End, greet, offer, withholds_starttls};
+use crate::message::{Carried, Session, TlsFacts};
+use crate::proxy_header::{self, ProxyHeader, Step};
+use crate::record::Refused;
+use crate::settings::LogLevel;
+use crate::world::{World, timeout};
+
+impl<W: World> Connection<W> {
+    /// Everything up to the greeting, and the greeting.
+    pub(super) async fn before_greeting(&mut self, proxied: bool) -> Result<(), End> {
+        if proxied {
+            let header = self.proxy_header().await?;
+            self.proxied(header).await?;
+        }
+        if self.front.implicit_tls {
+            // RFC 8314 §3.3: the greeting is the first thing under TLS.
+            self.start_tls().await?;
+        }
+        if greet(&mut self.wire, &self.front, &self.setup).await { Ok(()) } else { Err(End::of("client-failed")) }
+    }
+
+    /// Reads a PROXY header and not one octet behind it, for those may be a TLS handshake's.
+    async fn proxy_header(&mut self) -> Result<ProxyHeader, End> {
+        let wire = &mut self.wire;
+        let reading = async {
+            loop {
+                let more = match proxy_header::read(&wire.input) {
+                    Ok(Step::Whole(octets, header)) => {
+                        wire.input.advance(octets);
+                        return Ok(header);
+                    }
+                    Ok(Step::More(more)) => more,
+                    Err(error) => return Err(End::because("proxy-header", error)),
+                };
+                match wire.read_at_most(more).await {
+                    Ok(0) => return Err(End::because("proxy-header", "closed before its end")),
+                    Ok(_) => {}
+                    Err(error) => return Err(End::because("client-failed", error)),
+                }
+            }
+        };
+        let patience = self.setup.desk.settings.limits.proxy_header_s;
+        timeout(patience, reading).await.unwrap_or_else(|_| Err(End::because("proxy-header", "not there in time")))
+    }
+
+    /// Takes over what the header says.
+    async fn proxied(&mut self, header: ProxyHeader) -> Result<(), End> {
+        let Some((client, destination)) = header.endpoints else {
+            // The proxy speaks for itself, to see whether we are there.
+            return Ok(());
+        };
+        let tls = header.tls.filter(|_| self.front.external_tls).map(|said| TlsFacts {
+            version: said.version,
+            cipher: said.cipher,
+            group: String::new(),
+            sni: header.authority,
+            client_certificate: None,
+            client_hello: None,
+        });
+        let carried =
+            Carried { proxied_by: self.session.client, destination: Some(destination), client_name: None, login: None };
+        self.session =
+            Arc::new(Session { client, tls, carried: Some(Arc::new(carried)), ..Session::clone(&self.session) });
+        self.starttls_withheld = withholds_starttls(&self.house, &self.front, client);
+        self.server.set_offer(offer(&self.front, !self.starttls_withheld));
+        self.count_client().await
+    }
+
+    /// Counts the connection as the client's whom a proxy named; over its limits the client is turned away.
+    async fn count_client(&mut self) -> Result<(), End> {
+        let client = self.session.client;
+        let Err(refusal) = self.ticket.identify(client.ip(), &self.setup.desk.settings.limits) else { return Ok(()) };
+        let proxied_by = self.session.carried.as_ref().map(|carried| carried.proxied_by);
+        self.house.log(LogLevel::Warning, "refused", &Refused { client, proxied_by, limit: refusal.name() });
+        if !self.front.implicit_tls || self.wire.is_tls() {
+            self.server.close_with(&replies::TOO_MANY_CONNECTIONS);
+            self.flush().await?;
+        }
+        Err(End::because("refused", refusal.name()))
+    }
+}
