@@ -19,7 +19,7 @@ from typing import Self
 from .bench import Bench
 from .process import Process, StartError, wait_until
 
-__all__ = ["OWN", "Contender", "Subject", "greets"]
+__all__ = ["OWN", "Contender", "Subject", "greets", "warm_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,10 @@ class Contender:
 
     def absent(self, bench: Bench) -> str | None:
         """Why it cannot take part, if it cannot."""
+        return None
+
+    def floor(self, bench: Bench, backend: str, *, starttls: bool) -> int | None:
+        """Octets of memory it has without room for connections, if it makes that room when it starts."""
         return None
 
     def start(self, bench: Bench, backend: str, *, starttls: bool) -> Subject:
@@ -166,6 +170,11 @@ def _listener(log: Path) -> str | None:
         if match := re.search(r'"event":\s*"ready".*?"listeners":\s*\[\s*"([^"]+)"', line):
             return match[1]
     return None
+
+
+def warm_up(bench: Bench, address: str, *, starttls: bool) -> None:
+    """A few messages, so that what the first connections leave behind is there."""
+    bench.load("--target", address, "--messages", 200, *(["--starttls"] if starttls else []))
 
 
 def greets(address: str) -> bool:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from .bench import Bench
-from .contenders import Contender
+from .contenders import Contender, warm_up
 from .throughput import start_sink
 
 __all__ = ["Growth", "Idle", "measure_growth", "measure_idle"]
@@ -92,10 +92,11 @@ def measure_idle(
         for contender in contenders:
             if starttls and not contender.takes_starttls:
                 continue
+            floor = contender.floor(bench, backend, starttls=starttls)
             with contender.start(bench, backend, starttls=starttls) as subject:
                 # What the first connections leave behind is not the idle ones'.
-                bench.load("--target", subject.address, "--messages", "200", *(["--starttls"] if starttls else []))
-                before = subject.process.rss()
+                warm_up(bench, subject.address, starttls=starttls)
+                before = subject.process.rss() if floor is None else floor
                 command = [
                     bench.program("smtpgw-load"),
                     "--target",

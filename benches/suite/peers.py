@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 
 from .bench import ROOT, Bench
-from .contenders import Contender, Subject, greets
+from .contenders import Contender, Subject, greets, warm_up
 from .process import Process, wait_until
 
 __all__ = ["Haproxy", "Nginx"]
@@ -56,6 +56,16 @@ class Nginx(Contender):
         "nginx's mail proxy: SMTP up to the first RCPT, STARTTLS, then it copies; its auth_http server does not count"
     )
     is_peer = True
+    places = 10_000
+    """Connections that a worker may have: 5,000 clients, and as many to the backend, if all are one worker's."""
+
+    def floor(self, bench: Bench, backend: str, *, starttls: bool) -> int | None:
+        """With the fewest places: nginx takes memory for every connection that there may be when it starts."""
+        small = Nginx()
+        small.places = 64
+        with small.start(bench, backend, starttls=starttls) as subject:
+            warm_up(bench, subject.address, starttls=starttls)
+            return subject.process.rss()
 
     def absent(self, bench: Bench) -> str | None:
         """It is Debian's, with the mail module."""
@@ -68,9 +78,10 @@ class Nginx(Contender):
         folder = bench.folder / f"nginx-{port}"
         folder.mkdir()
         host, _, backend_port = backend.rpartition(":")
-        (folder / "answers.conf").write_text(COMMON + ANSWERS.format(port=answers, host=host, backend=backend_port))
+        common = COMMON.format(places=self.places)
+        (folder / "answers.conf").write_text(common + ANSWERS.format(port=answers, host=host, backend=backend_port))
         values = {"module": find("usr/lib/nginx/modules/ngx_mail_module.so"), "port": port, "answers": answers}
-        (folder / "mail.conf").write_text(NGINX.format(**values, common=COMMON, tls=_tls(folder) if starttls else ""))
+        (folder / "mail.conf").write_text(NGINX.format(**values, common=common, tls=_tls(folder) if starttls else ""))
         command = [*_with_libraries(find("usr/sbin/nginx")), "-p", folder, "-e", "stderr", "-g", "daemon off;", "-c"]
         helper = Process([*command, folder / "answers.conf"], log=folder / "answers.err")
         try:
@@ -141,9 +152,8 @@ backend sink
 COMMON = f"""\
 {"user root;" if os.geteuid() == 0 else ""}
 worker_processes auto;
-worker_rlimit_nofile 65536;
 error_log stderr warn;
-events {{ worker_connections 20000; }}
+events {{{{ worker_connections {{places}}; }}}}
 """
 
 ANSWERS = """\
