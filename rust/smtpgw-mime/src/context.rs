@@ -5,6 +5,7 @@ use crate::dialect::Dialect;
 use crate::event::{Event, Sink};
 use crate::limits::{LimitKind, Limits};
 use crate::path::PartPath;
+use crate::readings::Observed;
 use crate::transfer::Spares;
 
 /// The state of a whole message, encoded messages inside it included.
@@ -19,11 +20,21 @@ pub(crate) struct Context {
     hit: u16,
     defects: usize,
     decoded: u64,
+    pub(crate) observed: Observed,
 }
 
 impl Context {
     pub(crate) fn new(limits: Limits, dialect: Dialect) -> Self {
-        Self { limits, dialect, parts: 0, spares: Spares::default(), hit: 0, defects: 0, decoded: 0 }
+        Self {
+            limits,
+            dialect,
+            parts: 0,
+            spares: Spares::default(),
+            hit: 0,
+            defects: 0,
+            decoded: 0,
+            observed: Observed::default(),
+        }
     }
 
     /// Reports a limit, once.
@@ -46,6 +57,7 @@ impl Context {
         if !known.insert(kind) {
             return;
         }
+        self.observed.kinds.insert(kind);
         if self.defects >= self.limits.defects {
             self.hit(LimitKind::Defects, sink);
             return;

@@ -5,6 +5,7 @@ use crate::dialect::Dialect;
 use crate::event::{Event, Sink};
 use crate::limits::Limits;
 use crate::machine::Machine;
+use crate::readings::Observed;
 
 /// Reads one message in pieces of any size.
 ///
@@ -46,6 +47,11 @@ impl Decoder {
         if !self.finished {
             self.machine.push(raw, &mut self.context, &mut Erased(sink));
         }
+    }
+
+    /// What was seen so far that is a reason to read the message in another way.
+    pub fn observed(&self) -> Observed {
+        self.context.observed
     }
 
     /// The message is complete: closes every open part. Further calls do nothing.

@@ -79,6 +79,10 @@ kinds! {
     EncodedMultipart = "encoded_multipart",
     /// base64 or quoted-printable on a message/rfc822 (RFC 2046 §5.2.1); decoded.
     EncodedMessage = "encoded_message",
+    /// More than one encoding may be read from Content-Transfer-Encoding fields; see [`crate::Dialect::encoding`].
+    EncodingReadings = "encoding_readings",
+    /// More than one boundary may be read from a Content-Type; see [`crate::Dialect::boundary`].
+    BoundaryReadings = "boundary_readings",
     /// A multipart without a boundary; delivered as a leaf.
     MissingBoundary = "missing_boundary",
     /// A boundary of more than 70 characters, or with characters that RFC 2046 §5.1.1 does not allow.
@@ -87,6 +91,8 @@ kinds! {
     AmbiguousBoundary = "ambiguous_boundary",
     /// A line that begins with a delimiter but goes on; see [`crate::DelimiterMatch`].
     DelimiterTrailer = "delimiter_trailer",
+    /// A line that would be a delimiter if its case were another; see [`crate::DelimiterMatch`].
+    DelimiterCase = "delimiter_case",
     /// A delimiter of a multipart that was already closed; see [`crate::AfterClose`].
     DelimiterAfterClose = "delimiter_after_close",
     /// A multipart that ends without its close delimiter.
@@ -95,6 +101,8 @@ kinds! {
     MultipartWithoutParts = "multipart_without_parts",
     /// Something other than blanks after the close delimiter.
     EpilogueNotEmpty = "epilogue_not_empty",
+    /// Blanks within base64; skipped, as everybody does.
+    Base64Blank = "base64_blank",
     /// Characters outside the alphabet within base64; skipped (RFC 2045 §6.8).
     Base64Junk = "base64_junk",
     /// Padding where there can be none, or too much or too little of it within the data.
@@ -127,6 +135,11 @@ impl DefectSet {
         let new = self.0 & bit == 0;
         self.0 |= bit;
         new
+    }
+
+    /// Whether it holds `kind`.
+    pub(crate) fn contains(self, kind: DefectKind) -> bool {
+        self.0 & 1 << kind as u64 != 0
     }
 }
 

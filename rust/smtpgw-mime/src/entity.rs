@@ -1,18 +1,22 @@
 //! What the header of an entity says about it: type, encoding, names (RFC 2045, RFC 2183).
 //!
-//! Everything here is a reading of fields; how the entity is then opened is for the decoder.
+//! Everything here is a reading of fields; how the entity is then opened is for the decoder. Where programs read a
+//! type, an encoding or a boundary out of the same fields in different ways, all of them are kept as alternatives,
+//! the RFCs' one first, and the dialect says which counts.
+
+mod alternatives;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::defect::DefectKind;
-use crate::dialect::{Dialect, Pick};
-use crate::event::{PartHead, PartKind};
-use crate::header::{
-    Budget, Field, Form, Header, Odd, Parameter, Value, parse_list, parse_media_type, parse_token, values,
-};
+use crate::dialect::Dialect;
+use crate::event::{PartHead, PartKind, Region};
+use crate::header::{Budget, Field, Header, Odd, Parameter, parse_list, parse_token, values};
 use crate::limits::{LimitKind, Limits};
 use crate::path::PartPath;
+
+use alternatives::{boundaries, content_types, encodings};
 
 /// What an entity is, for the decoder.
 #[derive(Debug)]
@@ -23,6 +27,16 @@ pub(crate) struct Described {
     pub(crate) boundary: Option<Vec<u8>>,
     /// What to undo.
     pub(crate) encoding: Encoding,
+    /// How many it could have been of each.
+    pub(crate) alternatives: Alternatives,
+}
+
+/// How many types, encodings and boundaries an entity may be read to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Alternatives {
+    pub(crate) content_types: u8,
+    pub(crate) encodings: u8,
+    pub(crate) boundaries: u8,
 }
 
 /// The encodings of RFC 2045 §6.1.
@@ -45,24 +59,10 @@ pub(crate) fn describe(
     odd: Odd<'_>,
     hit: &mut dyn FnMut(LimitKind),
 ) -> Described {
-    let mut fields = Fields::default();
-    for field in header.fields() {
-        match field.name().len() {
-            12 if field.is("Content-Type") => fields.content_type.push(field),
-            19 if field.is("Content-Disposition") => fields.disposition.push(field),
-            25 if field.is("Content-Transfer-Encoding") => fields.encoding.push(field),
-            _ => {}
-        }
-    }
+    let fields = Fields::of(&header);
     if fields.content_type.len() > 1 || fields.disposition.len() > 1 || fields.encoding.len() > 1 {
         odd(DefectKind::DuplicateField);
-        if dialect.duplicate_field == Pick::Last {
-            fields.content_type.reverse();
-            fields.disposition.reverse();
-            fields.encoding.reverse();
-        }
     }
-
     let mut budget = Budget::new(limits);
     let mut names = Names::default();
     let mut disposition = None;
@@ -74,26 +74,31 @@ pub(crate) fn describe(
             disposition = token;
         }
     }
-    let mut media_type = default_type.to_string();
-    let mut charset = None;
+    let mut types = content_types(&fields.content_type, dialect, &mut budget, &mut names, odd);
+    if types.is_empty() {
+        types.push(alternatives::ContentType::plain(default_type.to_string()));
+    }
+    let mut count = Alternatives { content_types: counted(&mut types, limits, hit), ..Alternatives::default() };
+    let content_type = chosen(types, dialect.content_type);
+
     let mut boundary = None;
-    for (index, field) in fields.content_type.iter().enumerate() {
-        let value = field.octets_unfolded();
-        let (read, list) = parse_media_type(&value, odd);
-        let parameters = parse_list(list, &mut budget, odd);
-        names.add(&parameters, "name", dialect, odd);
-        if index == 0 {
-            media_type = read.unwrap_or_else(|| "text/plain".to_string());
-            charset = preferred(&parameters, "charset", dialect, odd)
-                .map(|value| value.text().trim().to_ascii_lowercase())
-                .filter(|label| !label.is_empty());
-            boundary = preferred(&parameters, "boundary", dialect, odd).map(|value| value.octets);
+    if content_type.media_type.starts_with("multipart/") {
+        let mut all = boundaries(&content_type, odd);
+        count.boundaries = counted(&mut all, limits, hit);
+        if count.boundaries > 1 {
+            odd(DefectKind::BoundaryReadings);
+        }
+        if !all.is_empty() {
+            boundary = Some(chosen(all, dialect.boundary));
         }
     }
-    let (transfer_encoding, encoding) = match fields.encoding.first() {
-        Some(field) => read_encoding(field, odd),
-        None => ("7bit".to_string(), Encoding::Identity),
-    };
+
+    let mut encodings = encodings(&fields.encoding, odd);
+    count.encodings = counted(&mut encodings, limits, hit);
+    if count.encodings > 1 {
+        odd(DefectKind::EncodingReadings);
+    }
+    let (transfer_encoding, encoding) = chosen(encodings, dialect.encoding);
     if budget.hit_parameters {
         hit(LimitKind::Parameters);
     }
@@ -104,23 +109,54 @@ pub(crate) fn describe(
     let head = PartHead {
         path: PartPath::root(),
         kind: PartKind::Leaf,
+        region: Region::Body,
         header,
-        media_type,
+        media_type: content_type.media_type,
         filename: names.0.first().cloned(),
         names: names.0,
-        charset,
+        charset: content_type.charset,
         transfer_encoding,
         disposition,
     };
-    Described { head, boundary, encoding }
+    Described { head, boundary, encoding, alternatives: count }
 }
 
-/// The fields that describe the body, the one that counts first.
+/// How many alternatives there are, those beyond the limit left out.
+fn counted<T>(all: &mut Vec<T>, limits: &Limits, hit: &mut dyn FnMut(LimitKind)) -> u8 {
+    if all.len() > usize::from(limits.alternatives.max(1)) {
+        hit(LimitKind::Alternatives);
+        all.truncate(usize::from(limits.alternatives.max(1)));
+    }
+    u8::try_from(all.len()).unwrap_or(u8::MAX)
+}
+
+/// The alternative that the dialect names; of fewer the last. There is at least one.
+fn chosen<T>(mut all: Vec<T>, number: u8) -> T {
+    let last = all.len().saturating_sub(1);
+    all.swap_remove(usize::from(number).min(last))
+}
+
+/// The fields that describe the body, in the order in which they came.
 #[derive(Default)]
 struct Fields<'a> {
     content_type: Vec<&'a Field>,
     disposition: Vec<&'a Field>,
     encoding: Vec<&'a Field>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(header: &'a Header) -> Self {
+        let mut fields = Self::default();
+        for field in header.fields() {
+            match field.name().len() {
+                12 if field.is("Content-Type") => fields.content_type.push(field),
+                19 if field.is("Content-Disposition") => fields.disposition.push(field),
+                25 if field.is("Content-Transfer-Encoding") => fields.encoding.push(field),
+                _ => {}
+            }
+        }
+        fields
+    }
 }
 
 /// Every name, the one to show first, without repetition. Bounded by the budget of parameters.
@@ -143,44 +179,6 @@ impl Names {
             self.0.push(name);
         }
     }
-}
-
-/// The value of a parameter that is not for people: plain before extended, as programs that know nothing of
-/// RFC 2231 read it.
-fn preferred(parameters: &[Parameter<'_>], name: &str, dialect: &Dialect, odd: Odd<'_>) -> Option<Value> {
-    let values = values(parameters, name, dialect.duplicate_parameter, odd);
-    let at = values.iter().position(|value| value.form == Form::Plain).unwrap_or(0);
-    values.into_iter().nth(at)
-}
-
-fn read_encoding(field: &Field, odd: Odd<'_>) -> (String, Encoding) {
-    let value = field.octets_unfolded();
-    let (mut token, mut rest) = parse_token(&value, odd);
-    if token.is_none()
-        && let [b'"', quoted @ ..] = rest
-    {
-        // Quoted though RFC 2045 §6.1 has a token; programs undo that.
-        odd(DefectKind::InvalidEncoding);
-        (token, rest) = parse_token(quoted, odd);
-        rest = rest.strip_prefix(b"\"").unwrap_or(rest);
-    }
-    if !rest.is_empty() {
-        odd(DefectKind::InvalidEncoding);
-    }
-    let Some(token) = token else {
-        odd(DefectKind::InvalidEncoding);
-        return ("7bit".to_string(), Encoding::Identity);
-    };
-    let encoding = match token.as_str() {
-        "base64" => Encoding::Base64,
-        "quoted-printable" => Encoding::QuotedPrintable,
-        "7bit" | "8bit" | "binary" => Encoding::Identity,
-        _ => {
-            odd(DefectKind::UnknownEncoding);
-            Encoding::Identity
-        }
-    };
-    (token, encoding)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use alloc::vec;
 
 use super::*;
+use crate::dialect::Pick;
 
 fn read(header: &str, dialect: Dialect) -> (Described, Vec<DefectKind>, Vec<LimitKind>) {
     let (mut odd, mut hit) = (Vec::new(), Vec::new());
@@ -78,33 +79,36 @@ fn the_dialect_picks_the_field_and_the_parameter() {
     let header = "Content-Type: text/plain; charset=a; charset=b\r\nContent-Type: text/html; charset=c; charset=d\r\n\
                   Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n";
     let table = [
-        (Pick::First, Pick::First, "text/plain", "a", Encoding::Base64),
-        (Pick::First, Pick::Last, "text/plain", "b", Encoding::Base64),
-        (Pick::Last, Pick::First, "text/html", "c", Encoding::Identity),
-        (Pick::Last, Pick::Last, "text/html", "d", Encoding::Identity),
+        (0, Pick::First, "text/plain", "a", Encoding::Base64),
+        (0, Pick::Last, "text/plain", "b", Encoding::Base64),
+        (1, Pick::First, "text/html", "c", Encoding::Identity),
+        (1, Pick::Last, "text/html", "d", Encoding::Identity),
     ];
-    for (duplicate_field, duplicate_parameter, media_type, charset, encoding) in table {
-        let (described, odd, _) = read(header, Dialect { duplicate_field, duplicate_parameter, ..Dialect::default() });
+    for (number, duplicate_parameter, media_type, charset, encoding) in table {
+        let dialect = Dialect { content_type: number, encoding: number, duplicate_parameter, ..Dialect::default() };
+        let (described, odd, _) = read(header, dialect);
+        assert_eq!(described.alternatives, Alternatives { content_types: 2, encodings: 2, boundaries: 0 });
         assert_eq!(described.head.media_type, media_type);
         assert_eq!(described.head.charset.as_deref(), Some(charset));
         assert_eq!(described.encoding, encoding);
-        assert_eq!(odd, [DefectKind::DuplicateField, DefectKind::DuplicateParameter]);
+        let kinds = [DefectKind::DuplicateField, DefectKind::DuplicateParameter, DefectKind::EncodingReadings];
+        assert_eq!(odd, kinds);
     }
 }
 
 #[test]
 fn reads_encodings() {
-    use DefectKind::{InvalidEncoding as I, UnknownEncoding as U};
+    use DefectKind::{EncodingReadings as E, InvalidEncoding as I, UnknownEncoding as U};
     let table: &[(&str, &str, Encoding, &[DefectKind])] = &[
         ("base64", "base64", Encoding::Base64, &[]),
         (" BASE64 ", "base64", Encoding::Base64, &[]),
         ("(c)base64", "base64", Encoding::Base64, &[]),
-        ("base64;", "base64", Encoding::Base64, &[I]),
-        ("base64 7bit", "base64", Encoding::Base64, &[I]),
-        ("\"base64\"", "base64", Encoding::Base64, &[I]),
+        ("base64;", "base64", Encoding::Base64, &[I, E]),
+        ("base64 7bit", "base64", Encoding::Base64, &[I, E]),
+        ("\"base64\"", "base64", Encoding::Base64, &[I, E]),
         ("8bit", "8bit", Encoding::Identity, &[]),
         ("binary", "binary", Encoding::Identity, &[]),
-        ("x-uuencode", "x-uuencode", Encoding::Identity, &[U]),
+        ("x-uuencode", "x-uuencode", Encoding::Identity, &[U, E]),
         ("", "7bit", Encoding::Identity, &[I]),
     ];
     for (value, name, encoding, odd) in table {
@@ -136,4 +140,44 @@ fn parameters_are_bounded_over_all_fields() {
     assert_eq!(hit, vec![LimitKind::Parameters]);
     let (_, _, hit) = read(&field, Dialect::default());
     assert!(hit.is_empty());
+}
+
+#[test]
+fn every_reading_of_a_broken_field_is_an_alternative() {
+    let boundaries = |value: &str| -> Vec<String> {
+        let header = ["Content-Type: ", value].concat();
+        let count = read(&header, Dialect::default()).0.alternatives.boundaries;
+        let nth = |boundary| read(&header, Dialect { boundary, ..Dialect::default() }).0.boundary;
+        (0..count).filter_map(nth).map(|octets| String::from_utf8_lossy(&octets).into_owned()).collect()
+    };
+    let table: &[(&str, &[&str])] = &[
+        ("multipart/mixed; boundary=b", &["b"]),
+        ("multipart/mixed; BOUNDARY=\"b c\"", &["b c"]),
+        ("multipart/mixed; boundary=\"----=_boundary_1\"", &["----=_boundary_1"]),
+        ("multipart/mixed; boundary=a; boundary=b", &["a", "b"]),
+        ("multipart/mixed; (boundary=a) boundary=b", &["b", "a)"]),
+        ("multipart/mixed; boundary*=us-ascii''a; boundary=b", &["b", "a"]),
+        ("multipart/mixed; boundary*0=a; boundary*1=b", &["ab"]),
+        ("multipart/mixed; boundary=\"a\\\"b\"", &["a\"b", "a\\"]),
+        ("multipart/mixed; boundary=a b", &["a", "a b"]),
+        ("multipart/mixed; x=\"; boundary=a; y=\"; boundary=b", &["b", "a"]),
+        ("multipart/mixed; boundary = b", &["b"]),
+        ("multipart/mixed", &[]),
+    ];
+    for (value, all) in table {
+        assert_eq!(boundaries(value), *all, "{value}");
+    }
+    let types = |header: &str| -> Vec<String> {
+        let count = read(header, Dialect::default()).0.alternatives.content_types;
+        let nth = |content_type| read(header, Dialect { content_type, ..Dialect::default() }).0.head.media_type;
+        (0..count).map(nth).collect()
+    };
+    assert_eq!(types("Content-Type: multipart; boundary=b"), ["text/plain", "multipart/mixed"]);
+    let word = "Content-Type: =?utf-8?q?multipart/alternative?=; boundary=b";
+    assert_eq!(types(word), ["text/plain", "multipart/alternative", "multipart/mixed"]);
+    assert_eq!(types("Content-Type: text/html\r\nContent-Type: text/html"), ["text/html"]);
+    let field = "Content-Type: multipart/mixed; boundary=";
+    let many: String = (0..20).map(|number| alloc::format!("{field}{number}\r\n")).collect();
+    let (described, _, hit) = read(&many, Dialect::default());
+    assert_eq!((described.alternatives.content_types, hit), (8, vec![LimitKind::Alternatives]));
 }

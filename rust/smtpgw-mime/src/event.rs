@@ -5,7 +5,7 @@
 //! its data is not specified: its offset tells.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::defect::Defect;
@@ -46,6 +46,18 @@ pub enum PartKind {
     Message,
 }
 
+/// Where the octets of a leaf stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Region {
+    /// In the body of an entity.
+    #[default]
+    Body,
+    /// Before the first delimiter of the multipart whose path it has; programs that know no MIME show it.
+    Preamble,
+    /// Behind the close delimiter of the multipart whose path it has.
+    Epilogue,
+}
+
 /// What the header of an entity says.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -54,6 +66,8 @@ pub struct PartHead {
     pub path: PartPath,
     /// How it is opened.
     pub kind: PartKind,
+    /// Which side of a multipart it is, if it is no part by the RFCs.
+    pub region: Region,
     /// All its fields.
     pub header: Header,
     /// Declared type in lower case without parameters, `text/plain` when there is none that can be read.
@@ -69,4 +83,22 @@ pub struct PartHead {
     pub transfer_encoding: String,
     /// Declared disposition in lower case: `attachment`.
     pub disposition: Option<String>,
+}
+
+impl PartHead {
+    /// Of what stands outside the parts of the multipart at `path`.
+    pub(crate) fn outside(path: PartPath, region: Region) -> Self {
+        Self {
+            path,
+            kind: PartKind::Leaf,
+            region,
+            header: Header::default(),
+            media_type: "text/plain".to_string(),
+            filename: None,
+            names: Vec::new(),
+            charset: None,
+            transfer_encoding: "7bit".to_string(),
+            disposition: None,
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) use extended::{Form, Value, values};
 pub use field::Field;
 pub(crate) use parameter::{Budget, Odd, Parameter, parse_list, parse_media_type, parse_token};
 
+use crate::dialect::{Dialect, JunkLine};
 use crate::limits::Limits;
 
 /// The fields of one header, in the order in which they came.
@@ -32,12 +33,13 @@ impl Header {
     pub fn parse(raw: &[u8]) -> Self {
         let mut collector = Collector::default();
         collector.of_message = true;
+        let dialect = Dialect { junk_line: JunkLine::Skip, ..Dialect::default() };
         let mut rest = raw;
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let (line, after) = rest.split_at(end);
-            collector.extend(line, &Limits::DEFAULT);
-            if let Line::End = collector.end_line(0, true, &Limits::DEFAULT) {
+            collector.extend(line, &dialect, &Limits::DEFAULT);
+            if let Line::End = collector.end_line(0, &dialect, &Limits::DEFAULT) {
                 break;
             }
             rest = after;

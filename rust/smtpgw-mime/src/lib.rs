@@ -34,12 +34,17 @@ mod limits;
 mod machine;
 mod multipart;
 mod path;
+mod readings;
 mod transfer;
 
 pub use decoder::Decoder;
 pub use defect::{Defect, DefectKind};
-pub use dialect::{AfterClose, AfterPadding, DelimiterMatch, Dialect, EncodedMultipart, JunkLine, Pick};
-pub use event::{Event, PartHead, PartKind, Sink};
+pub use dialect::{
+    AfterClose, AfterPadding, Base64Junk, BlankBeforeColon, BlankLine, DelimiterMatch, Dialect, EncodedMultipart,
+    JunkLine, MissingBoundary, Nul, Pick, QuotedPrintableRules, Shared,
+};
+pub use event::{Event, PartHead, PartKind, Region, Sink};
 pub use header::{Field, Header};
 pub use limits::{LimitKind, Limits};
 pub use path::PartPath;
+pub use readings::{Observed, Readings};

@@ -29,6 +29,9 @@ pub struct Limits {
     /// Octets of decoded leaves that are delivered in one message. Decoding never expands, so this only bites where
     /// it is set below the size of messages; what follows is not delivered.
     pub decoded_total: u64,
+    /// Types, encodings or boundaries that one header may be read to give. Honest headers have one, broken ones two;
+    /// further ones are not tried.
+    pub alternatives: u8,
     /// Defects reported in one message: a record has to stay readable. Further ones are not reported.
     pub defects: usize,
 }
@@ -45,6 +48,7 @@ impl Limits {
         boundary: 2_048,
         encoded_depth: 10,
         decoded_total: 4 * 25 * 1024 * 1024,
+        alternatives: 8,
         defects: 1_000,
     };
 }
@@ -77,6 +81,8 @@ pub enum LimitKind {
     EncodedDepth,
     /// [`Limits::decoded_total`]
     DecodedTotal,
+    /// [`Limits::alternatives`]
+    Alternatives,
     /// [`Limits::defects`]
     Defects,
 }
@@ -94,6 +100,7 @@ impl LimitKind {
             Self::Boundary => "boundary",
             Self::EncodedDepth => "encoded_depth",
             Self::DecodedTotal => "decoded_total",
+            Self::Alternatives => "alternatives",
             Self::Defects => "defects",
         }
     }

@@ -8,8 +8,9 @@
 //! | Header           | delimiter, end           | entity begins with an empty body, which ends at once              |
 //! | Body: Leaf       | content                  | decoded to the sink                                               |
 //! | Body: Encoded    | content                  | decoded to a machine of its own, which reads the message in it    |
-//! | Body: Preamble, Epilogue, Beyond | content  | dropped; something in an epilogue is a defect                     |
-//! | Body             | delimiter of frame *n*   | all that is open above *n* ends; → Header, or → Body: Epilogue    |
+//! | Body: Outside    | content                  | a leaf of its own, if it is more than blanks                      |
+//! | Body: Beyond     | content                  | dropped                                                           |
+//! | Body             | delimiter of frame *n*   | all that is open above *n* ends; → Header, or → Body: Outside     |
 //! | any              | end                      | all that is open ends                                             |
 //!
 //! Containers whose content stands in the message as it is are frames on one stack. Only a message that is encoded
@@ -28,7 +29,7 @@ use alloc::vec::Vec;
 
 use crate::context::Context;
 use crate::defect::{DefectKind, DefectSet};
-use crate::event::Sink;
+use crate::event::{Region, Sink};
 use crate::header::Collector;
 use crate::limits::LimitKind;
 use crate::multipart::{Delimiters, Frames, Multipart, Splitter};
@@ -91,8 +92,12 @@ enum Body {
         transfer: Transfer,
         inside: Box<Machine>,
     },
-    Preamble,
-    Epilogue,
+    /// Preamble or epilogue.
+    Outside {
+        region: Region,
+        /// It is more than blanks, and its leaf has begun.
+        shown: bool,
+    },
     /// Of an entity beyond `Limits::parts`.
     Beyond,
     /// Ended.
@@ -160,7 +165,7 @@ impl Machine {
     /// For the inside of a container that is encoded: `frame` is the container, which this machine closes.
     fn for_inside(&self, frame: Frame) -> Self {
         let mut machine = Self {
-            state: State::Body(Body::Preamble),
+            state: State::Body(Body::Outside { region: Region::Preamble, shown: false }),
             frames: Vec::new(),
             multiparts: usize::from(frame.multipart.is_some()),
             outer_depth: self.outer_depth + self.frames.len(),

@@ -12,7 +12,7 @@ pub(crate) use base64::{Base64, decode_all_base64};
 pub(crate) use quoted_printable::QuotedPrintable;
 
 use crate::defect::DefectKind;
-use crate::dialect::AfterPadding;
+use crate::dialect::{Base64Junk, Dialect};
 use crate::entity::Encoding;
 
 /// Takes what a transfer encoding brings forth.
@@ -74,15 +74,20 @@ pub(crate) struct Spares {
 }
 
 impl Transfer {
-    pub(crate) fn new(encoding: Encoding, after_padding: AfterPadding, spares: &mut Spares) -> Self {
+    pub(crate) fn new(encoding: Encoding, dialect: &Dialect, spares: &mut Spares) -> Self {
         match encoding {
+            Encoding::Base64 if dialect.base64_junk == Base64Junk::AsIs => Self::Identity,
             Encoding::Identity => Self::Identity,
             Encoding::Base64 => {
                 let mut decoder = spares.base64.take().unwrap_or_default();
-                decoder.restart(after_padding);
+                decoder.restart(dialect.base64_after_padding, dialect.base64_junk);
                 Self::Base64(decoder)
             }
-            Encoding::QuotedPrintable => Self::QuotedPrintable(spares.quoted_printable.take().unwrap_or_default()),
+            Encoding::QuotedPrintable => {
+                let mut decoder = spares.quoted_printable.take().unwrap_or_default();
+                decoder.restart(dialect.quoted_printable);
+                Self::QuotedPrintable(decoder)
+            }
         }
     }
 
@@ -144,11 +149,11 @@ pub(crate) mod testing {
         }
     }
 
-    pub(crate) fn decode_pieces(pieces: &[&[u8]], encoding: Encoding, after_padding: AfterPadding) -> Decoded {
+    pub(crate) fn decode_pieces(pieces: &[&[u8]], encoding: Encoding, dialect: Dialect) -> Decoded {
         let mut decoded = Decoded::default();
         let mut spares = Spares::default();
         let mut at = Offset::START;
-        let mut transfer = Transfer::new(encoding, after_padding, &mut spares);
+        let mut transfer = Transfer::new(encoding, &dialect, &mut spares);
         for piece in pieces {
             transfer.feed(piece, at, &mut decoded);
             at = at.plus(piece.len());
@@ -157,7 +162,7 @@ pub(crate) mod testing {
         decoded
     }
 
-    pub(crate) fn decode(raw: &[u8], encoding: Encoding, after_padding: AfterPadding) -> Decoded {
-        every_split(raw, |pieces| decode_pieces(pieces, encoding, after_padding))
+    pub(crate) fn decode(raw: &[u8], encoding: Encoding, dialect: Dialect) -> Decoded {
+        every_split(raw, |pieces| decode_pieces(pieces, encoding, dialect))
     }
 }

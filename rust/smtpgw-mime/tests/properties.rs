@@ -6,7 +6,8 @@ mod support;
 
 use proptest::prelude::*;
 use smtpgw_mime::{
-    AfterClose, AfterPadding, DelimiterMatch, Dialect, EncodedMultipart, JunkLine, Limits, PartKind, Pick,
+    AfterClose, AfterPadding, Base64Junk, BlankBeforeColon, BlankLine, DelimiterMatch, Dialect, EncodedMultipart,
+    JunkLine, Limits, MissingBoundary, Nul, PartKind, Pick, QuotedPrintableRules, Shared,
 };
 use support::{decode_pieces, headers};
 
@@ -41,6 +42,15 @@ const LINES: &[&str] = &[
     " folded\r\n",
     "no field\r\n",
     "LS1iDQoNCm9uZQ0KLS1iLS0NCg==\r\n",
+    "X\0Y: z\0\r\n",
+    "Content-Type\0: text/html\r\n",
+    "Content-Type : text/html\r\n",
+    "Content-Type: multipart; (boundary=c) boundary=b\r\n",
+    "Content-Transfer-Encoding: base64, 7bit\r\n",
+    " \t\r\n",
+    "--B\r\n",
+    "YW-_=YQ=\r\n",
+    "a=3d= \r\n",
     "From x\r\n",
 ];
 
@@ -49,16 +59,27 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn dialect() -> impl Strategy<Value = Dialect> {
-    prop::array::uniform7(any::<bool>()).prop_map(|choice| {
-        let pick = |last| if last { Pick::Last } else { Pick::First };
+    prop::array::uniform16(0_usize..6).prop_map(|choice| {
+        fn nth<T: Copy>(all: &[T], number: usize) -> T {
+            all[number % all.len()]
+        }
         Dialect {
-            duplicate_field: pick(choice[0]),
-            duplicate_parameter: pick(choice[1]),
-            delimiter: if choice[2] { DelimiterMatch::Exact } else { DelimiterMatch::Prefix },
-            after_close: if choice[3] { AfterClose::Reopen } else { AfterClose::Ignore },
-            junk_line: if choice[4] { JunkLine::Skip } else { JunkLine::EndsHeader },
-            base64_after_padding: if choice[5] { AfterPadding::Stop } else { AfterPadding::Continue },
-            encoded_multipart: if choice[6] { EncodedMultipart::Decode } else { EncodedMultipart::Ignore },
+            content_type: choice[0] as u8,
+            encoding: choice[1] as u8,
+            boundary: choice[2] as u8,
+            duplicate_parameter: nth(Pick::ALL, choice[3]),
+            delimiter: nth(DelimiterMatch::ALL, choice[4]),
+            shared: nth(Shared::ALL, choice[5]),
+            after_close: nth(AfterClose::ALL, choice[6]),
+            missing_boundary: nth(MissingBoundary::ALL, choice[7]),
+            junk_line: nth(JunkLine::ALL, choice[8]),
+            blank_line: nth(BlankLine::ALL, choice[9]),
+            blank_before_colon: nth(BlankBeforeColon::ALL, choice[10]),
+            nul: nth(Nul::ALL, choice[11]),
+            base64_after_padding: nth(AfterPadding::ALL, choice[12]),
+            base64_junk: nth(Base64Junk::ALL, choice[13]),
+            quoted_printable: nth(QuotedPrintableRules::ALL, choice[14]),
+            encoded_multipart: nth(EncodedMultipart::ALL, choice[15]),
         }
     })
 }

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use super::{Field, Header};
 use crate::defect::DefectKind;
+use crate::dialect::{BlankBeforeColon, BlankLine, Dialect, JunkLine, Nul};
 use crate::limits::Limits;
 
 /// What a line was.
@@ -41,6 +42,10 @@ pub(crate) struct Collector {
     line_start: usize,
     /// Octets of the current line that were not kept, because of the limit.
     line_cut: usize,
+    /// Octets of the current line that the dialect drops: NULs, and what stands behind one.
+    line_dropped: usize,
+    /// One of them was a NUL.
+    nul_seen: bool,
     /// Lines are skipped from here on, because of the limit.
     full: bool,
     /// The field before the current line was not kept (limit) or there is none: continuations go with it.
@@ -61,7 +66,25 @@ pub(crate) const JUDGED: usize = 4096;
 
 impl Collector {
     /// Adds octets of the current line; a line end can only be the last of them.
-    pub(crate) fn extend(&mut self, octets: &[u8], limits: &Limits) {
+    pub(crate) fn extend(&mut self, octets: &[u8], dialect: &Dialect, limits: &Limits) {
+        if dialect.nul == Nul::Keep {
+            self.keep(octets, limits);
+            return;
+        }
+        let before = self.line().len() + self.line_cut;
+        for (index, run) in octets.split(|&octet| octet == 0).enumerate() {
+            self.nul_seen |= index > 0;
+            if !self.nul_seen || dialect.nul == Nul::Drop {
+                self.keep(run, limits);
+            } else if run.ends_with(b"\n") {
+                // A line ends whatever was in it.
+                self.keep(b"\r\n", limits);
+            }
+        }
+        self.line_dropped += (octets.len() + before).saturating_sub(self.line().len() + self.line_cut);
+    }
+
+    fn keep(&mut self, octets: &[u8], limits: &Limits) {
         let room = if self.full {
             (self.line_start + JUDGED).saturating_sub(self.octets.len())
         } else {
@@ -83,13 +106,16 @@ impl Collector {
 
     /// Octets of the current line so far, those that were not kept included.
     pub(crate) fn line_len(&self) -> usize {
-        self.line().len() + self.line_cut
+        self.line().len() + self.line_cut + self.line_dropped
     }
 
     /// Whether the current line, of which [`JUDGED`] octets are there, is no field whatever follows.
-    pub(crate) fn is_junk(&self) -> bool {
+    pub(crate) fn is_junk(&self, dialect: &Dialect) -> bool {
         let line = self.line();
-        !line.starts_with(b" ") && !line.starts_with(b"\t") && !self.is_mbox_line(line) && field_name(line).is_none()
+        !line.starts_with(b" ")
+            && !line.starts_with(b"\t")
+            && !self.is_mbox_line(line)
+            && field_name(line, dialect).is_none()
     }
 
     /// Notes that it is one.
@@ -106,10 +132,9 @@ impl Collector {
         self.line_start == 0 && self.spans.is_empty() && !self.full
     }
 
-    /// Judges the complete line and makes ready for the next. `at`: offset of the line; `skip_junk`: what is no
-    /// field is noted and dropped.
-    pub(crate) fn end_line(&mut self, at: u64, skip_junk: bool, limits: &Limits) -> Line {
-        let verdict = self.judge(at, skip_junk, limits);
+    /// Judges the complete line and makes ready for the next. `at`: offset of the line.
+    pub(crate) fn end_line(&mut self, at: u64, dialect: &Dialect, limits: &Limits) -> Line {
+        let verdict = self.judge(at, dialect, limits);
         match verdict {
             Line::Taken => {}
             Line::End => return verdict,
@@ -126,11 +151,13 @@ impl Collector {
             self.hit_octets = true;
         }
         self.line_cut = 0;
+        self.line_dropped = 0;
+        self.nul_seen = false;
         self.line_start = self.octets.len();
         verdict
     }
 
-    fn judge(&mut self, at: u64, skip_junk: bool, limits: &Limits) -> Line {
+    fn judge(&mut self, at: u64, dialect: &Dialect, limits: &Limits) -> Line {
         let line = self.octets.get(self.line_start..).unwrap_or_default();
         let (text, bare) = match line {
             [text @ .., b'\r', b'\n'] => (text, false),
@@ -154,6 +181,9 @@ impl Collector {
             [b' ' | b'\t', ..] => {
                 if text.iter().all(|&b| b == b' ' || b == b'\t') {
                     note(&mut self.notes, DefectKind::BlankContinuation, at);
+                    if dialect.blank_line == BlankLine::EndsHeader {
+                        return Line::End;
+                    }
                 }
                 match self.spans.last_mut() {
                     Some(_) if self.dropped || self.full => {}
@@ -167,13 +197,17 @@ impl Collector {
             }
             _ => {}
         }
-        let Some((name_len, blanks)) = field_name(text) else {
+        let Some((name_len, blanks)) = field_name(text, dialect) else {
             if self.is_mbox_line(text) {
                 note(&mut self.notes, DefectKind::MboxFromLine, at);
                 self.dropped = true;
                 return Line::Taken;
             }
+            if field_name(text, &Dialect::default()).is_some() {
+                note(&mut self.notes, DefectKind::BlankBeforeColon, at);
+            }
             note(&mut self.notes, DefectKind::JunkInHeader, at);
+            let skip_junk = dialect.junk_line == JunkLine::Skip;
             self.dropped |= skip_junk;
             return if skip_junk { Line::Taken } else { Line::Junk };
         };
@@ -199,6 +233,8 @@ impl Collector {
 
     /// Takes the current line out, to be read as something else.
     pub(crate) fn take_line(&mut self) -> Vec<u8> {
+        self.line_dropped = 0;
+        self.nul_seen = false;
         self.octets.split_off(self.line_start.min(self.octets.len()))
     }
 
@@ -227,6 +263,8 @@ impl Collector {
         self.notes.clear();
         self.line_start = 0;
         self.line_cut = 0;
+        self.line_dropped = 0;
+        self.nul_seen = false;
         self.full = false;
         self.dropped = false;
         self.hit_octets = false;
@@ -235,12 +273,13 @@ impl Collector {
 }
 
 /// Octets of the name in front of a colon, and of the blanks between them (RFC 5322 §2.2, §4.5).
-fn field_name(line: &[u8]) -> Option<(usize, usize)> {
+fn field_name(line: &[u8], dialect: &Dialect) -> Option<(usize, usize)> {
     let line = line.get(..JUDGED).unwrap_or(line);
     let name = line.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~'))?;
     let after = line.get(name..)?;
     let blanks = after.iter().position(|&b| b != b' ' && b != b'\t')?;
-    (after.get(blanks) == Some(&b':')).then_some((name, blanks))
+    let allowed = blanks == 0 || dialect.blank_before_colon == BlankBeforeColon::Field;
+    (allowed && after.get(blanks) == Some(&b':')).then_some((name, blanks))
 }
 
 /// Once a kind: a header of a million odd lines is one note.

@@ -1,9 +1,12 @@
 //! The body side of the machine: content goes to where it is decoded, delimiters end what is open.
 
+use alloc::boxed::Box;
+
 use super::{Body, DEFAULT_TYPE, Frame, Machine, Part, Place, Report, State, delimiters};
 use crate::defect::DefectKind;
-use crate::event::Event;
-use crate::multipart::{Found, Piece};
+use crate::event::{Event, PartHead, Region};
+use crate::limits::LimitKind;
+use crate::multipart::{Boundary, Found, Piece};
 use crate::transfer::{Offset, Output, Transfer};
 
 impl Machine {
@@ -71,14 +74,12 @@ impl Machine {
             Body::Encoded { part, transfer, inside } => {
                 transfer.feed(octets, at, &mut EncodedOutput { part, inside, report });
             }
-            Body::Epilogue => {
-                if let Some(frame) = self.frames.last_mut()
-                    && let Some(something) = octets.iter().position(|octet| !b" \t\r\n".contains(octet))
-                {
-                    report.defect(DefectKind::EpilogueNotEmpty, at.plus(something).get(), &mut frame.part);
+            Body::Outside { region, shown } => {
+                if let Some(frame) = self.frames.last_mut() {
+                    outside(octets, at, *region, shown, frame, report);
                 }
             }
-            Body::Preamble | Body::Beyond | Body::None => {}
+            Body::Beyond | Body::None => {}
         }
     }
 
@@ -90,7 +91,11 @@ impl Machine {
 
     pub(super) fn near_miss(&mut self, found: Found, at: Offset, report: &mut Report<'_>) {
         let Some(frame) = self.frames.get_mut(found.frame) else { return };
-        let kind = if found.trailer { DefectKind::DelimiterTrailer } else { DefectKind::DelimiterAfterClose };
+        let kind = match found {
+            Found { other_case: true, .. } => DefectKind::DelimiterCase,
+            Found { trailer: true, .. } => DefectKind::DelimiterTrailer,
+            _ => DefectKind::DelimiterAfterClose,
+        };
         report.defect(kind, at.get(), &mut frame.part);
     }
 
@@ -107,12 +112,18 @@ impl Machine {
         if found.after_close {
             report.defect(DefectKind::DelimiterAfterClose, at.get(), part);
         }
+        if found.other_case {
+            report.defect(DefectKind::DelimiterCase, at.get(), part);
+        }
+        if let Some(octets) = self.splitter.take_guess() {
+            multipart.boundary = Boundary::new(octets, report.context.limits.boundary);
+        }
         multipart.closed = found.close;
         if found.close {
             if multipart.children == 0 {
                 report.defect(DefectKind::MultipartWithoutParts, at.get(), part);
             }
-            self.state = State::Body(Body::Epilogue);
+            self.state = State::Body(Body::Outside { region: Region::Epilogue, shown: false });
             return;
         }
         multipart.children = multipart.children.saturating_add(1);
@@ -134,6 +145,7 @@ impl Machine {
                 report.context.spares.keep(transfer);
                 inside.finish(report.context, report.sink);
             }
+            State::Body(Body::Outside { shown: true, .. }) => report.sink.event(Event::PartEnd),
             _ => {}
         }
         while self.frames.len() > kept {
@@ -149,6 +161,28 @@ impl Machine {
             }
             report.sink.event(Event::PartEnd);
         }
+    }
+}
+
+/// What stands outside of a multipart's parts: a leaf of its own, once there is more than blanks.
+fn outside(octets: &[u8], at: Offset, region: Region, shown: &mut bool, frame: &mut Frame, report: &mut Report<'_>) {
+    let mut octets = octets;
+    if !*shown {
+        let Some(something) = octets.iter().position(|octet| !b" \t\r\n".contains(octet)) else { return };
+        if region == Region::Epilogue {
+            report.defect(DefectKind::EpilogueNotEmpty, at.plus(something).get(), &mut frame.part);
+        }
+        if report.context.parts >= report.context.limits.parts {
+            report.hit(LimitKind::Parts);
+            return;
+        }
+        report.context.parts += 1;
+        *shown = true;
+        report.sink.event(Event::PartBegin(Box::new(PartHead::outside(frame.part.path.clone(), region))));
+        octets = octets.get(something..).unwrap_or_default();
+    }
+    if !octets.is_empty() {
+        report.context.data(octets, report.sink);
     }
 }
 

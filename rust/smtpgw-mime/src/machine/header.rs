@@ -26,7 +26,7 @@ impl Machine {
         let window = if before < JUDGED { raw.get(..JUDGED - before).unwrap_or(raw) } else { raw };
         let len = memchr::memchr(b'\n', window).map_or(window.len(), |at| at + 1);
         let taken = window.get(..len).unwrap_or_default();
-        self.collector.extend(taken, &report.context.limits);
+        self.collector.extend(taken, &report.context.dialect, &report.context.limits);
         self.offset = self.offset.plus(len);
         let complete = taken.ends_with(b"\n");
         if complete || before + len == JUDGED {
@@ -51,17 +51,17 @@ impl Machine {
                 }
                 Judgement::Undecided => return,
                 Judgement::NearMiss(found) => self.near_miss(found, line_at, report),
-                Judgement::Content => {}
+                Judgement::Content | Judgement::Guess(_) => {}
             }
         }
-        let skip_junk = report.context.dialect.junk_line == JunkLine::Skip;
+        let dialect = report.context.dialect;
         if complete {
-            match self.collector.end_line(line_at.get(), skip_junk, &report.context.limits) {
+            match self.collector.end_line(line_at.get(), &dialect, &report.context.limits) {
                 Line::Taken => {}
                 Line::End => self.begin_entity(None, report),
                 Line::Junk => self.end_header_at_junk(line_at, report),
             }
-        } else if !skip_junk && self.collector.is_junk() {
+        } else if dialect.junk_line == JunkLine::EndsHeader && self.collector.is_junk(&dialect) {
             self.collector.note_junk(line_at.get());
             self.end_header_at_junk(line_at, report);
         }

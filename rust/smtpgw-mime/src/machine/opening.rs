@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use super::{Body, DEFAULT_TYPE, Frame, Machine, Part, Place, Report, State};
 use crate::defect::{DefectKind, DefectSet};
-use crate::dialect::EncodedMultipart;
+use crate::dialect::{EncodedMultipart, MissingBoundary};
 use crate::entity::{Described, Encoding, describe};
-use crate::event::{Event, PartKind};
+use crate::event::{Event, PartKind, Region};
 use crate::limits::LimitKind;
 use crate::multipart::{Boundary, Multipart};
 use crate::transfer::{Offset, Transfer};
@@ -57,7 +57,7 @@ impl Machine {
             notes.add(DefectKind::HeaderNotClosed, end.get());
         }
         let mut hits = Vec::new();
-        let Described { mut head, boundary, encoding } = describe(
+        let Described { mut head, boundary, encoding, alternatives } = describe(
             header,
             entity.default_type,
             &report.context.dialect,
@@ -65,10 +65,16 @@ impl Machine {
             &mut |kind| notes.add(kind, at),
             &mut |limit| hits.push(limit),
         );
+        report.context.observed.alternatives(alternatives);
         let mut inside = match head.media_type.as_str() {
             "message/rfc822" | "message/global" | "message/news" => Inside::Message,
             kind if kind.starts_with("multipart/") => match self.multipart(kind, boundary, report) {
-                Some(multipart) => Inside::Multipart(multipart),
+                Some(multipart) => {
+                    if multipart.boundary.is_unknown() {
+                        notes.add(DefectKind::MissingBoundary, at);
+                    }
+                    Inside::Multipart(multipart)
+                }
                 None => {
                     notes.add(DefectKind::MissingBoundary, at);
                     Inside::Leaf
@@ -123,8 +129,8 @@ impl Machine {
         }
 
         let transfer = |report: &mut Report<'_>| {
-            let after_padding = report.context.dialect.base64_after_padding;
-            Transfer::new(encoding, after_padding, &mut report.context.spares)
+            let dialect = report.context.dialect;
+            Transfer::new(encoding, &dialect, &mut report.context.spares)
         };
         let multipart = match inside {
             Inside::Leaf => {
@@ -141,7 +147,7 @@ impl Machine {
         } else if multipart.is_some() {
             self.multiparts += 1;
             self.frames.push(Frame { part, multipart });
-            self.state = State::Body(Body::Preamble);
+            self.state = State::Body(Body::Outside { region: Region::Preamble, shown: false });
         } else {
             let place = Place::Top(part.path.clone());
             self.frames.push(Frame { part, multipart });
@@ -151,10 +157,10 @@ impl Machine {
 
     /// A multipart, if its boundary is one.
     fn multipart(&self, kind: &str, boundary: Option<Vec<u8>>, report: &Report<'_>) -> Option<Multipart> {
-        let mut octets = boundary?;
+        let mut octets = boundary.unwrap_or_default();
         // Blanks at the end cannot be told from those behind a delimiter.
         octets.truncate(octets.trim_ascii_end().len());
-        if octets.is_empty() {
+        if octets.is_empty() && report.context.dialect.missing_boundary == MissingBoundary::None {
             return None;
         }
         let boundary = Boundary::new(octets, report.context.limits.boundary);
@@ -162,6 +168,9 @@ impl Machine {
     }
 
     fn note_boundary(&self, multipart: &Multipart, at: u64, notes: &mut Notes) {
+        if multipart.boundary.is_unknown() {
+            return;
+        }
         if !multipart.boundary.is_valid() {
             notes.add(DefectKind::InvalidBoundary, at);
         }

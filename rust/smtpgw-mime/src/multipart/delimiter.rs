@@ -11,7 +11,7 @@
 
 use alloc::vec::Vec;
 
-use crate::dialect::{AfterClose, DelimiterMatch, Dialect};
+use crate::dialect::{AfterClose, DelimiterMatch, Dialect, MissingBoundary, Shared};
 
 /// One multipart that is being read.
 #[derive(Debug)]
@@ -39,6 +39,10 @@ enum Match {
     No,
     /// Not yet: the line could become one.
     Perhaps,
+    /// The line begins with a delimiter, but for its case.
+    OtherCase {
+        close: bool,
+    },
     /// The line begins with a delimiter.
     Prefix {
         close: bool,
@@ -60,6 +64,8 @@ pub(crate) enum Judgement {
     Undecided,
     /// A delimiter.
     Delimiter(Found),
+    /// What the dialect takes for the first delimiter of the multipart at this frame, whose boundary is not known.
+    Guess(usize),
 }
 
 /// A delimiter.
@@ -73,6 +79,8 @@ pub(crate) struct Found {
     pub(crate) trailer: bool,
     /// Its multipart was closed before.
     pub(crate) after_close: bool,
+    /// Its case is another.
+    pub(crate) other_case: bool,
 }
 
 /// Something that may be a multipart; the outermost comes first.
@@ -103,6 +111,11 @@ impl Boundary {
         Self { octets, cut }
     }
 
+    /// Whether it is still to be guessed: no line is its delimiter.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.octets.is_empty()
+    }
+
     /// Whether it was cut.
     pub(crate) fn is_cut(&self) -> bool {
         self.cut
@@ -121,8 +134,11 @@ impl Boundary {
 
     /// `text`: a line without its two hyphens and its line end; `complete`: nothing more comes.
     fn compare(&self, text: &[u8], complete: bool) -> Match {
+        if self.is_unknown() {
+            return Match::No;
+        }
         let Some(after) = text.strip_prefix(self.octets.as_slice()) else {
-            return if !complete && self.octets.starts_with(text) { Match::Perhaps } else { Match::No };
+            return self.compare_case(text, complete);
         };
         if !complete {
             return Match::Perhaps;
@@ -136,6 +152,24 @@ impl Boundary {
             return Match::Whole { close: text.ends_with(b"--") };
         }
         Match::Prefix { close }
+    }
+}
+
+impl Boundary {
+    fn compare_case(&self, text: &[u8], complete: bool) -> Match {
+        let common = text.len().min(self.octets.len());
+        let alike = !self.octets.is_empty()
+            && text
+                .get(..common)
+                .is_some_and(|text| text.eq_ignore_ascii_case(self.octets.get(..common).unwrap_or_default()));
+        match (alike, complete) {
+            (false, _) => Match::No,
+            (true, false) => Match::Perhaps,
+            (true, true) if common < self.octets.len() => Match::No,
+            (true, true) => {
+                Match::OtherCase { close: text.get(common..).is_some_and(|after| after.starts_with(b"--")) }
+            }
+        }
     }
 }
 
@@ -157,18 +191,27 @@ impl Delimiters<'_> {
         };
         let mut undecided = false;
         let mut closed = None;
+        let mut other_case = None;
         let mut prefix: Option<(usize, Found)> = None;
-        for frame in (0..self.frames.count()).rev() {
+        let outer_first = self.dialect.shared == Shared::Outer;
+        let count = self.frames.count();
+        for index in 0..count {
+            let frame = if outer_first { index } else { count - 1 - index };
             let Some(multipart) = self.frames.multipart(frame) else { continue };
-            let found = |close, trailer| Found { frame, close, trailer, after_close: multipart.closed };
+            let found =
+                |close, trailer| Found { frame, close, trailer, after_close: multipart.closed, other_case: false };
             match multipart.boundary.compare(text, complete) {
                 Match::No => {}
                 Match::Perhaps => undecided = true,
+                Match::OtherCase { close } if !multipart.closed => {
+                    other_case = other_case.or(Some(Found { other_case: true, ..found(close, false) }));
+                }
+                Match::OtherCase { .. } => {}
                 Match::Whole { close } if !multipart.closed => return Judgement::Delimiter(found(close, false)),
                 Match::Whole { close } => closed = closed.or(Some(found(close, false))),
                 Match::Prefix { close } if !multipart.closed => {
                     let len = multipart.boundary.octets.len();
-                    if prefix.is_none_or(|(longest, _)| longest < len) {
+                    if prefix.is_none_or(|(longest, _)| longest < len && !outer_first) {
                         prefix = Some((len, found(close, true)));
                     }
                 }
@@ -178,6 +221,14 @@ impl Delimiters<'_> {
         if undecided {
             return Judgement::Undecided;
         }
+        if self.dialect.missing_boundary == MissingBoundary::Guess
+            && (closed, prefix, other_case) == (None, None, None)
+            && let Some(frame) = count.checked_sub(1)
+            && self.frames.multipart(frame).is_some_and(|multipart| multipart.children == 0 && !multipart.closed)
+            && text.first().is_some_and(|octet| octet.is_ascii_graphic())
+        {
+            return if complete { Judgement::Guess(frame) } else { Judgement::Undecided };
+        }
         if let Some(found) = closed {
             return if found.close || self.dialect.after_close == AfterClose::Ignore {
                 Judgement::NearMiss(found)
@@ -186,8 +237,12 @@ impl Delimiters<'_> {
             };
         }
         match (prefix, self.dialect.delimiter) {
-            (None, _) => Judgement::Content,
-            (Some((_, found)), DelimiterMatch::Prefix) => Judgement::Delimiter(found),
+            (None, rule) => match other_case {
+                None => Judgement::Content,
+                Some(found) if rule == DelimiterMatch::AnyCase => Judgement::Delimiter(found),
+                Some(found) => Judgement::NearMiss(found),
+            },
+            (Some((_, found)), DelimiterMatch::Prefix | DelimiterMatch::AnyCase) => Judgement::Delimiter(found),
             (Some((_, found)), DelimiterMatch::Exact) => Judgement::NearMiss(found),
         }
     }
@@ -226,7 +281,7 @@ mod tests {
     }
 
     fn found(frame: usize, close: bool) -> Found {
-        Found { frame, close, trailer: false, after_close: false }
+        Found { frame, close, trailer: false, after_close: false, other_case: false }
     }
 
     #[test]
@@ -240,7 +295,9 @@ mod tests {
             (&["b"], "--b--\r\n", Delimiter(found(0, true))),
             (&["b"], "--b \t \r\n", Delimiter(found(0, false))),
             (&["b"], "--b-- \r\n", Delimiter(found(0, true))),
-            (&["b"], "--B\r\n", Content),
+            (&["b"], "--B\r\n", NearMiss(Found { other_case: true, ..found(0, false) })),
+            (&["b"], "--B--\r\n", NearMiss(Found { other_case: true, ..found(0, true) })),
+            (&["bc"], "--B\r\n", Content),
             (&["b"], "-- b\r\n", Content),
             (&["b"], "-b\r\n", Content),
             (&["b"], "---b\r\n", Content),
@@ -292,7 +349,7 @@ mod tests {
         for (line, judgement) in table {
             assert_eq!(judge(&["bound"], line, false, Dialect::default()), judgement, "{line:?}");
         }
-        for line in ["x", "-x", "--x", "--bouNd"] {
+        for line in ["x", "-x", "--x", "--bouNt"] {
             assert_eq!(judge(&["bound"], line, false, Dialect::default()), Content, "{line:?}");
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Splitter {
     /// In `Edge::Line`: the line end before the line, and the line.
     held: Vec<u8>,
     near_miss: Option<(Found, usize)>,
+    /// The boundary that the last delimiter has, where it was not known before.
+    guess: Option<Vec<u8>>,
     finder: Finder<'static>,
 }
 
@@ -85,7 +87,7 @@ pub(crate) enum Piece {
 impl Default for Splitter {
     fn default() -> Self {
         let edge = Edge::LineStart(LineEnd::None);
-        Self { edge, held: Vec::new(), near_miss: None, finder: Finder::new(b"\n--") }
+        Self { edge, held: Vec::new(), near_miss: None, guess: None, finder: Finder::new(b"\n--") }
     }
 }
 
@@ -155,7 +157,7 @@ impl Splitter {
             Edge::Inside | Edge::Trailer => Piece::None,
             Edge::Line { before, .. } => {
                 let line = self.held.get(before..).unwrap_or_default();
-                match delimiters.judge(line, true) {
+                match guessed(delimiters.judge(line, true), line, &mut self.guess) {
                     Judgement::Delimiter(found) => {
                         Piece::Delimiter { found, len: line.len(), bare: self.held.starts_with(b"\n") }
                     }
@@ -176,6 +178,11 @@ impl Splitter {
     /// consumed so far are that line's.
     pub(crate) fn take_near_miss(&mut self) -> Option<(Found, usize)> {
         self.near_miss.take()
+    }
+
+    /// The boundary of the multipart that the last delimiter belongs to, if it was not known before.
+    pub(crate) fn take_guess(&mut self) -> Option<Vec<u8>> {
+        self.guess.take()
     }
 
     /// Takes back the buffer of [`Piece::Held`].
@@ -222,7 +229,7 @@ impl Splitter {
         let line_feed = memchr::memchr(b'\n', window);
         let complete = line_feed.is_some() || window.len() == delimiters.judged();
         let line = line_feed.and_then(|at| window.get(..=at)).unwrap_or(window);
-        match delimiters.judge(line, complete) {
+        match guessed(delimiters.judge(line, complete), line, &mut self.guess) {
             Judgement::Undecided => {
                 let before = before.octets();
                 self.held.extend_from_slice(before);
@@ -255,7 +262,7 @@ impl Splitter {
             // Judging anew for every octet that dribbles in would cost quadratic time.
             return (consumed, Piece::None);
         }
-        match delimiters.judge(line, complete) {
+        match guessed(delimiters.judge(line, complete), line, &mut self.guess) {
             Judgement::Undecided => {
                 self.edge = Edge::Line { before, judged: len };
                 (consumed, Piece::None)
@@ -287,6 +294,15 @@ impl Splitter {
             }
         }
     }
+}
+
+/// A guess as the delimiter that it is taken for; its boundary goes to `boundary`.
+fn guessed(judgement: Judgement, line: &[u8], boundary: &mut Option<Vec<u8>>) -> Judgement {
+    let Judgement::Guess(frame) = judgement else { return judgement };
+    let text = line.trim_ascii_end();
+    let text = text.strip_prefix(b"--").unwrap_or(text);
+    *boundary = Some(text.strip_suffix(b"--").filter(|text| !text.is_empty()).unwrap_or(text).to_vec());
+    Judgement::Delimiter(Found { frame, close: false, trailer: false, after_close: false, other_case: false })
 }
 
 /// Where a line that was a delimiter leaves off.

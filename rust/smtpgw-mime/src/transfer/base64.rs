@@ -16,7 +16,7 @@ use base64_simd::{AsOut, STANDARD_NO_PAD};
 
 use super::{Offset, Output};
 use crate::defect::DefectKind;
-use crate::dialect::AfterPadding;
+use crate::dialect::{AfterPadding, Base64Junk};
 
 /// Characters decoded at once: both buffers stay in the first-level cache.
 const BLOCK: usize = 16 * 1024;
@@ -31,6 +31,7 @@ const STRIDE: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Base64 {
     after_padding: AfterPadding,
+    junk: Base64Junk,
     /// The characters of an unfinished group, six bits each.
     bits: u32,
     /// How many there are: 0 to 3.
@@ -58,6 +59,7 @@ impl Default for Base64 {
     fn default() -> Self {
         Self {
             after_padding: AfterPadding::default(),
+            junk: Base64Junk::default(),
             bits: 0,
             count: 0,
             padding: Padding::None,
@@ -80,8 +82,9 @@ enum Run {
 
 impl Base64 {
     /// Makes ready for another body.
-    pub(crate) fn restart(&mut self, after_padding: AfterPadding) {
+    pub(crate) fn restart(&mut self, after_padding: AfterPadding, junk: Base64Junk) {
         self.after_padding = after_padding;
+        self.junk = junk;
         self.bits = 0;
         self.count = 0;
         self.padding = Padding::None;
@@ -219,7 +222,7 @@ impl Base64 {
             let Some((&octet, after)) = rest.split_first() else { return };
             let place = at.plus(raw.len() - rest.len());
             rest = after;
-            let value = VALUES[octet as usize];
+            let value = self.value(octet, place, out);
             if value < 64 {
                 if self.padding != Padding::None && !self.go_on_after_padding(place, out) {
                     continue;
@@ -234,10 +237,28 @@ impl Base64 {
                 }
             } else if value == PAD {
                 self.pad(place, out);
-            } else if value == JUNK {
-                out.defect(DefectKind::Base64Junk, place);
             }
         }
+    }
+
+    /// What a character stands for; of one outside the alphabet what the dialect makes of it.
+    fn value(&mut self, octet: u8, at: Offset, out: &mut dyn Output) -> u8 {
+        let value = VALUES[octet as usize];
+        if value == BLANK {
+            out.defect(DefectKind::Base64Blank, at);
+        } else if value == JUNK {
+            out.defect(DefectKind::Base64Junk, at);
+            match (self.junk, octet) {
+                (Base64Junk::UrlAlphabet, b'-') => return 62,
+                (Base64Junk::UrlAlphabet, b'_') => return 63,
+                (Base64Junk::Stop, _) => {
+                    self.end_group();
+                    self.padding = Padding::Stopped;
+                }
+                _ => {}
+            }
+        }
+        value
     }
 
     /// Decodes whole groups of the alphabet; what is left begins with another one.
@@ -272,7 +293,11 @@ impl Base64 {
                 self.padding = Padding::None;
                 true
             }
-            AfterPadding::Stop => {
+            AfterPadding::Resume if self.padding == Padding::Half => {
+                self.padding = Padding::None;
+                true
+            }
+            AfterPadding::Stop | AfterPadding::Resume => {
                 self.padding = Padding::Stopped;
                 false
             }
@@ -281,8 +306,14 @@ impl Base64 {
 
     fn pad(&mut self, at: Offset, out: &mut dyn Output) {
         match (self.count, self.padding) {
-            (2, _) => {
+            (2, Padding::Half) if self.after_padding == AfterPadding::Resume => {
                 self.end_group();
+                self.padding = Padding::Whole;
+            }
+            (2, _) => {
+                if self.after_padding != AfterPadding::Resume {
+                    self.end_group();
+                }
                 self.padding = Padding::Half;
             }
             (3, _) => {
@@ -294,8 +325,10 @@ impl Base64 {
             _ => {
                 // Too much, or where no group can end: the six bits of a single character are no octet.
                 out.defect(DefectKind::Base64Padding, at);
-                self.bits = 0;
-                self.count = 0;
+                if self.after_padding != AfterPadding::Resume {
+                    self.bits = 0;
+                    self.count = 0;
+                }
             }
         }
     }
@@ -365,8 +398,10 @@ fn leave_out_padding(block: &[u8], lines: usize, width: usize, step: usize) -> (
 const PAD: u8 = 64;
 /// CR and LF, which are skipped.
 const LINE_END: u8 = 65;
+/// Blanks, which are skipped as well.
+const BLANK: u8 = 66;
 /// Everything else outside the alphabet.
-const JUNK: u8 = 66;
+const JUNK: u8 = 67;
 
 const VALUES: [u8; 256] = {
     let mut values = [JUNK; 256];
@@ -379,6 +414,8 @@ const VALUES: [u8; 256] = {
     values[b'=' as usize] = PAD;
     values[b'\r' as usize] = LINE_END;
     values[b'\n' as usize] = LINE_END;
+    values[b' ' as usize] = BLANK;
+    values[b'\t' as usize] = BLANK;
     values
 };
 

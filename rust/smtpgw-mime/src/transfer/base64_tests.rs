@@ -11,10 +11,15 @@ use proptest::prelude::*;
 
 use super::super::testing::{Decoded, decode, decode_pieces};
 use super::*;
+use crate::dialect::Dialect;
 use crate::entity::Encoding;
 
 fn base64(raw: &[u8], after_padding: AfterPadding) -> Decoded {
-    decode(raw, Encoding::Base64, after_padding)
+    decode(raw, Encoding::Base64, padding(after_padding))
+}
+
+fn padding(base64_after_padding: AfterPadding) -> Dialect {
+    Dialect { base64_after_padding, ..Dialect::default() }
 }
 
 /// Encodes with lines of `width` characters.
@@ -28,7 +33,8 @@ fn encode(octets: &[u8], width: usize, line_end: &str) -> Vec<u8> {
 #[test]
 fn decodes_what_is_odd() {
     use DefectKind::{
-        Base64AfterPadding as After, Base64Junk as Junk, Base64Padding as Padding, Base64Truncated as Truncated,
+        Base64AfterPadding as After, Base64Blank as Blank, Base64Junk as Junk, Base64Padding as Padding,
+        Base64Truncated as Truncated,
     };
     let table: &[(&str, &str, &[(DefectKind, u64)])] = &[
         ("", "", &[]),
@@ -39,7 +45,7 @@ fn decodes_what_is_odd() {
         ("YWJj\r\n", "abc", &[]),
         ("YW\r\nJj\r\n", "abc", &[]),
         ("Y\r\nW\nJ\rj", "abc", &[]),
-        ("YW Jj", "abc", &[(Junk, 2)]),
+        ("YW Jj", "abc", &[(Blank, 2)]),
         ("YW-Jj_", "abc", &[(Junk, 2)]),
         ("\u{fc}YWJj!", "abc", &[(Junk, 0)]),
         ("YQ", "a", &[(Truncated, 2)]),
@@ -83,12 +89,37 @@ fn the_dialect_stops_after_padding() {
 }
 
 #[test]
+fn the_dialect_reads_junk_and_odd_padding() {
+    use AfterPadding::{Continue, Resume};
+    use Base64Junk::{AsIs, Skip, Stop, UrlAlphabet};
+    let table: &[(&str, Base64Junk, AfterPadding, &[u8])] = &[
+        ("YW!Jj", Skip, Continue, b"abc"),
+        ("YWJjYQ!Jj", Stop, Continue, b"abca"),
+        ("YW-_", UrlAlphabet, Continue, b"ao\xbf"),
+        ("YW!Jj\r\n", AsIs, Continue, b"YW!Jj\r\n"),
+        // Python's binascii: padding that does not complete its group is skipped, complete padding is the end.
+        ("YW=Jj", Skip, Resume, b"abc"),
+        ("YWJj=YWJj", Skip, Resume, b"abcabc"),
+        ("YQ==YWJj", Skip, Resume, b"a"),
+        ("YWI=YWJj", Skip, Resume, b"ab"),
+        ("YQ=", Skip, Resume, b"a"),
+        ("YQ==", Skip, Resume, b"a"),
+        ("Y=WJj", Skip, Resume, b"abc"),
+    ];
+    for (raw, base64_junk, base64_after_padding, octets) in table {
+        let dialect =
+            Dialect { base64_junk: *base64_junk, base64_after_padding: *base64_after_padding, ..Dialect::default() };
+        assert_eq!(decode(raw.as_bytes(), Encoding::Base64, dialect).octets, *octets, "{raw} {dialect}");
+    }
+}
+
+#[test]
 fn decodes_lines_of_every_width() {
     let octets: Vec<u8> = (0..=255).cycle().take(1000).collect();
     for width in [1, 2, 3, 4, 5, 60, 64, 72, 75, 76, 77, 100, 1000, 1100, 5000] {
         for line_end in ["\r\n", "\n"] {
             let raw = encode(&octets, width, line_end);
-            let whole = decode_pieces(&[&raw], Encoding::Base64, AfterPadding::Continue);
+            let whole = decode_pieces(&[&raw], Encoding::Base64, Dialect::default());
             assert_eq!((&whole.octets, whole.defects.as_slice()), (&octets, &[][..]), "{width} {line_end:?}");
         }
     }
@@ -103,7 +134,7 @@ fn one_odd_octet_in_a_long_run_is_found_where_it_stands() {
     for place in [0, 75, 78, 5_000, 40_000, clean.len()] {
         let mut raw = clean.clone();
         raw.insert(place, b'!');
-        let decoded = decode_pieces(&[&raw], Encoding::Base64, AfterPadding::Continue);
+        let decoded = decode_pieces(&[&raw], Encoding::Base64, Dialect::default());
         assert_eq!(decoded.octets, octets);
         assert_eq!(decoded.defects, [(DefectKind::Base64Junk, place as u64)]);
     }
@@ -118,7 +149,7 @@ fn padding_in_every_line_is_followed() {
         raw.extend_from_slice(&line);
         raw.extend_from_slice(b"\r\n");
     }
-    let decoded = decode_pieces(&[&raw], Encoding::Base64, AfterPadding::Continue);
+    let decoded = decode_pieces(&[&raw], Encoding::Base64, Dialect::default());
     assert_eq!(decoded.octets, vec![0x41; 56 * 500]);
     assert_eq!(decoded.defects, [(DefectKind::Base64AfterPadding, 78)]);
 }
@@ -138,7 +169,7 @@ proptest! {
         let oracle = spec.encoding().map_err(|error| TestCaseError::fail(format_error(&error)))?;
         let expected = oracle.decode(&raw).map_err(|error| TestCaseError::fail(format_error(&error)))?;
         let pieces: Vec<&[u8]> = raw.chunks(piece).collect();
-        let decoded = decode_pieces(&pieces, Encoding::Base64, AfterPadding::Continue);
+        let decoded = decode_pieces(&pieces, Encoding::Base64, Dialect::default());
         prop_assert_eq!(&decoded.octets, &expected);
         prop_assert_eq!(&decoded.octets, &octets);
         prop_assert!(decoded.defects.is_empty());
@@ -148,9 +179,9 @@ proptest! {
     #[test]
     fn pieces_do_not_show(raw in "[A-D=\r\n!]{0,600}", piece in 1usize..100, stop in any::<bool>()) {
         let after_padding = if stop { AfterPadding::Stop } else { AfterPadding::Continue };
-        let whole = decode_pieces(&[raw.as_bytes()], Encoding::Base64, after_padding);
+        let whole = decode_pieces(&[raw.as_bytes()], Encoding::Base64, padding(after_padding));
         let pieces: Vec<&[u8]> = raw.as_bytes().chunks(piece).collect();
-        prop_assert_eq!(decode_pieces(&pieces, Encoding::Base64, after_padding), whole);
+        prop_assert_eq!(decode_pieces(&pieces, Encoding::Base64, padding(after_padding)), whole);
     }
 }
 

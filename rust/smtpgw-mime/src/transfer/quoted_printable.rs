@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 
 use super::{Offset, Output};
 use crate::defect::DefectKind;
+use crate::dialect::QuotedPrintableRules;
 use crate::header::hex;
 
 /// Decoded octets that are gathered before they come out.
@@ -37,6 +38,7 @@ pub(crate) struct QuotedPrintable {
     state: State,
     /// Blanks, and perhaps one CR after them, of which it is not known whether they end a line.
     held: Vec<u8>,
+    rules: QuotedPrintableRules,
     decoded: Decoded,
 }
 
@@ -93,6 +95,11 @@ enum State {
 }
 
 impl QuotedPrintable {
+    /// Makes ready for another body.
+    pub(crate) fn restart(&mut self, rules: QuotedPrintableRules) {
+        self.rules = rules;
+    }
+
     pub(crate) fn feed(&mut self, raw: &[u8], at: Offset, out: &mut dyn Output) {
         let mut rest = raw;
         loop {
@@ -241,6 +248,11 @@ impl QuotedPrintable {
             (State::Equals | State::EqualsBlank | State::EqualsCr, b'\n') => {
                 if !self.held.is_empty() {
                     out.defect(DefectKind::QuotedPrintableSoftBreak, at);
+                    if self.rules == QuotedPrintableRules::Strict {
+                        self.keep(at, out);
+                        self.step(octet, at, out);
+                        return;
+                    }
                     self.held.clear();
                 }
                 self.state = State::Text;
@@ -255,6 +267,11 @@ impl QuotedPrintable {
             (State::EqualsHex(high), _) if octet.is_ascii_hexdigit() => {
                 if high.is_ascii_lowercase() || octet.is_ascii_lowercase() {
                     out.defect(DefectKind::QuotedPrintableLowerCase, at);
+                    if self.rules == QuotedPrintableRules::Strict {
+                        self.keep(at, out);
+                        self.step(octet, at, out);
+                        return;
+                    }
                 }
                 self.decoded.push(hex(high) << 4 | hex(octet));
                 self.state = State::Text;

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 
 use super::super::testing::{Decoded, decode, decode_pieces};
 use super::*;
-use crate::dialect::AfterPadding;
+use crate::dialect::Dialect;
 use crate::entity::Encoding;
 
 fn quoted_printable(raw: &[u8]) -> Decoded {
-    decode(raw, Encoding::QuotedPrintable, AfterPadding::Continue)
+    decode(raw, Encoding::QuotedPrintable, Dialect::default())
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn what_is_held_is_bounded() {
 proptest! {
     #[test]
     fn pieces_do_not_show(raw in "[4Aax= \t\r\n]{0,300}", piece in 1usize..50) {
-        let whole = decode_pieces(&[raw.as_bytes()], Encoding::QuotedPrintable, AfterPadding::Continue);
+        let whole = decode_pieces(&[raw.as_bytes()], Encoding::QuotedPrintable, Dialect::default());
         let pieces: Vec<&[u8]> = raw.as_bytes().chunks(piece).collect();
-        prop_assert_eq!(decode_pieces(&pieces, Encoding::QuotedPrintable, AfterPadding::Continue), whole);
+        prop_assert_eq!(decode_pieces(&pieces, Encoding::QuotedPrintable, Dialect::default()), whole);
     }
 
     /// What an encoder that escapes everything writes comes back.
@@ -115,7 +115,7 @@ proptest! {
                 raw.extend_from_slice(b"=\r\n");
             }
         }
-        let decoded = decode_pieces(&[&raw], Encoding::QuotedPrintable, AfterPadding::Continue);
+        let decoded = decode_pieces(&[&raw], Encoding::QuotedPrintable, Dialect::default());
         prop_assert_eq!(decoded.octets, octets);
         prop_assert!(decoded.defects.is_empty());
     }

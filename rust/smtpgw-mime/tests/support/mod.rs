@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its share")]
 
-use smtpgw_mime::{Decoder, Dialect, Event, Limits, PartHead, PartKind, Sink};
+use smtpgw_mime::{Decoder, Dialect, Event, Limits, PartHead, PartKind, Region, Sink};
 use smtpgw_testkit::splits::every_split;
 
 /// One part with all that belongs to it.
@@ -21,7 +21,11 @@ pub struct Tree {
     /// `kind@offset path`
     pub defects: Vec<String>,
     pub limits: Vec<&'static str>,
+    /// What stands outside the parts of multiparts: `region path "data"`.
+    pub outside: Vec<String>,
     open: Vec<usize>,
+    /// The one that is open.
+    region: Option<(PartHead, Vec<u8>)>,
     pub events: usize,
 }
 
@@ -29,6 +33,18 @@ impl Sink for Tree {
     fn event(&mut self, event: Event<'_>) {
         self.events += 1;
         match event {
+            Event::PartBegin(head) if head.region != Region::Body => {
+                let &around = self.open.last().expect("it is that of a multipart");
+                assert_eq!(
+                    (self.parts[around].head.kind, &self.parts[around].head.path),
+                    (PartKind::Multipart, &head.path)
+                );
+                assert!(self.region.replace((*head, Vec::new())).is_none(), "they are leaves");
+            }
+            Event::Data(octets) if let Some((_, data)) = &mut self.region => data.extend_from_slice(octets),
+            Event::PartEnd if let Some((head, data)) = self.region.take() => {
+                self.outside.push(format!("{:?} {} \"{}\"", head.region, head.path, show(&data)));
+            }
             Event::PartBegin(head) => {
                 if let Some(&around) = self.open.last() {
                     assert_ne!(self.parts[around].head.kind, PartKind::Leaf, "a leaf has no children");
@@ -115,7 +131,7 @@ pub fn decode_with(raw: &[u8], limits: &Limits, dialect: Dialect) -> Tree {
     let mut whole = None;
     every_split(raw, |pieces| {
         let tree = decode_pieces(pieces, limits, dialect);
-        let shown = (tree.show(), tree.defects.clone(), tree.limits.clone(), headers(&tree));
+        let shown = (tree.show(), tree.outside.clone(), tree.defects.clone(), tree.limits.clone(), headers(&tree));
         whole.get_or_insert(tree);
         shown
     });

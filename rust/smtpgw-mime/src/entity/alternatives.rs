@@ -1,0 +1,212 @@
+//! The readings of one field that programs are known to make: the RFCs' one first, each once.
+//!
+//! All are found in a few passes over the field; how many count is `Limits::alternatives`.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Encoding, Names};
+use crate::defect::DefectKind;
+use crate::dialect::Dialect;
+use crate::header::{
+    Budget, Field, Form, Odd, Parameter, Value, decode_words, parse_list, parse_media_type, parse_token, values,
+};
+
+/// One type that an entity may have.
+#[derive(Debug)]
+pub(super) struct ContentType {
+    pub(super) media_type: String,
+    pub(super) charset: Option<String>,
+    /// Boundaries by the grammar, plain ones first.
+    boundaries: Vec<Vec<u8>>,
+    /// The field it was read from, on one line.
+    field: Vec<u8>,
+}
+
+impl ContentType {
+    /// One without parameters.
+    pub(super) fn plain(media_type: String) -> Self {
+        Self { media_type, charset: None, boundaries: Vec::new(), field: Vec::new() }
+    }
+}
+
+/// The types of Content-Type fields, and their names into `names`.
+pub(super) fn content_types(
+    fields: &[&Field],
+    dialect: &Dialect,
+    budget: &mut Budget,
+    names: &mut Names,
+    odd: Odd<'_>,
+) -> Vec<ContentType> {
+    let mut all: Vec<ContentType> = Vec::new();
+    for field in fields {
+        let value = field.octets_unfolded();
+        let (read, list) = parse_media_type(&value, odd);
+        let parameters = parse_list(list, budget, odd);
+        names.add(&parameters, "name", dialect, odd);
+        let is_readable = read.is_some();
+        add(&mut all, content_type(read, &parameters, &value, dialect, odd));
+        if is_readable {
+            continue;
+        }
+        // Encoded words, which a structured field cannot have (RFC 2047 §5).
+        if memchr::memmem::find(&value, b"=?").is_some() {
+            let decoded = decode_words(&value).into_bytes();
+            let (read, list) = parse_media_type(&decoded, &mut |_| {});
+            let parameters = parse_list(list, budget, &mut |_| {});
+            add(&mut all, content_type(read, &parameters, &decoded, dialect, &mut |_| {}));
+        }
+        // What only looks for the word.
+        if find_word(&value, b"multipart", 0).is_some() {
+            add(&mut all, content_type(Some("multipart/mixed".to_string()), &parameters, &value, dialect, odd));
+        }
+    }
+    all
+}
+
+fn add(all: &mut Vec<ContentType>, new: ContentType) {
+    let same = |known: &ContentType| {
+        known.media_type == new.media_type && known.charset == new.charset && known.boundaries == new.boundaries
+    };
+    if !all.iter().any(same) {
+        all.push(new);
+    }
+}
+
+fn content_type(
+    media_type: Option<String>,
+    parameters: &[Parameter<'_>],
+    field: &[u8],
+    dialect: &Dialect,
+    odd: Odd<'_>,
+) -> ContentType {
+    let charset = plain_first(values(parameters, "charset", dialect.duplicate_parameter, odd))
+        .next()
+        .map(|value| value.text().trim().to_ascii_lowercase())
+        .filter(|label| !label.is_empty());
+    let boundaries = plain_first(values(parameters, "boundary", dialect.duplicate_parameter, odd));
+    ContentType {
+        media_type: media_type.unwrap_or_else(|| "text/plain".to_string()),
+        charset,
+        boundaries: boundaries.map(|value| value.octets).collect(),
+        field: field.to_vec(),
+    }
+}
+
+/// Values of a parameter that is not for people: plain before extended, as programs that know nothing of RFC 2231
+/// read it.
+fn plain_first(values: Vec<Value>) -> impl Iterator<Item = Value> {
+    let (plain, others): (Vec<_>, Vec<_>) = values.into_iter().partition(|value| value.form == Form::Plain);
+    plain.into_iter().chain(others)
+}
+
+/// The boundaries of a multipart, in any reading of its field.
+pub(super) fn boundaries(content_type: &ContentType, odd: Odd<'_>) -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    let mut insert = |boundary: &[u8]| {
+        let boundary = boundary.trim_ascii_end();
+        if all.len() <= usize::from(u8::MAX) && !boundary.is_empty() && !all.iter().any(|known| known == boundary) {
+            all.push(boundary.to_vec());
+        }
+    };
+    content_type.boundaries.iter().for_each(|boundary| insert(boundary));
+    // What only looks for the word, wherever it stands, and takes what follows.
+    let field = content_type.field.as_slice();
+    let mut from = 0;
+    while let Some(at) = find_word(field, b"boundary", from) {
+        from = at + b"boundary".len();
+        let after = field.get(from..).unwrap_or_default().trim_ascii_start();
+        let Some(after) = after.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) else { continue };
+        if let Some(quoted) = after.strip_prefix(b"\"") {
+            let end = memchr::memchr(b'"', quoted);
+            if end.is_none() {
+                odd(DefectKind::InvalidParameter);
+            }
+            insert(quoted.get(..end.unwrap_or(quoted.len())).unwrap_or_default());
+        } else {
+            let end = after.iter().position(|octet| b" \t;\"".contains(octet)).unwrap_or(after.len());
+            insert(after.get(..end).unwrap_or_default());
+        }
+    }
+    all
+}
+
+/// The encodings of Content-Transfer-Encoding fields, with their names; at least one.
+pub(super) fn encodings(fields: &[&Field], odd: Odd<'_>) -> Vec<(String, Encoding)> {
+    let Some(first) = fields.first() else {
+        return Vec::from([("7bit".to_string(), Encoding::Identity)]);
+    };
+    let mut is_odd = fields.len() > 1;
+    let mut is_unknown = false;
+    let default = read_encoding(first, &mut |kind| {
+        is_odd = true;
+        is_unknown |= kind == DefectKind::UnknownEncoding;
+        odd(kind);
+    });
+    let mut all = Vec::from([default]);
+    let mut insert = |name: &str, encoding| {
+        if !all.iter().any(|(_, known)| *known == encoding) {
+            all.push((name.to_string(), encoding));
+        }
+    };
+    if is_odd {
+        for field in fields {
+            let value = decode_words(&field.octets_unfolded()).to_ascii_lowercase();
+            for word in value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
+                if let Some(encoding) = known_encoding(word) {
+                    insert(word, encoding);
+                }
+            }
+        }
+        // A program that cannot read the field leaves the body as it is.
+        insert("7bit", Encoding::Identity);
+    }
+    if is_unknown {
+        insert("base64", Encoding::Base64);
+        insert("quoted-printable", Encoding::QuotedPrintable);
+    }
+    all
+}
+
+fn known_encoding(token: &str) -> Option<Encoding> {
+    match token {
+        "base64" => Some(Encoding::Base64),
+        "quoted-printable" => Some(Encoding::QuotedPrintable),
+        "7bit" | "8bit" | "binary" => Some(Encoding::Identity),
+        _ => None,
+    }
+}
+
+fn read_encoding(field: &Field, odd: Odd<'_>) -> (String, Encoding) {
+    let value = field.octets_unfolded();
+    let (mut token, mut rest) = parse_token(&value, odd);
+    if token.is_none()
+        && let [b'"', quoted @ ..] = rest
+    {
+        // Quoted though RFC 2045 §6.1 has a token; programs undo that.
+        odd(DefectKind::InvalidEncoding);
+        (token, rest) = parse_token(quoted, odd);
+        rest = rest.strip_prefix(b"\"").unwrap_or(rest);
+    }
+    if !rest.is_empty() {
+        odd(DefectKind::InvalidEncoding);
+    }
+    let Some(token) = token else {
+        odd(DefectKind::InvalidEncoding);
+        return ("7bit".to_string(), Encoding::Identity);
+    };
+    let encoding = known_encoding(&token).unwrap_or_else(|| {
+        odd(DefectKind::UnknownEncoding);
+        Encoding::Identity
+    });
+    (token, encoding)
+}
+
+/// Where `word`, in lower case, stands in `octets` from `from` on, upper and lower case alike.
+fn find_word(octets: &[u8], word: &[u8], from: usize) -> Option<usize> {
+    let first = *word.first()?;
+    let window = octets.get(from..)?;
+    memchr::memchr2_iter(first, first.to_ascii_uppercase(), window)
+        .find(|&at| window.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
+        .map(|at| from + at)
+}
