@@ -319,6 +319,11 @@ class Part:
         """`data` as text, by the declared charset; what cannot be decoded is replaced. Decoded once, when asked for."""
 
     @property
+    def reading(self) -> str | None:
+        """What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or where programs differ the
+        choices under which it is seen (`delimiter=exact,nul=drop`); see the documentation on readings."""
+
+    @property
     def other_texts(self) -> tuple[str, ...]:
         """What programs show that read it otherwise: by the label where a byte order mark says something else, or as
         ASCII without NULs where the charset is none in which ASCII looks the same. Nearly always empty."""

@@ -78,6 +78,9 @@ class Decode(Table):
     """The largest header of one entity."""
     fields: Count = 2_000
     """Fields of one header."""
+    readings: Count = 64
+    """Further readings of one message that are tried where programs differ in how they read it; more of them make it
+    `ambiguous`."""
     archive: Archive = Archive()
     """How far containers are unpacked."""
     unscanned: Unscanned = Unscanned()

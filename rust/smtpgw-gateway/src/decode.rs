@@ -8,6 +8,7 @@
 mod collector;
 mod containers;
 mod leaf;
+mod readings;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +25,9 @@ use crate::settings::Settings;
 use crate::spool::{Spool, blocking};
 use crate::world::Instant;
 
-use collector::{Collector, HEADERS};
+use collector::{Collector, HeaderBudget};
 use containers::Opening;
+use readings::Rereading;
 
 /// One message on its way through the decoder.
 pub(crate) struct Decoding {
@@ -35,6 +37,11 @@ pub(crate) struct Decoding {
     /// members have a spool of their own: that of the leaves may hold the beginning of one that is still arriving.
     unpacking: Option<(Spool, archive::Budget)>,
     archive_depth: usize,
+    limits: smtpgw_mime::Limits,
+    /// `decode.readings`
+    readings: usize,
+    /// Readings tried after the first.
+    tried: usize,
 }
 
 impl Decoding {
@@ -49,7 +56,7 @@ impl Decoding {
         limits.fields = decode.fields;
         limits.decoded_total = settings.limits.message_size.saturating_mul(decode.total_ratio);
         Self {
-            decoder: Decoder::new(limits, Dialect::default()),
+            decoder: Decoder::new(limits.clone(), Dialect::default()),
             collector: Collector {
                 message,
                 spool,
@@ -58,11 +65,13 @@ impl Decoding {
                 ended: Vec::new(),
                 gaps: Vec::new(),
                 parts: 0,
-                header_left: decode.header as u64 * HEADERS,
-                header_lost: false,
+                headers: HeaderBudget::new(decode.header),
             },
             unpacking: Some((members, archive_budget(settings))),
             archive_depth: decode.archive.depth,
+            limits,
+            readings: decode.readings,
+            tried: 0,
         }
     }
 
@@ -88,8 +97,36 @@ impl Decoding {
         if parts.iter().any(|part| may_be_container(&part.data)) { self.open(parts).await } else { Ok(parts) }
     }
 
+    /// Reads the whole message again in the other ways that programs may read it, if there are any; what only those
+    /// show becomes further parts. Content is complete and rests in `raw`; the parts of the first reading are all
+    /// handed out.
+    pub(crate) async fn reread(&mut self, raw: &Content) -> io::Result<Vec<Arc<Part>>> {
+        let observed = self.decoder.observed();
+        if !observed.is_ambiguous() {
+            return Ok(Vec::new());
+        }
+        let Some((mut spool, budget)) = self.unpacking.take() else { return Ok(Vec::new()) };
+        let mut headers = std::mem::replace(&mut self.collector.headers, HeaderBudget::new(0));
+        let (limits, readings, raw) = (self.limits.clone(), self.readings, raw.clone());
+        let first = self.collector.message.progress.read().parts.clone();
+        let (spool, headers, further) = blocking(move || {
+            let rereading =
+                Rereading { limits: &limits, readings, raw: &raw, spool: &mut spool, headers: &mut headers };
+            let further = rereading.read(&first, &observed);
+            (spool, headers, further)
+        })
+        .await?;
+        self.unpacking = Some((spool, budget));
+        self.collector.headers = headers;
+        let further = further?;
+        self.tried = further.tried;
+        self.collector.gaps.extend(further.gaps);
+        self.open(further.parts).await
+    }
+
     /// What could not be shown so far.
     pub(crate) fn take_gaps(&mut self) -> Vec<UnscannedRecord> {
+        self.collector.gaps.append(&mut self.collector.headers.take_gaps());
         std::mem::take(&mut self.collector.gaps)
     }
 

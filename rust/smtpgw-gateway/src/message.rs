@@ -134,6 +134,9 @@ pub struct Part {
     pub defects: Vec<Defect>,
     /// What it was packed in (`zip`), for a member of a container.
     pub container: Option<&'static str>,
+    /// What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or choices of
+    /// [`smtpgw_mime::Dialect`] (`delimiter=exact,nul=drop`).
+    pub reading: Option<Arc<str>>,
 }
 
 /// Octets at rest: in memory, or a stretch of an unlinked file.

@@ -4,7 +4,7 @@
 //! content in pieces and ends as a [`Judged`] message, or as an error if it could not be kept (the disk is full):
 //! then the client is told to come back, and nothing was delivered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,10 +97,16 @@ impl Reception {
             return Err(error);
         }
         self.decoding.finish();
-        let parts = self.parts().await?;
+        let mut parts = self.parts().await?;
         self.raw.cut();
         let content = self.raw.settle().await?.pop().unwrap_or(Content::Memory(Default::default()));
         self.message.progress.write().raw = Some(content.clone());
+        let further = self.decoding.reread(&content).await?;
+        self.note(&further);
+        // A limit or a piece that cannot be shown is so in most readings.
+        let mut known = HashSet::new();
+        self.gaps.retain(|gap| known.insert(gap.clone()));
+        parts.extend(further);
         let mut opinions = early;
         if let Some(mut inspection) = self.inspection.take() {
             parts.iter().for_each(|part| inspection.part(part, &self.message));
@@ -136,9 +142,14 @@ impl Reception {
 
     async fn parts(&mut self) -> io::Result<Vec<Arc<Part>>> {
         let parts = self.decoding.settle().await?;
+        self.note(&parts);
+        Ok(parts)
+    }
+
+    /// Puts parts on the record, with what could not be shown beside them.
+    fn note(&mut self, parts: &[Arc<Part>]) {
         self.gaps.extend(self.decoding.take_gaps());
         self.message.progress.write().parts.extend(parts.iter().cloned());
-        Ok(parts)
     }
 }
 

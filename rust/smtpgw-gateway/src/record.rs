@@ -179,6 +179,9 @@ pub struct PartRecord {
     /// Shown name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
+    /// What shows it, if not the RFCs' reading of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<String>,
     /// Decoded octets.
     pub size: u64,
     /// Lower-case hexadecimal.
@@ -189,7 +192,7 @@ pub struct PartRecord {
 }
 
 /// Something that could not be scanned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct UnscannedRecord {
     /// Why.
     pub reason: Unscanned,
@@ -267,6 +270,7 @@ impl PartRecord {
             path: shortened(&part.path),
             media_type: part.media_type.clone(),
             filename: part.filename.as_deref().map(shortened),
+            reading: part.reading.as_deref().map(shortened),
             size: part.data.len(),
             sha256: hex(&part.sha256),
             defects: part.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),

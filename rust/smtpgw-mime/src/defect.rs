@@ -122,7 +122,7 @@ kinds! {
 }
 
 /// Which kinds were reported already, for one part.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct DefectSet(u64);
 
 // One bit a kind: more than 64 kinds need a wider set.

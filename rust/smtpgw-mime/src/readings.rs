@@ -14,7 +14,7 @@ use crate::dialect::{
 use crate::entity::Alternatives;
 
 /// What was seen while a message was read, as far as it is a reason for other readings.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Observed {
     pub(crate) kinds: DefectSet,
     /// The most types, encodings and boundaries that one entity may have.

@@ -40,6 +40,7 @@ pub(crate) fn make_part(
         sha256,
         defects: Vec::new(),
         container: container.then_some("zip"),
+        reading: None,
     }))
 }
 

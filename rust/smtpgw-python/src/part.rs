@@ -125,6 +125,11 @@ impl Part {
         self.part.container
     }
 
+    #[getter]
+    fn reading(&self) -> Option<&str> {
+        self.part.reading.as_deref()
+    }
+
     fn __repr__(&self) -> String {
         let Self { part, .. } = self;
         let name = part.filename.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();

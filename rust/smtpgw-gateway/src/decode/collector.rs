@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 use smtpgw_mime::{DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
 
 use super::leaf::Leaf;
@@ -23,10 +23,44 @@ pub(super) struct Collector {
     pub(super) ended: Vec<Leaf>,
     pub(super) gaps: Vec<UnscannedRecord>,
     pub(super) parts: usize,
+    pub(super) headers: HeaderBudget,
+}
+
+/// What headers may take. They live as long as the message, so all of them together have a limit: what is over it is
+/// not kept, and that is said.
+pub(super) struct HeaderBudget {
     /// Octets that further headers may take.
-    pub(super) header_left: u64,
+    pub(super) left: u64,
     /// Whether one was too much, and that has been said.
-    pub(super) header_lost: bool,
+    is_told: bool,
+    lost: Vec<UnscannedRecord>,
+}
+
+impl HeaderBudget {
+    /// `one`: what one header may take.
+    pub(super) fn new(one: usize) -> Self {
+        Self { left: one as u64 * HEADERS, is_told: false, lost: Vec::new() }
+    }
+
+    /// The header to keep.
+    pub(super) fn keep(&mut self, header: Header) -> Arc<Header> {
+        let octets = |field: &Field| (field.name().len() + field.raw().len() + size_of::<Field>()) as u64;
+        let size: u64 = header.fields().iter().map(octets).sum();
+        if size <= self.left {
+            self.left -= size;
+            return Arc::new(header);
+        }
+        // Said once: what it names is the message. A later, smaller header may still fit.
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.lost.push(UnscannedRecord { reason: Unscanned::Ambiguous, what: "headers".into() });
+        }
+        Arc::default()
+    }
+
+    /// What could not be kept.
+    pub(super) fn take_gaps(&mut self) -> Vec<UnscannedRecord> {
+        std::mem::take(&mut self.lost)
+    }
 }
 
 impl Sink for Collector {
@@ -70,56 +104,23 @@ impl Collector {
     fn begin(&mut self, head: PartHead) {
         let is_message = self.parts == 0;
         self.parts += 1;
-        let header = self.keep(head.header);
-        if is_message {
-            self.message.progress.write().header = Some(Arc::clone(&header));
-        }
-        let path = head.path.to_string();
         if head.media_type == "message/partial" {
-            self.gaps.push(UnscannedRecord { reason: Unscanned::PartialMessage, what: path.clone() });
+            self.gaps.push(UnscannedRecord { reason: Unscanned::PartialMessage, what: head.path.to_string() });
         }
-        if head.kind != PartKind::Leaf {
-            self.containers += 1;
-            return;
+        let is_leaf = head.kind == PartKind::Leaf;
+        let leaf = Leaf::of(head, &mut self.headers, None);
+        if is_message {
+            self.message.progress.write().header = Some(Arc::clone(&leaf.header));
         }
-        self.leaf = Some(Leaf {
-            path,
-            media_type: head.media_type,
-            filename: head.filename,
-            names: head.names,
-            charset: head.charset,
-            transfer_encoding: head.transfer_encoding,
-            header,
-            hash: Sha256::new(),
-            defects: Vec::new(),
-            container: None,
-        });
-    }
-}
-
-impl Collector {
-    /// The header to keep. Headers live as long as the message, so all of them together have a limit: what is over it
-    /// is not kept, and that is said.
-    fn keep(&mut self, header: Header) -> Arc<Header> {
-        let octets = |field: &Field| (field.name().len() + field.raw().len() + size_of::<Field>()) as u64;
-        let size: u64 = header.fields().iter().map(octets).sum();
-        if size <= self.header_left {
-            self.header_left -= size;
-            return Arc::new(header);
-        }
-        // Said once: what it names is the message. A later, smaller header may still fit.
-        let gap = UnscannedRecord { reason: Unscanned::Ambiguous, what: "headers".into() };
-        if !std::mem::replace(&mut self.header_lost, true) {
-            self.gaps.push(gap);
-        }
-        Arc::default()
+        self.containers += usize::from(!is_leaf);
+        self.leaf = is_leaf.then_some(leaf);
     }
 }
 
 /// All headers of a message may take this many times what one may (`decode.header`).
-pub(super) const HEADERS: u64 = 4;
+const HEADERS: u64 = 4;
 
-const fn reason_of(limit: LimitKind) -> Unscanned {
+pub(super) const fn reason_of(limit: LimitKind) -> Unscanned {
     match limit {
         LimitKind::Depth => Unscanned::Nested,
         LimitKind::Parts => Unscanned::FilesLimit,

@@ -101,6 +101,7 @@ impl archive::Members for Members<'_> {
             hash: Sha256::new(),
             defects: Vec::new(),
             container: Some(self.format.name()),
+            reading: self.container.reading.clone(),
         });
     }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use smtpgw_mime::{Defect, Header};
+use smtpgw_mime::{Defect, Header, PartHead, Region};
 
+use super::collector::HeaderBudget;
 use crate::message::{Content, Part};
 
 /// A leaf without its octets.
@@ -19,9 +20,41 @@ pub(super) struct Leaf {
     pub(super) hash: Sha256,
     pub(super) defects: Vec<Defect>,
     pub(super) container: Option<&'static str>,
+    /// What shows it, if not the RFCs' reading.
+    pub(super) reading: Option<Arc<str>>,
 }
 
 impl Leaf {
+    /// Of an entity, or of what stands outside of one; `reading`: of another reading than the first.
+    pub(super) fn of(head: PartHead, headers: &mut HeaderBudget, reading: Option<&str>) -> Self {
+        let region = match head.region {
+            Region::Body => None,
+            Region::Preamble => Some("preamble"),
+            Region::Epilogue => Some("epilogue"),
+        };
+        let mut path = head.path.to_string();
+        if let Some(region) = region {
+            path = if path.is_empty() { region.to_owned() } else { format!("{path}/{region}") };
+        }
+        let reading = match (region, reading) {
+            (Some(region), Some(reading)) => Some(format!("{region},{reading}").into()),
+            (one, other) => one.or(other).map(Into::into),
+        };
+        Self {
+            path,
+            media_type: head.media_type,
+            filename: head.filename,
+            names: head.names,
+            charset: head.charset,
+            transfer_encoding: head.transfer_encoding,
+            header: headers.keep(head.header),
+            hash: Sha256::new(),
+            defects: Vec::new(),
+            container: None,
+            reading,
+        }
+    }
+
     /// The part, now that its octets rest.
     pub(super) fn rest(self, data: Content) -> Arc<Part> {
         Arc::new(Part {
@@ -36,6 +69,7 @@ impl Leaf {
             sha256: self.hash.finalize().into(),
             defects: self.defects,
             container: self.container,
+            reading: self.reading,
         })
     }
 }

@@ -77,7 +77,7 @@ async fn a_header_that_is_not_kept_is_always_told() {
     for left in 0..400 {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
         let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
-        decoding.collector.header_left = left;
+        decoding.collector.headers.left = left;
         decoding.push(first);
         decoding.finish();
         let parts = decoding.settle().await.unwrap();
@@ -117,4 +117,79 @@ async fn headers_of_all_parts_together_are_bounded() {
     assert_eq!(parts.len(), 50);
     assert!(parts.iter().map(|part| part.header.fields().len()).sum::<usize>() < 10);
     assert_eq!(decoding.take_gaps().iter().filter(|gap| gap.what == "headers").count(), 1);
+}
+
+/// What further readings show, `path reading "data"`; the gaps of the whole; how many were tried.
+async fn reread(raw: &[u8], settings: &Settings) -> (Vec<String>, Vec<UnscannedRecord>, usize) {
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+    let mut decoding = Decoding::new(message(), [spool(), spool()], settings);
+    decoding.push(raw);
+    decoding.finish();
+    let parts = decoding.settle().await.unwrap();
+    decoding.collector.message.progress.write().parts.extend(parts);
+    let further = decoding.reread(&Content::Memory(raw.to_vec().into())).await.unwrap();
+    let mut shown = Vec::new();
+    for part in further {
+        let data = octets(&part.data).await;
+        shown.push(format!("{} {} {}", part.path, part.reading.as_deref().unwrap(), data.escape_ascii().to_string()));
+    }
+    (shown, decoding.take_gaps(), decoding.tried)
+}
+
+#[tokio::test]
+async fn what_only_another_reading_shows_is_a_part_as_well() {
+    let settings = Settings::default();
+    let table: &[(&str, &[&str])] = &[
+        (
+            "Content-Type: multipart/mixed; boundary=a\nContent-Type: multipart/mixed; boundary=b\n\n\
+             --a\n\nharmless\n--a--\n--b\nContent-Transfer-Encoding: base64\n\nZXZpbA==\n--b--\n",
+            &[r"preamble preamble,content_type=1 --a\r\n\r\nharmless\r\n--a--", "1 content_type=1 evil"],
+        ),
+        ("Content-Transfer-Encoding: 7bit\nContent-Transfer-Encoding: base64\n\nZXZpbA==\n", &["1 encoding=1 evil"]),
+        ("A: b\nno field\nContent-Transfer-Encoding: base64\n\nZXZpbA==\n", &["1 junk_line=skip evil"]),
+        (
+            "A: b\n \nContent-Transfer-Encoding: base64\n\nZXZpbA==\n",
+            &[r"1 blank_line=ends_header Content-Transfer-Encoding: base64\r\n\r\nZXZpbA==\r\n"],
+        ),
+        ("Content-Transfer-Enc\0oding: base64\n\nZXZpbA==\n", &["1 nul=drop evil"]),
+    ];
+    for (raw, shown) in table {
+        let (found, gaps, _) = reread(raw.replace('\n', "\r\n").as_bytes(), &settings).await;
+        for part in *shown {
+            assert!(found.contains(&(*part).to_owned()), "{raw}\n{found:#?}");
+        }
+        assert!(gaps.is_empty(), "{gaps:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_with_one_reading_is_read_once() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/mime");
+    let mut once = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "eml") {
+            let (_, _, tried) = reread(&std::fs::read(&path).unwrap(), &Settings::default()).await;
+            let is_broken = path.file_stem().is_some_and(|stem| stem == "sloppy-script");
+            assert_eq!(tried > 0, is_broken, "{}", path.display());
+            once += usize::from(!is_broken);
+        }
+    }
+    assert!(once >= 13);
+}
+
+#[tokio::test]
+async fn more_readings_than_the_limit_are_told() {
+    let mut settings = Settings::default();
+    let raw = b"A : b\r\nno field\r\n \r\nC\0: d\r\nContent-Transfer-Encoding: 7bit, base64\r\n\r\nYQ==!YQ==\r\n";
+    let ambiguous = [UnscannedRecord { reason: Unscanned::Ambiguous, what: "readings".into() }];
+    settings.decode.readings = 3;
+    let (_, gaps, tried) = reread(raw, &settings).await;
+    assert_eq!((gaps.as_slice(), tried), (&ambiguous[..], 3));
+    settings.decode.readings = 10_000;
+    let (_, gaps, tried) = reread(raw, &settings).await;
+    assert!(gaps.is_empty() && tried > 3, "{tried} {gaps:?}");
+    settings.decode.readings = 0;
+    assert_eq!(reread(raw, &settings).await, (Vec::new(), ambiguous.to_vec(), 0));
+    assert_eq!(reread(b"A: b\r\n\r\nx\r\n", &settings).await, (Vec::new(), Vec::new(), 0));
 }

@@ -64,7 +64,10 @@ impl About {
         match subject {
             Subject::Connect(_) => Self::Connect,
             Subject::Recipient { .. } => Self::Recipient,
-            Subject::Part(part, _) => Self::Part(part.path.clone()),
+            Subject::Part(part, _) => Self::Part(match &part.reading {
+                Some(reading) => format!("{} ({reading})", part.path),
+                None => part.path.clone(),
+            }),
             Subject::Message(_) => Self::Message,
         }
     }

@@ -22,6 +22,8 @@ pub struct Decode {
     pub header: usize,
     /// Fields of one entity's header.
     pub fields: usize,
+    /// Further readings of one ambiguous message that are tried.
+    pub readings: usize,
     /// Opening of containers.
     pub archive: Archive,
     /// What happens to a message of which something could not be scanned, by reason.
@@ -36,6 +38,7 @@ impl Default for Decode {
             total_ratio: 4,
             header: 1 << 20,
             fields: 2_000,
+            readings: 64,
             archive: Archive::default(),
             unscanned: Unscanned::ALL.into_iter().map(|reason| (reason, reason.default_action())).collect(),
         }

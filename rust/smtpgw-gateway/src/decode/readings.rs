@@ -1,0 +1,283 @@
+//! The further readings of an ambiguous message: its raw content, at rest, is decoded again under the other choices
+//! that matter for what is odd about it, on a thread that may block.
+//!
+//! Each reading is looked at twice at most: once to see by their hashes whether it shows a leaf that no reading before
+//! it has shown, and once more to keep those. A leaf is the same if its octets, type, charset and names are. Bounded
+//! are the readings (`decode.readings`), the octets read for all of them ([`REREAD`]), the further parts
+//! (`decode.parts`) and their octets; above each the message is `ambiguous`, or what the limit says.
+
+use std::collections::HashSet;
+use std::io::{self, Read as _};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use smtpgw_mime::{
+    Base64Junk, Decoder, DefectKind, Dialect, Event, Limits, Observed, PartHead, PartKind, Readings, Sink,
+};
+
+use super::collector::{HeaderBudget, reason_of};
+use super::leaf::Leaf;
+use crate::content::Reader;
+use crate::message::{Content, Part};
+use crate::record::UnscannedRecord;
+use crate::settings::Unscanned;
+use crate::spool::Spool;
+
+/// What reading again needs.
+pub(super) struct Rereading<'a> {
+    pub(super) limits: &'a Limits,
+    /// `decode.readings`
+    pub(super) readings: usize,
+    pub(super) raw: &'a Content,
+    pub(super) spool: &'a mut Spool,
+    pub(super) headers: &'a mut HeaderBudget,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Further {
+    pub(super) parts: Vec<Arc<Part>>,
+    pub(super) gaps: Vec<UnscannedRecord>,
+    /// Readings that were tried.
+    pub(super) tried: usize,
+}
+
+impl Rereading<'_> {
+    /// All further readings. `first`: what the first one showed, `observed`: what it saw.
+    pub(super) fn read(mut self, first: &[Arc<Part>], observed: &Observed) -> io::Result<Further> {
+        let mut readings = Readings::new(observed, self.readings);
+        let mut further = Further::default();
+        let leaves: Vec<Key> = first.iter().filter(|part| part.container.is_none()).map(|part| Key::of(part)).collect();
+        let mut known: HashSet<Key> = leaves.iter().copied().collect();
+        let mut seen = HashSet::from([(digest(&leaves), *observed)]);
+        let mut left = REREAD;
+        let mut kept = 0;
+        while let Some(dialect) = readings.next_dialect() {
+            if left < 2 * self.raw.len() {
+                further.gap(Unscanned::Ambiguous, "readings");
+                return Ok(further);
+            }
+            further.tried += 1;
+            left -= self.raw.len();
+            let mut survey = Survey::new(dialect);
+            let observed = self.decode(dialect, &mut survey)?;
+            further.gaps.append(&mut survey.gaps);
+            if !seen.insert((digest(&survey.keys), observed)) {
+                continue;
+            }
+            readings.learn(dialect, &observed);
+            let new: Vec<bool> =
+                survey.keys.iter().zip(&survey.as_is).map(|(key, dull)| !dull && known.insert(*key)).collect();
+            if !new.contains(&true) {
+                continue;
+            }
+            left -= self.raw.len();
+            let count = new.iter().filter(|new| **new).count();
+            if further.parts.len() + count > self.limits.parts {
+                further.gap(Unscanned::FilesLimit, "readings");
+                return Ok(further);
+            }
+            let parts = self.keep(dialect, &new)?;
+            kept += parts.iter().map(|part| part.data.len()).sum::<u64>();
+            further.parts.extend(parts);
+            if kept > self.limits.decoded_total {
+                further.gap(Unscanned::Mailbomb, "readings");
+                return Ok(further);
+            }
+        }
+        if readings.is_cut() {
+            further.gap(Unscanned::Ambiguous, "readings");
+        }
+        Ok(further)
+    }
+
+    /// The leaves of one reading that are `new`.
+    fn keep(&mut self, dialect: Dialect, new: &[bool]) -> io::Result<Vec<Arc<Part>>> {
+        let mut keeping = Keeping {
+            spool: &mut *self.spool,
+            headers: &mut *self.headers,
+            reading: dialect.to_string(),
+            new: new.iter(),
+            leaf: None,
+            is_leaf: Vec::new(),
+            ended: Vec::new(),
+            rested: Vec::new(),
+            error: None,
+        };
+        decode(self.limits, dialect, self.raw, &mut keeping)?;
+        let Keeping { ended, mut rested, error, .. } = keeping;
+        if let Some(error) = error {
+            return Err(error);
+        }
+        rested.extend(self.spool.settle_blocking()?);
+        Ok(ended.into_iter().zip(rested).map(|(leaf, content)| leaf.rest(content)).collect())
+    }
+
+    fn decode(&self, dialect: Dialect, sink: &mut dyn Sink) -> io::Result<Observed> {
+        decode(self.limits, dialect, self.raw, sink)
+    }
+}
+
+impl Further {
+    fn gap(&mut self, reason: Unscanned, what: &str) {
+        self.gaps.push(UnscannedRecord { reason, what: what.to_owned() });
+    }
+}
+
+fn decode(limits: &Limits, dialect: Dialect, raw: &Content, sink: &mut dyn Sink) -> io::Result<Observed> {
+    let mut decoder = Decoder::new(limits.clone(), dialect);
+    if let Content::Memory(octets) = raw {
+        decoder.push(octets, sink);
+    } else {
+        let (mut reader, mut piece) = (Reader::new(raw), vec![0; PIECE]);
+        loop {
+            let read = reader.read(&mut piece)?;
+            if read == 0 {
+                break;
+            }
+            decoder.push(piece.get(..read).unwrap_or_default(), sink);
+        }
+    }
+    decoder.finish(sink);
+    Ok(decoder.observed())
+}
+
+/// What makes a leaf another one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key([u8; 32]);
+
+impl Key {
+    fn new(sha256: &[u8; 32], media_type: &str, charset: Option<&str>, names: &[String]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(sha256);
+        for text in [media_type, charset.unwrap_or_default()].into_iter().chain(names.iter().map(String::as_str)) {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        Self(hash.finalize().into())
+    }
+
+    fn of(part: &Part) -> Self {
+        Self::new(&part.sha256, &part.media_type, part.charset.as_deref(), &part.names)
+    }
+}
+
+/// What a whole reading shows.
+fn digest(keys: &[Key]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    keys.iter().for_each(|key| hash.update(key.0));
+    hash.finalize().into()
+}
+
+/// Sees what a reading shows, and keeps nothing.
+struct Survey {
+    dialect: Dialect,
+    head: Option<(PartHead, Sha256, bool)>,
+    /// Of the leaves, in the order in which they ended.
+    keys: Vec<Key>,
+    /// Whether a leaf is base64 as it stands in which nothing is odd, so that nobody shows it so.
+    as_is: Vec<bool>,
+    gaps: Vec<UnscannedRecord>,
+}
+
+impl Survey {
+    fn new(dialect: Dialect) -> Self {
+        Self { dialect, head: None, keys: Vec::new(), as_is: Vec::new(), gaps: Vec::new() }
+    }
+}
+
+impl Sink for Survey {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::PartBegin(head) => {
+                if head.media_type == "message/partial" {
+                    self.gaps.push(UnscannedRecord { reason: Unscanned::PartialMessage, what: head.path.to_string() });
+                }
+                if head.kind == PartKind::Leaf {
+                    let dull = self.dialect.base64_junk == Base64Junk::AsIs && head.transfer_encoding == "base64";
+                    self.head = Some((*head, Sha256::new(), dull));
+                }
+            }
+            Event::Data(octets) => {
+                if let Some((_, hash, dull)) = &mut self.head {
+                    hash.update(octets);
+                    *dull &= octets.iter().all(|octet| octet.is_ascii_alphanumeric() || b"+/=\r\n \t".contains(octet));
+                }
+            }
+            Event::PartEnd => {
+                if let Some((head, hash, dull)) = self.head.take() {
+                    let sha256 = hash.finalize().into();
+                    self.keys.push(Key::new(&sha256, &head.media_type, head.charset.as_deref(), &head.names));
+                    self.as_is.push(dull);
+                }
+            }
+            Event::LimitHit(limit) => {
+                self.gaps.push(UnscannedRecord { reason: reason_of(limit), what: limit.name().to_owned() });
+            }
+            Event::Defect(defect) if defect.kind == DefectKind::UnknownEncoding => {
+                self.gaps.push(UnscannedRecord { reason: Unscanned::Unhandled, what: defect.path.to_string() });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keeps the leaves that are new.
+struct Keeping<'a> {
+    spool: &'a mut Spool,
+    headers: &'a mut HeaderBudget,
+    reading: String,
+    /// In the order in which leaves end, which is that in which they begin.
+    new: std::slice::Iter<'a, bool>,
+    leaf: Option<Leaf>,
+    /// Of the open parts, outermost first.
+    is_leaf: Vec<bool>,
+    ended: Vec<Leaf>,
+    rested: Vec<Content>,
+    error: Option<io::Error>,
+}
+
+impl Sink for Keeping<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::PartBegin(head) => {
+                let is_leaf = head.kind == PartKind::Leaf;
+                self.is_leaf.push(is_leaf);
+                if is_leaf && self.new.next() == Some(&true) {
+                    self.leaf = Some(Leaf::of(*head, self.headers, Some(&self.reading)));
+                }
+            }
+            Event::Data(octets) => {
+                if let (Some(leaf), None) = (&mut self.leaf, &self.error) {
+                    leaf.hash.update(octets);
+                    self.spool.append(octets);
+                    match self.spool.settle_blocking() {
+                        Ok(contents) => self.rested.extend(contents),
+                        Err(error) => self.error = Some(error),
+                    }
+                }
+            }
+            Event::PartEnd => {
+                if self.is_leaf.pop() == Some(true)
+                    && let Some(leaf) = self.leaf.take()
+                {
+                    self.spool.cut();
+                    self.ended.push(leaf);
+                }
+            }
+            Event::Defect(defect) => {
+                if let Some(leaf) = &mut self.leaf {
+                    leaf.defects.push(defect);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Octets of one message read for all its further readings together: some seconds of work, and forty readings of the
+/// largest message that is usual.
+const REREAD: u64 = 1 << 30;
+
+/// Octets read at a time.
+const PIECE: usize = 256 << 10;
