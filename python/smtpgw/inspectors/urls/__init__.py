@@ -18,6 +18,7 @@ from smtpgw.inspector import Inspector
 from smtpgw.inspectors.text import texts_of
 from smtpgw.inspectors.urls.canonical import Url, canonical
 from smtpgw.inspectors.urls.extract import extract
+from smtpgw.inspectors.urls.inner import external_body, pages
 from smtpgw.inspectors.urls.lists import BlockList, Hit
 from smtpgw.verdict import Verdict
 
@@ -63,7 +64,10 @@ class Urls(Inspector):
 
     def on_part(self, part: Part) -> Verdict | None:
         """Searches one decoded part."""
-        hits = list(dict.fromkeys(hit for text in texts_of(part) for hit in self.scan(text)))
+        texts = list(texts_of(part))
+        if part.media_type == "message/external-body":
+            texts.append(external_body(part.header))
+        hits = list(dict.fromkeys(hit for text in texts for hit in self.scan(text)))
         if not hits:
             return None
         more = f" and {len(hits) - SHOWN} more" if len(hits) > SHOWN else ""
@@ -79,9 +83,10 @@ class Urls(Inspector):
                 return Verdict.defer(reason)
 
     def scan(self, text: str) -> list[Hit]:
-        """What in `text` is on a list."""
+        """What in `text`, and in the pages of its `data:` URLs, is on a list."""
         self._refresh()
-        return list(self._list.find(list(extract(text)), text))
+        hits = (hit for page in pages(text) for hit in self._list.find(list(extract(page)), page))
+        return list(dict.fromkeys(hits))
 
     def _refresh(self) -> None:
         if time.monotonic() - self._checked < EVERY_S or not self._reading.acquire(blocking=False):

@@ -1,0 +1,95 @@
+"""Texts that stand within others and that a mail program or a browser shows by itself: the pages in `data:` URLs, and
+what a message/external-body says of the place where its content is.
+
+Time is linear in the text: a page within a page is looked for only `DEPTH` times, and each time in less.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from smtpgw.inspectors.text import unescape
+
+if TYPE_CHECKING:
+    from smtpgw._core import Header
+
+__all__ = ["external_body", "pages"]
+
+
+def pages(text: str) -> Iterator[str]:
+    """`text`, and the texts in its `data:` URLs (RFC 2397), in theirs, and so on."""
+    texts = [text]
+    for _ in range(DEPTH):
+        yield from texts
+        texts = [inner for outer in texts for inner in _data(outer)]
+    yield from texts
+
+
+def _data(text: str) -> Iterator[str]:
+    for reading in {text, unescape(text)} if ESCAPED.search(text) else {text}:
+        for match in DATA.finditer(reading):
+            media_type, _, parameters = (match[1] or match[3] or "").partition(";")
+            if media_type.strip().lower().startswith(PICTURES) and "svg" not in media_type.lower():
+                continue
+            octets = unquote_to_bytes(match[2] or match[4] or "")
+            if "base64" in parameters.lower():
+                octets = _base64(octets)
+            charset = CHARSET.search(parameters)
+            yield _decoded(octets, charset[1] if charset else "utf-8")
+
+
+def _base64(octets: bytes) -> bytes:
+    kept = NO_BASE64.sub(b"", octets.replace(b"-", b"+").replace(b"_", b"/"))
+    if len(kept) % 4 == 1:
+        kept = kept[:-1]
+    return binascii.a2b_base64(kept + b"=" * (-len(kept) % 4))
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    try:
+        return octets.decode(charset)
+    except (LookupError, ValueError):
+        return octets.decode("utf-8", "replace")
+
+
+def external_body(header: Header) -> str:
+    """The places that the Content-Type of a message/external-body names (RFC 2046 §5.2.3, RFC 2017), a line each."""
+    places: list[str] = []
+    for name, raw in header.raw:
+        if name.lower() != b"content-type":
+            continue
+        value = raw.decode("utf-8", "replace")
+        named: dict[str, list[tuple[int, str]]] = {}
+        for match in PARAMETER.finditer(value):
+            text = re.sub(r"\\(.)", r"\1", match[4]) if match[4] is not None else match[5]
+            if match[3]:
+                text = unquote_to_bytes(text.rpartition("'")[2]).decode("utf-8", "replace")
+            named.setdefault(match[1].lower(), []).append((int(match[2] or 0), text))
+        joined = {key: "".join(text for _, text in sorted(pieces)) for key, pieces in named.items()}
+        # RFC 2017: blanks are no part of it; programs fold there.
+        places.append("".join(joined.get("url", "").split()))
+        if site := joined.get("site"):
+            path = "/".join(joined[key].strip("/") for key in ("directory", "name") if key in joined)
+            places += [f"ftp://{site}/{path}", f"http://{site}/{path}"]
+    return "\n".join(place for place in places if place)
+
+
+DEPTH = 3
+"""Pages within pages; a browser shows hardly more than one."""
+PICTURES = ("image/", "audio/", "video/", "font/")
+ESCAPED = re.compile(r"&(?:#|colon|comma)")
+"""The references by which such a URL may be spelled: there are no names for letters."""
+DATA = re.compile(
+    r"data[\t\r\n]*:([^,\"'<>]{0,200}),([^\"'<>]*+)(?=[\"'])|data[\t\r\n]*:([^,\"'<>]{0,200}),([^\"'<>\s]*+)",
+    re.IGNORECASE,
+)
+"""Within quotes up to them, blanks included; else up to a blank."""
+NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+PARAMETER = re.compile(
+    r";\s*([A-Za-z-]+)(?:\*(\d{1,3}))?(\*?)\s*=\s*(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"]*+))", re.DOTALL
+)

@@ -1,0 +1,79 @@
+"""Pages in `data:` URLs and the places of a message/external-body are looked at as any other text."""
+
+import base64
+import time
+from urllib.parse import quote
+
+import pytest
+
+from smtpgw.inspectors.urls import Urls
+from smtpgw.inspectors.urls.inner import external_body, pages
+from smtpgw.testing import make_part
+
+PAGE = '<a href="http://bad.example/">x</a>'
+B64 = base64.b64encode(PAGE.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'<a href="data:text/html;base64,{B64}">',
+        f"<a href='DATA:text/html;charset=utf-8;base64,{B64}'>",
+        f"see data:text/html;base64,{B64} there",
+        f'<a href="data:text/html;base64,{B64[:10]} \n {B64[10:]}">',
+        f'<a href="data:text/html;base64,{quote(B64)}">',
+        f'<a href="data:text/html;base64,{B64.rstrip("=")}">',
+        f'<a href="data:text/html,{quote(PAGE)}">',
+        f'<a href="data:,{quote("http://bad.example/")}">',
+        f'<a href="&#100;ata:text/html;base64,{B64}">',
+        f'<a href="data\n:text/html;base64,{B64}">',
+        f'<img src="data:image/svg+xml;base64,{B64}">',
+        f'<a href="data:text/html;charset=utf-16;base64,{base64.b64encode(PAGE.encode("utf-16")).decode()}">',
+        f'<a href="data:text/html,{quote(f"<a href=data:text/html;base64,{B64}>")}">',
+    ],
+)
+def test_pages_in_data_urls(text):
+    assert any("http://bad.example/" in page for page in pages(text))
+    assert any("bad.example" in str(hit) for hit in Urls().scan(text))
+
+
+def test_pictures_are_not_read():
+    assert len(list(pages('<img src="data:image/png;base64,iVBORw0KGgo=">'))) == 1
+    assert list(pages("the data: all of it")) == ["the data: all of it"]
+
+
+@pytest.mark.parametrize("piece", ["data:", "data:,", "data:text/html,%64ata:,", '"data:,', "data:;base64,AAAA"])
+def test_time_is_linear(piece):
+    def quickest(times):
+        text, best = piece * times, 9.0
+        for _ in range(3):
+            begun = time.process_time()
+            sum(len(page) for page in pages(text))
+            best = min(best, time.process_time() - begun)
+        return best
+
+    assert quickest(40_000) <= quickest(5_000) * 16 + 0.04
+
+
+@pytest.mark.parametrize(
+    ("content_type", "places"),
+    [
+        ('message/external-body; access-type=URL; URL="http://bad.example/x"', ["http://bad.example/x"]),
+        ('message/external-body; access-type=URL;\r\n URL="http://bad.exa\r\n mple/x"', ["http://bad.example/x"]),
+        ("message/external-body; URL*0=http://bad; URL*1=.example/x", ["http://bad.example/x"]),
+        ("message/external-body; url*=us-ascii''http:%2f%2fbad.example/x", ["http://bad.example/x"]),
+        (
+            'message/external-body; access-type=anon-ftp; site=bad.example; directory="/a"; name=b',
+            ["ftp://bad.example/a/b", "http://bad.example/a/b"],
+        ),
+        ("message/external-body; access-type=mail-server; server=x@y.example", []),
+    ],
+)
+def test_places_of_external_bodies(content_type, places):
+    part = make_part(
+        b"Content-Type: text/html\r\n\r\n",
+        media_type="message/external-body",
+        header=[("Content-Type", content_type.partition(": ")[2] or content_type)],
+    )
+    assert external_body(part.header).split() == places
+    assert (Urls().on_part(part) is not None) == bool(places)
