@@ -1,0 +1,1 @@
+"""Messages made to hide something, and odd ones that hide nothing."""
