@@ -7,6 +7,7 @@
 
 mod collector;
 mod containers;
+mod inner;
 mod leaf;
 mod readings;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::world::Instant;
 
 use collector::{Collector, HeaderBudget};
 use containers::Opening;
+use leaf::Rested;
 use readings::Rereading;
 
 /// One message on its way through the decoder.
@@ -35,11 +37,7 @@ pub(crate) struct Decoding {
     collector: Collector,
     /// What unpacking needs, shared by all containers of the message; taken along by the thread that opens them. The
     /// members have a spool of their own: that of the leaves may hold the beginning of one that is still arriving.
-    unpacking: Option<(Spool, archive::Budget)>,
-    archive_depth: usize,
-    limits: smtpgw_mime::Limits,
-    /// `decode.readings`
-    readings: usize,
+    opening: Option<Opening>,
     /// Readings tried after the first.
     tried: usize,
 }
@@ -67,10 +65,16 @@ impl Decoding {
                 parts: 0,
                 headers: HeaderBudget::new(decode.header),
             },
-            unpacking: Some((members, archive_budget(settings))),
-            archive_depth: decode.archive.depth,
-            limits,
-            readings: decode.readings,
+            opening: Some(Opening {
+                spool: members,
+                budget: archive_budget(settings),
+                depth: decode.archive.depth,
+                readings: decode.readings,
+                files_left: decode.parts,
+                octets_left: limits.decoded_total,
+                limits,
+                gaps: Vec::new(),
+            }),
             tried: 0,
         }
     }
@@ -94,7 +98,7 @@ impl Decoding {
         }
         let leaves = self.collector.ended.drain(..contents.len());
         let parts: Vec<_> = leaves.zip(contents).map(|(leaf, content)| leaf.rest(content)).collect();
-        if parts.iter().any(|part| may_be_container(&part.data)) { self.open(parts).await } else { Ok(parts) }
+        self.open(parts).await
     }
 
     /// Reads the whole message again in the other ways that programs may read it, if there are any; what only those
@@ -105,18 +109,18 @@ impl Decoding {
         if !observed.is_ambiguous() {
             return Ok(Vec::new());
         }
-        let Some((mut spool, budget)) = self.unpacking.take() else { return Ok(Vec::new()) };
+        let Some(mut opening) = self.opening.take() else { return Ok(Vec::new()) };
         let mut headers = std::mem::replace(&mut self.collector.headers, HeaderBudget::new(0));
-        let (limits, readings, raw) = (self.limits.clone(), self.readings, raw.clone());
+        let raw = raw.clone();
         let first = self.collector.message.progress.read().parts.clone();
-        let (spool, headers, further) = blocking(move || {
-            let rereading =
-                Rereading { limits: &limits, readings, raw: &raw, spool: &mut spool, headers: &mut headers };
+        let (opening, headers, further) = blocking(move || {
+            let Opening { limits, readings, spool, .. } = &mut opening;
+            let rereading = Rereading { limits, readings: *readings, raw: &raw, spool, headers: &mut headers };
             let further = rereading.read(&first, &observed);
-            (spool, headers, further)
+            (opening, headers, further)
         })
         .await?;
-        self.unpacking = Some((spool, budget));
+        self.opening = Some(opening);
         self.collector.headers = headers;
         let further = further?;
         self.tried = further.tried;
@@ -130,24 +134,30 @@ impl Decoding {
         std::mem::take(&mut self.collector.gaps)
     }
 
-    async fn open(&mut self, parts: Vec<Arc<Part>>) -> io::Result<Vec<Arc<Part>>> {
-        let Some((spool, budget)) = self.unpacking.take() else { return Ok(parts) };
-        let mut opening = Opening { spool, budget, depth: self.archive_depth, gaps: Vec::new() };
+    /// Opens what is a container among `parts`.
+    async fn open(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
+        if !parts.iter().any(may_be_container) {
+            return Ok(parts.into_iter().map(|rested| rested.part).collect());
+        }
+        let Some(mut opening) = self.opening.take() else { return Ok(Vec::new()) };
         let (opening, result) = blocking(move || {
             let result = opening.open_all(parts);
             (opening, result)
         })
         .await?;
-        self.unpacking = Some((opening.spool, opening.budget));
-        self.collector.gaps.extend(opening.gaps);
+        let opening = self.opening.insert(opening);
+        self.collector.gaps.append(&mut opening.gaps);
         result
     }
 }
 
 /// Whether it is worth a trip to a thread that may block: what is in memory is looked at here.
-fn may_be_container(content: &Content) -> bool {
+fn may_be_container(rested: &Rested) -> bool {
+    let content = &rested.part.data;
     match content {
-        Content::Memory(octets) => detect(octets).is_some(),
+        Content::Memory(octets) => {
+            rested.has_files || detect(octets).is_some() || inner::is_message(content).unwrap_or(true)
+        }
         Content::File { .. } => true,
     }
 }

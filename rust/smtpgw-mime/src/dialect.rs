@@ -121,6 +121,8 @@ choices! {
         Stop = "stop",
         /// Skips padding that does not complete its group, and ignores the rest after one that does.
         Resume = "resume",
+        /// Skips all padding, wherever it stands.
+        Skip = "skip",
     }
 
     /// What base64 does at a character outside its alphabet.

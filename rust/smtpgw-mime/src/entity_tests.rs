@@ -108,7 +108,8 @@ fn reads_encodings() {
         ("\"base64\"", "base64", Encoding::Base64, &[I, E]),
         ("8bit", "8bit", Encoding::Identity, &[]),
         ("binary", "binary", Encoding::Identity, &[]),
-        ("x-uuencode", "x-uuencode", Encoding::Identity, &[U, E]),
+        ("x-uuencode", "x-uuencode", Encoding::Identity, &[]),
+        ("x-mystery", "x-mystery", Encoding::Identity, &[U, E]),
         ("", "7bit", Encoding::Identity, &[I]),
     ];
     for (value, name, encoding, odd) in table {

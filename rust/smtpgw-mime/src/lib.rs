@@ -30,6 +30,7 @@ pub mod edit;
 mod entity;
 mod event;
 pub mod header;
+mod inline;
 mod limits;
 mod machine;
 mod multipart;
@@ -45,6 +46,7 @@ pub use dialect::{
 };
 pub use event::{Event, PartHead, PartKind, Region, Sink};
 pub use header::{Field, Header};
+pub use inline::{Inline, InlineEncoding, InlineReader, InlineWatch};
 pub use limits::{LimitKind, Limits};
 pub use path::PartPath;
 pub use readings::{Observed, Readings};

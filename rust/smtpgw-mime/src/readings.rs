@@ -115,7 +115,7 @@ fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Diale
         found(Dialect { blank_before_colon: value, ..dialect });
     });
     each(seen(&[K::NulInHeader]), Nul::ALL, |value| found(Dialect { nul: value, ..dialect }));
-    each(seen(&[K::Base64AfterPadding]), AfterPadding::ALL, |value| {
+    each(seen(&[K::Base64AfterPadding, K::Base64Padding]), AfterPadding::ALL, |value| {
         found(Dialect { base64_after_padding: value, ..dialect });
     });
     each(seen(&[K::Base64Junk]), Base64Junk::ALL, |value| found(Dialect { base64_junk: value, ..dialect }));

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use sha2::Digest as _;
-use smtpgw_mime::{DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
+use smtpgw_mime::{Defect, DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
 
 use super::leaf::Leaf;
 use crate::message::Message;
@@ -69,7 +68,7 @@ impl Sink for Collector {
             Event::PartBegin(head) => self.begin(*head),
             Event::Data(octets) => {
                 if let Some(leaf) = &mut self.leaf {
-                    leaf.hash.update(octets);
+                    leaf.take(octets);
                     self.spool.append(octets);
                 }
             }
@@ -81,11 +80,7 @@ impl Sink for Collector {
                 None => self.containers = self.containers.saturating_sub(1),
             },
             Event::Defect(defect) => {
-                if defect.kind == DefectKind::UnknownEncoding {
-                    // Its octets are shown as they came; a program that knows the encoding shows something else.
-                    let what = defect.path.to_string();
-                    self.gaps.push(UnscannedRecord { reason: Unscanned::Unhandled, what });
-                }
+                self.gaps.extend(gap_of_defect(&defect));
                 if let Some(leaf) = &mut self.leaf {
                     leaf.defects.push(defect.clone());
                 }
@@ -104,9 +99,7 @@ impl Collector {
     fn begin(&mut self, head: PartHead) {
         let is_message = self.parts == 0;
         self.parts += 1;
-        if head.media_type == "message/partial" {
-            self.gaps.push(UnscannedRecord { reason: Unscanned::PartialMessage, what: head.path.to_string() });
-        }
+        self.gaps.extend(gap_of(&head));
         let is_leaf = head.kind == PartKind::Leaf;
         let leaf = Leaf::of(head, &mut self.headers, None);
         if is_message {
@@ -119,6 +112,24 @@ impl Collector {
 
 /// All headers of a message may take this many times what one may (`decode.header`).
 const HEADERS: u64 = 4;
+
+/// What cannot be shown of a part of this type.
+pub(super) fn gap_of(head: &PartHead) -> Option<UnscannedRecord> {
+    let reason = match head.media_type.as_str() {
+        "message/partial" => Unscanned::PartialMessage,
+        // The message in it is encrypted, or stands in a signature's envelope that is not opened here.
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Unscanned::Unhandled,
+        _ => return None,
+    };
+    Some(UnscannedRecord { reason, what: head.path.to_string() })
+}
+
+/// What cannot be shown because of a defect.
+pub(super) fn gap_of_defect(defect: &Defect) -> Option<UnscannedRecord> {
+    // Its octets are shown as they came; a program that knows the encoding shows something else.
+    (defect.kind == DefectKind::UnknownEncoding)
+        .then(|| UnscannedRecord { reason: Unscanned::Unhandled, what: defect.path.to_string() })
+}
 
 pub(super) const fn reason_of(limit: LimitKind) -> Unscanned {
     match limit {

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use smtpgw_archive as archive;
+use smtpgw_mime::Limits;
 
-use super::leaf::Leaf;
+use super::inner;
+use super::leaf::{Leaf, Rested};
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -20,29 +21,75 @@ pub(super) struct Opening {
     pub(super) spool: Spool,
     pub(super) budget: archive::Budget,
     pub(super) depth: usize,
+    pub(super) limits: Limits,
+    /// `decode.readings`
+    pub(super) readings: usize,
+    /// How many more files within texts and parts of attached messages there may be.
+    pub(super) files_left: usize,
+    /// How many more octets of attached messages may be decoded.
+    pub(super) octets_left: u64,
     pub(super) gaps: Vec<UnscannedRecord>,
 }
 
 impl Opening {
-    pub(super) fn open_all(&mut self, parts: Vec<Arc<Part>>) -> io::Result<Vec<Arc<Part>>> {
+    pub(super) fn open_all(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
         let mut finished = Vec::with_capacity(parts.len());
         // A work list rather than recursion: depth is the sender's choice.
-        let mut waiting: VecDeque<(Arc<Part>, usize)> = parts.into_iter().map(|part| (part, 0)).collect();
-        while let Some((part, depth)) = waiting.pop_front() {
+        let mut waiting: VecDeque<(Rested, usize)> = parts.into_iter().map(|part| (part, 0)).collect();
+        while let Some((Rested { part, has_files }, depth)) = waiting.pop_front() {
             finished.push(Arc::clone(&part));
-            let Some(format) = Reader::new(&part.data).detect()? else { continue };
+            let format = Reader::new(&part.data).detect()?;
+            let is_message = format.is_none() && inner::is_message(&part.data)?;
+            if format.is_none() && !is_message && !has_files {
+                continue;
+            }
             if depth >= self.depth {
                 self.gap(Unscanned::Nested, part.path.clone());
                 continue;
             }
-            let members = self.open(&part, format)?;
+            let mut members = Vec::new();
+            if let Some(format) = format {
+                members = self.open(&part, format)?;
+            }
+            if is_message {
+                members.extend(self.message(&part)?);
+            }
+            if has_files {
+                members.extend(self.files(&part)?);
+            }
             // Members come right behind their container, before its siblings.
             members.into_iter().rev().for_each(|member| waiting.push_front((member, depth + 1)));
         }
         Ok(finished)
     }
 
-    fn open(&mut self, part: &Part, format: archive::Format) -> io::Result<Vec<Arc<Part>>> {
+    /// The files within a text.
+    fn files(&mut self, part: &Part) -> io::Result<Vec<Rested>> {
+        let found = inner::files(part, &mut self.spool, self.files_left)?;
+        self.files_left -= found.parts.len().min(self.files_left);
+        if found.parts.is_empty() && found.gaps.is_empty() && inner::is_inline_encoding(&part.transfer_encoding) {
+            self.gap(Unscanned::Unhandled, part.path.clone());
+        }
+        self.gaps.extend(found.gaps);
+        Ok(found.parts)
+    }
+
+    /// The parts of a message that was attached as a file.
+    fn message(&mut self, part: &Part) -> io::Result<Vec<Rested>> {
+        if part.data.len() > self.octets_left {
+            self.gap(Unscanned::Mailbomb, part.path.clone());
+            return Ok(Vec::new());
+        }
+        let limits = Limits { parts: self.files_left, ..self.limits.clone() };
+        let found = inner::message(part, &mut self.spool, &limits, self.readings)?;
+        let octets = found.parts.iter().map(|rested| rested.part.data.len()).fold(part.data.len(), u64::saturating_add);
+        self.octets_left = self.octets_left.saturating_sub(octets);
+        self.files_left -= found.parts.len().min(self.files_left);
+        self.gaps.extend(found.gaps);
+        Ok(found.parts)
+    }
+
+    fn open(&mut self, part: &Part, format: archive::Format) -> io::Result<Vec<Rested>> {
         let mut members = Members {
             spool: &mut self.spool,
             container: part,
@@ -90,24 +137,13 @@ struct Members<'a> {
 impl archive::Members for Members<'_> {
     fn begin(&mut self, member: archive::Member<'_>) {
         let name = member.path.into_owned();
-        self.leaf = Some(Leaf {
-            path: format!("{}/{name}", self.container.path),
-            media_type: "application/octet-stream".into(),
-            names: vec![name.clone()],
-            filename: Some(name),
-            charset: None,
-            transfer_encoding: "binary".into(),
-            header: Arc::default(),
-            hash: Sha256::new(),
-            defects: Vec::new(),
-            container: Some(self.format.name()),
-            reading: self.container.reading.clone(),
-        });
+        let path = format!("{}/{name}", self.container.path);
+        self.leaf = Some(Leaf::member(path, name, self.format.name(), self.container));
     }
 
     fn data(&mut self, octets: &[u8]) {
         if let (Some(leaf), None) = (&mut self.leaf, &self.error) {
-            leaf.hash.update(octets);
+            leaf.take(octets);
             self.spool.append(octets);
             match self.spool.settle_blocking() {
                 Ok(contents) => self.rested.extend(contents),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use smtpgw_mime::{Defect, Header, PartHead, Region};
+use smtpgw_mime::{Defect, Header, InlineWatch, PartHead, Region};
 
 use super::collector::HeaderBudget;
+use super::inner::is_inline_encoding;
 use crate::message::{Content, Part};
 
 /// A leaf without its octets.
@@ -18,6 +19,8 @@ pub(super) struct Leaf {
     pub(super) transfer_encoding: String,
     pub(super) header: Arc<Header>,
     pub(super) hash: Sha256,
+    /// Looks for files within it.
+    pub(super) watch: InlineWatch,
     pub(super) defects: Vec<Defect>,
     pub(super) container: Option<&'static str>,
     /// What shows it, if not the RFCs' reading.
@@ -49,15 +52,23 @@ impl Leaf {
             transfer_encoding: head.transfer_encoding,
             header: headers.keep(head.header),
             hash: Sha256::new(),
+            watch: InlineWatch::default(),
             defects: Vec::new(),
             container: None,
             reading,
         }
     }
 
+    /// Takes decoded octets.
+    pub(super) fn take(&mut self, octets: &[u8]) {
+        self.hash.update(octets);
+        self.watch.push(octets);
+    }
+
     /// The part, now that its octets rest.
-    pub(super) fn rest(self, data: Content) -> Arc<Part> {
-        Arc::new(Part {
+    pub(super) fn rest(self, data: Content) -> Rested {
+        let has_files = self.watch.found() || is_inline_encoding(&self.transfer_encoding);
+        let part = Arc::new(Part {
             path: self.path,
             media_type: self.media_type,
             filename: self.filename,
@@ -70,6 +81,14 @@ impl Leaf {
             defects: self.defects,
             container: self.container,
             reading: self.reading,
-        })
+        });
+        Rested { part, has_files }
     }
+}
+
+/// A part, and what was noticed while its octets came.
+pub(super) struct Rested {
+    pub(super) part: Arc<Part>,
+    /// There may be files within its text.
+    pub(super) has_files: bool,
 }

@@ -11,12 +11,10 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use smtpgw_mime::{
-    Base64Junk, Decoder, DefectKind, Dialect, Event, Limits, Observed, PartHead, PartKind, Readings, Sink,
-};
+use smtpgw_mime::{Base64Junk, Decoder, Dialect, Event, Limits, Observed, PartHead, PartKind, Readings, Sink};
 
-use super::collector::{HeaderBudget, reason_of};
-use super::leaf::Leaf;
+use super::collector::{HeaderBudget, gap_of, gap_of_defect, reason_of};
+use super::leaf::{Leaf, Rested};
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -36,7 +34,7 @@ pub(super) struct Rereading<'a> {
 /// What came of it.
 #[derive(Default)]
 pub(super) struct Further {
-    pub(super) parts: Vec<Arc<Part>>,
+    pub(super) parts: Vec<Rested>,
     pub(super) gaps: Vec<UnscannedRecord>,
     /// Readings that were tried.
     pub(super) tried: usize,
@@ -78,7 +76,7 @@ impl Rereading<'_> {
                 return Ok(further);
             }
             let parts = self.keep(dialect, &new)?;
-            kept += parts.iter().map(|part| part.data.len()).sum::<u64>();
+            kept += parts.iter().map(|rested| rested.part.data.len()).sum::<u64>();
             further.parts.extend(parts);
             if kept > self.limits.decoded_total {
                 further.gap(Unscanned::Mailbomb, "readings");
@@ -92,25 +90,12 @@ impl Rereading<'_> {
     }
 
     /// The leaves of one reading that are `new`.
-    fn keep(&mut self, dialect: Dialect, new: &[bool]) -> io::Result<Vec<Arc<Part>>> {
-        let mut keeping = Keeping {
-            spool: &mut *self.spool,
-            headers: &mut *self.headers,
-            reading: dialect.to_string(),
-            new: new.iter(),
-            leaf: None,
-            is_leaf: Vec::new(),
-            ended: Vec::new(),
-            rested: Vec::new(),
-            error: None,
-        };
+    fn keep(&mut self, dialect: Dialect, new: &[bool]) -> io::Result<Vec<Rested>> {
+        let reading = dialect.to_string();
+        let mut keeping = Keeping::new(self.spool, self.headers, Some((&reading, new)));
         decode(self.limits, dialect, self.raw, &mut keeping)?;
-        let Keeping { ended, mut rested, error, .. } = keeping;
-        if let Some(error) = error {
-            return Err(error);
-        }
-        rested.extend(self.spool.settle_blocking()?);
-        Ok(ended.into_iter().zip(rested).map(|(leaf, content)| leaf.rest(content)).collect())
+        // What is to be said of it the survey has said.
+        Ok(keeping.finish()?.0)
     }
 
     fn decode(&self, dialect: Dialect, sink: &mut dyn Sink) -> io::Result<Observed> {
@@ -124,7 +109,7 @@ impl Further {
     }
 }
 
-fn decode(limits: &Limits, dialect: Dialect, raw: &Content, sink: &mut dyn Sink) -> io::Result<Observed> {
+pub(super) fn decode(limits: &Limits, dialect: Dialect, raw: &Content, sink: &mut dyn Sink) -> io::Result<Observed> {
     let mut decoder = Decoder::new(limits.clone(), dialect);
     if let Content::Memory(octets) = raw {
         decoder.push(octets, sink);
@@ -190,9 +175,7 @@ impl Sink for Survey {
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::PartBegin(head) => {
-                if head.media_type == "message/partial" {
-                    self.gaps.push(UnscannedRecord { reason: Unscanned::PartialMessage, what: head.path.to_string() });
-                }
+                self.gaps.extend(gap_of(&head));
                 if head.kind == PartKind::Leaf {
                     let dull = self.dialect.base64_junk == Base64Junk::AsIs && head.transfer_encoding == "base64";
                     self.head = Some((*head, Sha256::new(), dull));
@@ -214,27 +197,52 @@ impl Sink for Survey {
             Event::LimitHit(limit) => {
                 self.gaps.push(UnscannedRecord { reason: reason_of(limit), what: limit.name().to_owned() });
             }
-            Event::Defect(defect) if defect.kind == DefectKind::UnknownEncoding => {
-                self.gaps.push(UnscannedRecord { reason: Unscanned::Unhandled, what: defect.path.to_string() });
-            }
+            Event::Defect(defect) => self.gaps.extend(gap_of_defect(&defect)),
             _ => {}
         }
     }
 }
 
-/// Keeps the leaves that are new.
-struct Keeping<'a> {
+/// Keeps the leaves of a reading, all or those that are new.
+pub(super) struct Keeping<'a> {
     spool: &'a mut Spool,
     headers: &'a mut HeaderBudget,
-    reading: String,
-    /// In the order in which leaves end, which is that in which they begin.
-    new: std::slice::Iter<'a, bool>,
+    /// The name of the reading, and which of its leaves are new, in the order in which they end, which is that in
+    /// which they begin. Without it all are.
+    new: Option<(&'a str, std::slice::Iter<'a, bool>)>,
     leaf: Option<Leaf>,
     /// Of the open parts, outermost first.
     is_leaf: Vec<bool>,
     ended: Vec<Leaf>,
     rested: Vec<Content>,
+    gaps: Vec<UnscannedRecord>,
     error: Option<io::Error>,
+}
+
+impl<'a> Keeping<'a> {
+    pub(super) fn new(spool: &'a mut Spool, headers: &'a mut HeaderBudget, new: Option<(&'a str, &'a [bool])>) -> Self {
+        Self {
+            spool,
+            headers,
+            new: new.map(|(reading, new)| (reading, new.iter())),
+            leaf: None,
+            is_leaf: Vec::new(),
+            ended: Vec::new(),
+            rested: Vec::new(),
+            gaps: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The leaves, at rest, and what could not be shown.
+    pub(super) fn finish(self) -> io::Result<(Vec<Rested>, Vec<UnscannedRecord>)> {
+        let Self { spool, ended, mut rested, gaps, error, .. } = self;
+        if let Some(error) = error {
+            return Err(error);
+        }
+        rested.extend(spool.settle_blocking()?);
+        Ok((ended.into_iter().zip(rested).map(|(leaf, content)| leaf.rest(content)).collect(), gaps))
+    }
 }
 
 impl Sink for Keeping<'_> {
@@ -243,13 +251,16 @@ impl Sink for Keeping<'_> {
             Event::PartBegin(head) => {
                 let is_leaf = head.kind == PartKind::Leaf;
                 self.is_leaf.push(is_leaf);
-                if is_leaf && self.new.next() == Some(&true) {
-                    self.leaf = Some(Leaf::of(*head, self.headers, Some(&self.reading)));
-                }
+                self.gaps.extend(gap_of(&head));
+                let reading = match &mut self.new {
+                    None => is_leaf.then_some(None),
+                    Some((reading, new)) => (is_leaf && new.next() == Some(&true)).then_some(Some(*reading)),
+                };
+                self.leaf = reading.map(|reading| Leaf::of(*head, self.headers, reading));
             }
             Event::Data(octets) => {
                 if let (Some(leaf), None) = (&mut self.leaf, &self.error) {
-                    leaf.hash.update(octets);
+                    leaf.take(octets);
                     self.spool.append(octets);
                     match self.spool.settle_blocking() {
                         Ok(contents) => self.rested.extend(contents),
@@ -265,7 +276,11 @@ impl Sink for Keeping<'_> {
                     self.ended.push(leaf);
                 }
             }
+            Event::LimitHit(limit) => {
+                self.gaps.push(UnscannedRecord { reason: reason_of(limit), what: limit.name().to_owned() });
+            }
             Event::Defect(defect) => {
+                self.gaps.extend(gap_of_defect(&defect));
                 if let Some(leaf) = &mut self.leaf {
                     leaf.defects.push(defect);
                 }

@@ -90,7 +90,7 @@ async fn a_header_that_is_not_kept_is_always_told() {
 #[tokio::test]
 async fn an_encoding_that_nobody_knows_is_unscanned() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    for (encoding, gaps) in [("x-yenc", 1), ("8bit", 0)] {
+    for (encoding, gaps) in [("x-mystery", 1), ("x-yenc", 1), ("8bit", 0)] {
         let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
         decoding.push(format!("Content-Transfer-Encoding: {encoding}\r\n\r\nbody\r\n").as_bytes());
         decoding.finish();
@@ -192,4 +192,48 @@ async fn more_readings_than_the_limit_are_told() {
     settings.decode.readings = 0;
     assert_eq!(reread(raw, &settings).await, (Vec::new(), ambiguous.to_vec(), 0));
     assert_eq!(reread(b"A: b\r\n\r\nx\r\n", &settings).await, (Vec::new(), Vec::new(), 0));
+}
+
+/// The parts of a message, `path container "data"`, and the reasons of its gaps.
+async fn parts_of(raw: &str) -> (Vec<String>, Vec<Unscanned>) {
+    let raw = raw.replace('\n', "\r\n");
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    decoding.push(raw.as_bytes());
+    decoding.finish();
+    let mut shown = Vec::new();
+    for part in decoding.settle().await.unwrap() {
+        let data = octets(&part.data).await;
+        shown.push(format!("{} {} {}", part.path, part.container.unwrap_or("-"), data.escape_ascii()));
+    }
+    (shown, decoding.take_gaps().into_iter().map(|gap| gap.reason).collect())
+}
+
+#[tokio::test]
+async fn files_within_texts_are_members() {
+    let (parts, gaps) = parts_of("\nhello\nbegin 644 a.txt\n#86)C\n`\nend\nbegin 644 b.txt\n#86)C\n").await;
+    assert_eq!(parts[1..], ["1/a.txt uuencode abc", "1/b.txt uuencode abc"]);
+    assert_eq!(gaps, [Unscanned::PartiallyCorrupted]);
+    let (parts, gaps) = parts_of("Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\n#86)C\nend\n").await;
+    assert_eq!((parts[1].as_str(), gaps.as_slice()), ("1/a uuencode abc", &[][..]));
+    let (_, gaps) =
+        parts_of("\n=ybegin part=1 line=9 name=x\nabc\n=yend\n(This file must be converted with BinHex 4.0)\n").await;
+    assert_eq!(gaps, [Unscanned::Multipart, Unscanned::Unhandled]);
+}
+
+#[tokio::test]
+async fn messages_attached_as_files_are_opened() {
+    // A message, attached as a file within one that was attached as a file, with a file in its text.
+    let inner = "From: a@b.example\nSubject: x\n\nbegin 644 a.txt\n#86)C\nend\n";
+    let outer = format!(
+        "From: c@d.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=i\n\n--i\n\ntext\n--i\nContent-Type: application/octet-stream\n\n{inner}--i--\n"
+    );
+    let (parts, gaps) = parts_of(&format!("Content-Type: application/octet-stream\n\n{outer}")).await;
+    let paths: Vec<_> = parts.iter().map(|part| part.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
+    let expected = ["1 -", "1/1 message", "1/2 message", "1/2/1 message", "1/2/1/a.txt uuencode"];
+    assert_eq!(paths[..5], expected, "{parts:#?}");
+    assert!(gaps.is_empty(), "{gaps:?}");
+    for text in ["Dear Ben,\nFrom: here on\n", "To: you\n", "x"] {
+        assert_eq!(parts_of(&format!("\n{text}")).await.0.len(), 1, "{text}");
+    }
 }

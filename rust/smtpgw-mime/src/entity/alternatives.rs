@@ -172,7 +172,10 @@ fn known_encoding(token: &str) -> Option<Encoding> {
     match token {
         "base64" => Some(Encoding::Base64),
         "quoted-printable" => Some(Encoding::QuotedPrintable),
-        "7bit" | "8bit" | "binary" => Some(Encoding::Identity),
+        // The body of the latter is text with a file in it, which is found where it stands.
+        "7bit" | "8bit" | "binary" | "x-uuencode" | "uuencode" | "x-uue" | "uue" | "x-yencode" | "x-yenc" => {
+            Some(Encoding::Identity)
+        }
         _ => None,
     }
 }

@@ -297,7 +297,7 @@ impl Base64 {
                 self.padding = Padding::None;
                 true
             }
-            AfterPadding::Stop | AfterPadding::Resume => {
+            AfterPadding::Stop | AfterPadding::Resume | AfterPadding::Skip => {
                 self.padding = Padding::Stopped;
                 false
             }
@@ -306,6 +306,7 @@ impl Base64 {
 
     fn pad(&mut self, at: Offset, out: &mut dyn Output) {
         match (self.count, self.padding) {
+            _ if self.after_padding == AfterPadding::Skip => {}
             (2, Padding::Half) if self.after_padding == AfterPadding::Resume => {
                 self.end_group();
                 self.padding = Padding::Whole;

@@ -91,6 +91,7 @@ fn the_dialect_stops_after_padding() {
 #[test]
 fn the_dialect_reads_junk_and_odd_padding() {
     use AfterPadding::{Continue, Resume};
+    const ALL: AfterPadding = AfterPadding::Skip;
     use Base64Junk::{AsIs, Skip, Stop, UrlAlphabet};
     let table: &[(&str, Base64Junk, AfterPadding, &[u8])] = &[
         ("YW!Jj", Skip, Continue, b"abc"),
@@ -105,6 +106,7 @@ fn the_dialect_reads_junk_and_odd_padding() {
         ("YQ=", Skip, Resume, b"a"),
         ("YQ==", Skip, Resume, b"a"),
         ("Y=WJj", Skip, Resume, b"abc"),
+        ("YW==Jj=Y===Q=", Skip, ALL, b"abca"),
     ];
     for (raw, base64_junk, base64_after_padding, octets) in table {
         let dialect =

@@ -1,0 +1,216 @@
+//! What stands within a leaf and is no archive: files in texts (uuencode, yEnc), and whole messages that were attached
+//! as files.
+//!
+//! Both are known by their content. The files become members as those of an archive do; a message is decoded like the
+//! one it is in, its other readings included, and its parts get the path of the leaf in front of their own.
+
+use std::io::{self, Read as _};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use smtpgw_mime::{Dialect, Inline, InlineEncoding, InlineReader, Limits};
+
+use super::collector::HeaderBudget;
+use super::leaf::{Leaf, Rested};
+use super::readings::{Keeping, Rereading, decode};
+use crate::content::Reader;
+use crate::message::{Content, Part};
+use crate::record::UnscannedRecord;
+use crate::settings::Unscanned;
+use crate::spool::Spool;
+
+/// What was found within one leaf.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) parts: Vec<Rested>,
+    pub(super) gaps: Vec<UnscannedRecord>,
+}
+
+/// Whether a transfer encoding promises a file within the text.
+pub(super) fn is_inline_encoding(transfer_encoding: &str) -> bool {
+    matches!(transfer_encoding, "x-uuencode" | "uuencode" | "x-uue" | "uue" | "x-yencode" | "x-yenc")
+}
+
+/// The files within a text; at most `most` of them.
+pub(super) fn files(part: &Part, spool: &mut Spool, most: usize) -> io::Result<Found> {
+    let mut taking =
+        Taking { part, spool, most, leaf: None, ended: Vec::new(), rested: Vec::new(), gaps: Vec::new(), error: None };
+    let mut reader = InlineReader::default();
+    let (mut content, mut piece) = (Reader::new(&part.data), vec![0; PIECE]);
+    loop {
+        let read = content.read(&mut piece)?;
+        let mut sink = |inline: Inline<'_>| taking.take(inline);
+        if read == 0 {
+            reader.finish(&mut sink);
+            break;
+        }
+        reader.push(piece.get(..read).unwrap_or_default(), &mut sink);
+    }
+    let Taking { ended, mut rested, gaps, error, spool, .. } = taking;
+    if let Some(error) = error {
+        return Err(error);
+    }
+    rested.extend(spool.settle_blocking()?);
+    Ok(Found { parts: ended.into_iter().zip(rested).map(|(leaf, content)| leaf.rest(content)).collect(), gaps })
+}
+
+/// Takes the files of one text.
+struct Taking<'a> {
+    part: &'a Part,
+    spool: &'a mut Spool,
+    most: usize,
+    leaf: Option<Leaf>,
+    ended: Vec<Leaf>,
+    rested: Vec<Content>,
+    gaps: Vec<UnscannedRecord>,
+    error: Option<io::Error>,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, inline: Inline<'_>) {
+        match inline {
+            Inline::Begin { encoding, name } => self.begin(encoding, name),
+            Inline::Data(octets) => {
+                if let (Some(leaf), None) = (&mut self.leaf, &self.error) {
+                    leaf.take(octets);
+                    self.spool.append(octets);
+                    match self.spool.settle_blocking() {
+                        Ok(contents) => self.rested.extend(contents),
+                        Err(error) => self.error = Some(error),
+                    }
+                }
+            }
+            Inline::End { complete, volume } => {
+                let Some(leaf) = self.leaf.take() else { return };
+                if volume {
+                    self.gap(Unscanned::Multipart, leaf.path.clone());
+                } else if !complete {
+                    self.gap(Unscanned::PartiallyCorrupted, leaf.path.clone());
+                }
+                self.spool.cut();
+                self.ended.push(leaf);
+            }
+            Inline::BinHex => self.gap(Unscanned::Unhandled, self.part.path.clone()),
+        }
+    }
+
+    fn begin(&mut self, encoding: InlineEncoding, name: String) {
+        if self.ended.len() >= self.most {
+            self.gap(Unscanned::FilesLimit, self.part.path.clone());
+            return;
+        }
+        let path = format!("{}/{}", self.part.path, if name.is_empty() { encoding.name() } else { &name });
+        self.leaf = Some(Leaf::member(path, name, encoding.name(), self.part));
+    }
+
+    fn gap(&mut self, reason: Unscanned, what: String) {
+        let gap = UnscannedRecord { reason, what };
+        if self.gaps.last() != Some(&gap) {
+            self.gaps.push(gap);
+        }
+    }
+}
+
+/// Whether a leaf is a whole message: its first lines are fields, and two of them are such as every letter has.
+pub(super) fn is_message(content: &Content) -> io::Result<bool> {
+    let mut head = [0; HEAD];
+    let head = match content {
+        // Hardly any leaf gets further than this.
+        Content::Memory(octets) => octets.get(..HEAD).unwrap_or(octets),
+        Content::File { .. } => {
+            let read = Reader::new(content).read(&mut head)?;
+            head.get(..read).unwrap_or_default()
+        }
+    };
+    if !head.first().is_some_and(u8::is_ascii_alphabetic) {
+        return Ok(false);
+    }
+    let mut known = 0;
+    for line in head.split(|&octet| octet == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.starts_with(b" ") || line.starts_with(b"\t") || line.starts_with(b"From ") {
+            continue;
+        }
+        let Some(colon) = line.iter().position(|&octet| octet == b':') else { break };
+        let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
+        if name.is_empty() || !name.iter().all(|octet| octet.is_ascii_graphic()) {
+            break;
+        }
+        known += usize::from(FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes())));
+    }
+    Ok(known >= 2)
+}
+
+/// The parts of a message that is a leaf, in every reading.
+pub(super) fn message(part: &Part, spool: &mut Spool, limits: &Limits, readings: usize) -> io::Result<Found> {
+    let mut headers = HeaderBudget::new(limits.header_octets);
+    let mut keeping = Keeping::new(&mut *spool, &mut headers, None);
+    let observed = decode(limits, Dialect::default(), &part.data, &mut keeping)?;
+    let (mut parts, mut gaps) = keeping.finish()?;
+    if observed.is_ambiguous() {
+        let rereading = Rereading { limits, readings, raw: &part.data, spool, headers: &mut headers };
+        let first: Vec<Arc<Part>> = parts.iter().map(|rested| Arc::clone(&rested.part)).collect();
+        let further = rereading.read(&first, &observed)?;
+        parts.extend(further.parts);
+        gaps.extend(further.gaps);
+    }
+    gaps.extend(headers.take_gaps());
+    let within = |path: &str| format!("{}/{path}", part.path);
+    for gap in &mut gaps {
+        gap.what = within(&gap.what);
+    }
+    for rested in &mut parts {
+        // Nobody else has seen it yet.
+        if let Some(inner) = Arc::get_mut(&mut rested.part) {
+            inner.path = within(&inner.path);
+            inner.container = Some("message");
+            inner.reading = match (&part.reading, &inner.reading) {
+                (Some(outer), Some(own)) => Some(format!("{outer},{own}").into()),
+                (one, other) => one.clone().or_else(|| other.clone()),
+            };
+        }
+    }
+    Ok(Found { parts, gaps })
+}
+
+impl Leaf {
+    /// A file found in `container`.
+    pub(super) fn member(path: String, name: String, kind: &'static str, container: &Part) -> Self {
+        Self {
+            path,
+            media_type: "application/octet-stream".into(),
+            names: if name.is_empty() { Vec::new() } else { vec![name.clone()] },
+            filename: (!name.is_empty()).then_some(name),
+            charset: None,
+            transfer_encoding: "binary".into(),
+            header: Arc::default(),
+            hash: Sha256::new(),
+            watch: Default::default(),
+            defects: Vec::new(),
+            container: Some(kind),
+            reading: container.reading.clone(),
+        }
+    }
+}
+
+/// Octets of a leaf in which a message shows itself.
+const HEAD: usize = 4 << 10;
+
+/// Octets read at a time.
+const PIECE: usize = 64 << 10;
+
+/// Fields of letters.
+const FIELDS: [&str; 12] = [
+    "Return-Path",
+    "Received",
+    "From",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "Content-Type",
+    "Reply-To",
+    "DKIM-Signature",
+];

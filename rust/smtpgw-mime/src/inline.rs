@@ -1,0 +1,335 @@
+//! Files within text: uuencode, its base64 form (POSIX `uuencode -m`), and yEnc. Text in, names and decoded octets out.
+//!
+//! Mail programs older than MIME wrote attachments so, and many still open them, wherever they stand in a text.
+//!
+//! | state        | line                                   | what happens                              |
+//! |--------------|----------------------------------------|-------------------------------------------|
+//! | Text         | `begin`, mode, name                    | → Announced                               |
+//! | Text         | `begin-base64`, mode, name             | a file begins, → Base64                   |
+//! | Text         | `=ybegin …`                            | a file begins, → YEnc                     |
+//! | Announced    | a line of uuencode                     | a file begins, → Uuencode                 |
+//! | Announced    | anything else                          | it was text; the line is read as such     |
+//! | Uuencode     | a line of it; `end`; anything else     | octets; the file ends; it ends damaged    |
+//! | Base64       | `====`; anything else                  | the file ends; octets                     |
+//! | YEnc         | `=yend`; `=ypart`; anything else       | the file ends; nothing; octets            |
+//!
+//! A line is looked at when it is complete. Of one that is longer than [`LINE`] only its beginning counts, but for
+//! yEnc, which has no long lines to fear: it is decoded as it comes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use memchr::memmem::Finder;
+
+use crate::charset::to_text;
+use crate::transfer::decode_all_base64;
+
+/// What is found in a text.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Inline<'a> {
+    /// A file begins.
+    Begin {
+        /// How it is encoded.
+        encoding: InlineEncoding,
+        /// Its name; empty if it has none.
+        name: String,
+    },
+    /// Decoded octets of it; never empty.
+    Data(&'a [u8]),
+    /// It ends.
+    End {
+        /// Its end was seen.
+        complete: bool,
+        /// It is one volume of several.
+        volume: bool,
+    },
+    /// A file by BinHex 4.0 (RFC 1741) begins, which is not decoded here.
+    BinHex,
+}
+
+/// How a file within text is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InlineEncoding {
+    /// uuencode
+    Uuencode,
+    /// Its base64 form.
+    Base64,
+    /// yEnc
+    YEnc,
+}
+
+impl InlineEncoding {
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uuencode => "uuencode",
+            Self::Base64 => "begin-base64",
+            Self::YEnc => "yenc",
+        }
+    }
+}
+
+/// Says whether a text is worth a look: it has one of the words by which such files begin. Takes it in pieces.
+#[derive(Debug)]
+pub struct InlineWatch {
+    finders: [Finder<'static>; 2],
+    /// The end of the last piece, in which a word may have begun.
+    tail: Vec<u8>,
+    found: bool,
+}
+
+impl Default for InlineWatch {
+    fn default() -> Self {
+        Self { finders: [Finder::new(b"begin"), Finder::new(b"BinHex")], tail: Vec::new(), found: false }
+    }
+}
+
+impl InlineWatch {
+    /// The next piece.
+    pub fn push(&mut self, octets: &[u8]) {
+        if self.found {
+            return;
+        }
+        let word = BINHEX_WORD - 1;
+        self.tail.extend_from_slice(octets.get(..word).unwrap_or(octets));
+        self.found = self.finders.iter().any(|f| f.find(&self.tail).is_some() || f.find(octets).is_some());
+        if octets.len() >= word {
+            self.tail.clear();
+            self.tail.extend_from_slice(octets.get(octets.len() - word..).unwrap_or_default());
+        } else {
+            self.tail.drain(..self.tail.len().saturating_sub(word));
+        }
+    }
+
+    /// Whether it was found.
+    pub fn found(&self) -> bool {
+        self.found
+    }
+}
+
+/// Letters of the longest word.
+const BINHEX_WORD: usize = 6;
+
+/// Finds files within a text that comes in pieces.
+#[derive(Debug, Default)]
+pub struct InlineReader {
+    state: State,
+    line: Vec<u8>,
+    /// The current line was longer than is kept.
+    cut: bool,
+    /// yEnc: the last octet was the escape.
+    escaped: bool,
+    decoded: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Text,
+    Announced {
+        name: String,
+        /// It has a mode, as programs write it; prose that begins with the word has none.
+        has_mode: bool,
+    },
+    Uuencode,
+    Base64(Vec<u8>),
+    YEnc {
+        volume: bool,
+    },
+}
+
+impl InlineReader {
+    /// Reads the next octets.
+    pub fn push(&mut self, octets: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest);
+            let (piece, after) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
+            rest = after;
+            let room = LINE.saturating_sub(self.line.len());
+            let (kept, cut) = piece.split_at(room.min(piece.len()));
+            self.line.extend_from_slice(kept);
+            if !cut.is_empty() {
+                self.cut(cut, sink);
+            }
+            if end.is_some() {
+                self.end_line(sink);
+            }
+        }
+    }
+
+    /// The text is complete.
+    pub fn finish(&mut self, sink: &mut dyn FnMut(Inline<'_>)) {
+        if !self.line.is_empty() {
+            self.end_line(sink);
+        }
+        match core::mem::take(&mut self.state) {
+            State::Text | State::Announced { .. } => {}
+            State::Base64(left) => {
+                self.base64(&left, sink);
+                sink(Inline::End { complete: false, volume: false });
+            }
+            State::Uuencode => sink(Inline::End { complete: false, volume: false }),
+            State::YEnc { volume } => sink(Inline::End { complete: false, volume }),
+        }
+    }
+
+    /// More of a line than is kept.
+    fn cut(&mut self, more: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        if matches!(self.state, State::YEnc { .. }) && !self.line.starts_with(b"=y") {
+            let line = core::mem::take(&mut self.line);
+            self.yenc(&line, sink);
+            self.yenc(more, sink);
+            return;
+        }
+        self.cut = true;
+    }
+
+    fn end_line(&mut self, sink: &mut dyn FnMut(Inline<'_>)) {
+        let mut line = core::mem::take(&mut self.line);
+        let cut = core::mem::take(&mut self.cut);
+        let text_end = line.iter().rposition(|octet| !b"\r\n".contains(octet)).map_or(0, |at| at + 1);
+        self.read_line(line.get(..text_end).unwrap_or_default(), cut, sink);
+        line.clear();
+        self.line = line;
+    }
+
+    fn read_line(&mut self, line: &[u8], cut: bool, sink: &mut dyn FnMut(Inline<'_>)) {
+        match core::mem::take(&mut self.state) {
+            State::Text => self.text(line, sink),
+            State::Announced { name, has_mode } => {
+                if !cut && is_uuencoded(line, !has_mode) {
+                    sink(Inline::Begin { encoding: InlineEncoding::Uuencode, name });
+                    self.state = State::Uuencode;
+                    self.uuencode(line, sink);
+                } else {
+                    self.text(line, sink);
+                }
+            }
+            State::Uuencode if line.trim_ascii() == b"end" => sink(Inline::End { complete: true, volume: false }),
+            State::Uuencode if line.trim_ascii().is_empty() => self.state = State::Uuencode,
+            State::Uuencode if !cut && is_uuencoded(line, false) => {
+                self.state = State::Uuencode;
+                self.uuencode(line, sink);
+            }
+            State::Uuencode => {
+                sink(Inline::End { complete: false, volume: false });
+                self.text(line, sink);
+            }
+            State::Base64(left) if line.trim_ascii() == b"====" => {
+                self.base64(&left, sink);
+                sink(Inline::End { complete: true, volume: false });
+            }
+            State::Base64(mut left) => {
+                left.extend(line.iter().filter(|&&octet| octet.is_ascii_alphanumeric() || b"+/".contains(&octet)));
+                let whole = left.len() / 4 * 4;
+                self.base64(left.get(..whole).unwrap_or_default(), sink);
+                left.drain(..whole);
+                self.state = State::Base64(left);
+            }
+            State::YEnc { volume } if line.starts_with(b"=yend") => {
+                self.escaped = false;
+                sink(Inline::End { complete: true, volume });
+            }
+            State::YEnc { volume } => {
+                self.state = State::YEnc { volume };
+                if !line.starts_with(b"=ypart") {
+                    self.yenc(line, sink);
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, line: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        if let Some(after) = line.strip_prefix(b"begin-base64 ") {
+            sink(Inline::Begin { encoding: InlineEncoding::Base64, name: name_of(after).0 });
+            self.state = State::Base64(Vec::new());
+        } else if let Some(after) = line.strip_prefix(b"begin ") {
+            let (name, has_mode) = name_of(after);
+            self.state = State::Announced { name, has_mode };
+        } else if let Some(after) = line.strip_prefix(b"=ybegin ") {
+            let name = memchr::memmem::find(after, b"name=").and_then(|at| after.get(at + 5..)).unwrap_or_default();
+            sink(Inline::Begin { encoding: InlineEncoding::YEnc, name: text_of(name) });
+            self.escaped = false;
+            self.state = State::YEnc { volume: memchr::memmem::find(after, b"part=").is_some() };
+        } else if line.starts_with(b"(This file must be converted with BinHex") {
+            sink(Inline::BinHex);
+        }
+    }
+
+    fn uuencode(&mut self, line: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        let Some((&count, groups)) = line.split_first() else { return };
+        let count = usize::from(uu_value(count));
+        self.decoded.clear();
+        for group in groups.chunks(4) {
+            // Blanks at the end of a line may have been lost: they stand for zeros.
+            let value = |at: usize| group.get(at).map_or(0, |&octet| u32::from(uu_value(octet)));
+            let bits = value(0) << 18 | value(1) << 12 | value(2) << 6 | value(3);
+            let [_, octets @ ..] = bits.to_be_bytes();
+            self.decoded.extend_from_slice(&octets);
+        }
+        self.decoded.resize(count, 0);
+        self.give(sink);
+    }
+
+    fn base64(&mut self, groups: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        self.decoded.clear();
+        decode_all_base64(groups, &mut self.decoded);
+        self.give(sink);
+    }
+
+    fn yenc(&mut self, octets: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        self.decoded.clear();
+        for &octet in octets.iter().filter(|octet| !b"\r\n".contains(octet)) {
+            if self.escaped {
+                self.escaped = false;
+                self.decoded.push(octet.wrapping_sub(64 + 42));
+            } else if octet == b'=' {
+                self.escaped = true;
+            } else {
+                self.decoded.push(octet.wrapping_sub(42));
+            }
+        }
+        self.give(sink);
+    }
+
+    fn give(&mut self, sink: &mut dyn FnMut(Inline<'_>)) {
+        if !self.decoded.is_empty() {
+            sink(Inline::Data(&self.decoded));
+        }
+    }
+}
+
+/// The name behind a mode in octal digits, or without one; whether there is a mode.
+fn name_of(after: &[u8]) -> (String, bool) {
+    let after = after.trim_ascii_start();
+    let digits = after.iter().position(|octet| !matches!(octet, b'0'..=b'7')).unwrap_or(after.len());
+    let rest = after.get(digits..).unwrap_or_default();
+    let has_mode = digits >= 3 && (rest.is_empty() || rest.starts_with(b" "));
+    (text_of(if has_mode { rest } else { after }), has_mode)
+}
+
+fn text_of(name: &[u8]) -> String {
+    to_text(None, name.trim_ascii()).0.into_owned()
+}
+
+/// Whether a line is one of uuencode: its first character says how many octets it holds, and no more characters of the
+/// alphabet follow than those take, with a checksum. Blanks at its end may be missing; `strict`: not too many.
+fn is_uuencoded(line: &[u8], strict: bool) -> bool {
+    let Some((&count, groups)) = line.split_first() else { return false };
+    let expected = usize::from(uu_value(count)).div_ceil(3) * 4;
+    line.iter().all(|octet| matches!(octet, b' '..=b'`'))
+        && groups.trim_ascii_end().len() <= expected + 2
+        && (!strict || (expected > 0 && groups.len() * 2 >= expected))
+}
+
+fn uu_value(octet: u8) -> u8 {
+    octet.wrapping_sub(b' ') & 0x3f
+}
+
+/// Octets of a line that are kept: more than any of these encodings writes.
+const LINE: usize = 4096;
+
+#[cfg(test)]
+#[path = "inline_tests.rs"]
+mod tests;
