@@ -32,6 +32,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("mime", mime::decoder),
     ("charset", mime::charset),
     ("field_remover", mime::field_remover),
+    ("inline", mime::inline),
     ("zip", archive::zip),
     ("gzip", archive::gzip),
     ("bzip2", archive::bzip2),

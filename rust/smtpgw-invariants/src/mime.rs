@@ -2,8 +2,9 @@
 
 use smtpgw_mime::edit::FieldRemover;
 use smtpgw_mime::{
-    AfterClose, AfterPadding, Decoder, DelimiterMatch, Dialect, EncodedMultipart, Event, JunkLine, Limits, PartKind,
-    Pick, Sink, charset,
+    AfterClose, AfterPadding, Base64Junk, BlankBeforeColon, BlankLine, Decoder, DelimiterMatch, Dialect,
+    EncodedMultipart, Event, Inline, InlineReader, JunkLine, Limits, MissingBoundary, Nul, PartKind, Pick,
+    QuotedPrintableRules, Shared, Sink, charset,
 };
 
 use crate::cuts::{Cuts, cut_does_not_show};
@@ -66,16 +67,24 @@ fn decode(pieces: &[&[u8]], limits: &Limits, dialect: Dialect) -> Told {
 /// parts nest, and what comes out of all leaves is no more than what an encoding can make of the message.
 pub fn decoder(octets: &[u8]) {
     let mut cuts = Cuts::of(octets);
-    let mut either = || cuts.below(2) == 1;
-    let pick = |last| if last { Pick::Last } else { Pick::First };
+    let mut any = || usize::try_from(cuts.below(8)).unwrap_or(0);
     let dialect = Dialect {
-        duplicate_field: pick(either()),
-        duplicate_parameter: pick(either()),
-        delimiter: if either() { DelimiterMatch::Exact } else { DelimiterMatch::Prefix },
-        after_close: if either() { AfterClose::Reopen } else { AfterClose::Ignore },
-        junk_line: if either() { JunkLine::Skip } else { JunkLine::EndsHeader },
-        base64_after_padding: if either() { AfterPadding::Stop } else { AfterPadding::Continue },
-        encoded_multipart: if either() { EncodedMultipart::Decode } else { EncodedMultipart::Ignore },
+        content_type: any() as u8,
+        encoding: any() as u8,
+        boundary: any() as u8,
+        duplicate_parameter: nth(Pick::ALL, any()),
+        delimiter: nth(DelimiterMatch::ALL, any()),
+        shared: nth(Shared::ALL, any()),
+        after_close: nth(AfterClose::ALL, any()),
+        missing_boundary: nth(MissingBoundary::ALL, any()),
+        junk_line: nth(JunkLine::ALL, any()),
+        blank_line: nth(BlankLine::ALL, any()),
+        blank_before_colon: nth(BlankBeforeColon::ALL, any()),
+        nul: nth(Nul::ALL, any()),
+        base64_after_padding: nth(AfterPadding::ALL, any()),
+        base64_junk: nth(Base64Junk::ALL, any()),
+        quoted_printable: nth(QuotedPrintableRules::ALL, any()),
+        encoded_multipart: nth(EncodedMultipart::ALL, any()),
     };
     let tight = Limits {
         depth: 3,
@@ -100,6 +109,10 @@ pub fn decoder(octets: &[u8]) {
     }
 }
 
+fn nth<T: Copy>(all: &[T], number: usize) -> T {
+    all[number % all.len()]
+}
+
 /// Octets as text under the label in front of the first NUL: text never grows beyond what its charset can make of an
 /// octet, and nothing vanishes where something was.
 pub fn charset(octets: &[u8]) {
@@ -111,13 +124,45 @@ pub fn charset(octets: &[u8]) {
         let (text, _) = charset::to_text(label, octets);
         // Big5 has octet pairs that become two characters; nothing makes more than three octets of one.
         assert!(text.len() <= 3 * octets.len() + 3, "{} of {}", text.len(), octets.len());
-        assert_eq!(text.is_empty(), octets.is_empty() || is_mark(octets));
+        assert!(!octets.is_empty() || text.is_empty());
+        assert!(!text.is_empty() || !octets.iter().any(u8::is_ascii_alphanumeric) || shifts(octets));
+        charset::other_texts(label, octets).iter().for_each(|text| assert!(text.len() <= 3 * octets.len() + 3));
     }
 }
 
-/// A byte order mark and nothing else.
-fn is_mark(octets: &[u8]) -> bool {
-    matches!(octets, b"\xef\xbb\xbf" | b"\xfe\xff" | b"\xff\xfe")
+/// Whether letters may be part of a sequence that shifts to another table or is a byte order mark.
+fn shifts(octets: &[u8]) -> bool {
+    octets.contains(&b'+') || octets.contains(&0x1b)
+}
+
+/// Files within a text: the cut does not show, ends follow beginnings, and nothing grows.
+pub fn inline(octets: &[u8]) {
+    cut_does_not_show(octets, |pieces| {
+        let (mut told, mut open, mut decoded) = (Vec::new(), false, 0);
+        let mut sink = |inline: Inline<'_>| match inline {
+            Inline::Begin { .. } => {
+                assert!(!std::mem::replace(&mut open, true), "one after the other");
+                told.push((format!("{inline:?}"), Vec::new()));
+            }
+            Inline::Data(data) => {
+                assert!(open && !data.is_empty());
+                decoded += data.len();
+                told.iter_mut().last().into_iter().for_each(|(_, all)| all.extend_from_slice(data));
+            }
+            Inline::End { .. } => {
+                assert!(std::mem::replace(&mut open, false), "an end follows a beginning");
+                told.push((format!("{inline:?}"), Vec::new()));
+            }
+            Inline::BinHex => {}
+        };
+        let mut reader = InlineReader::default();
+        pieces.iter().for_each(|piece| reader.push(piece, &mut sink));
+        reader.finish(&mut sink);
+        assert!(!open, "every file ends");
+        // A line of uuencode whose blanks were lost is filled up to what it says.
+        assert!(decoded <= 64 * octets.len());
+        told
+    });
 }
 
 /// Header fields taken out of a raw message: the cut does not show, all that is left stood there before in the same

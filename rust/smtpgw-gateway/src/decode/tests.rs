@@ -131,7 +131,7 @@ async fn reread(raw: &[u8], settings: &Settings) -> (Vec<String>, Vec<UnscannedR
     let mut shown = Vec::new();
     for part in further {
         let data = octets(&part.data).await;
-        shown.push(format!("{} {} {}", part.path, part.reading.as_deref().unwrap(), data.escape_ascii().to_string()));
+        shown.push(format!("{} {} {}", part.path, part.reading.as_deref().unwrap(), data.escape_ascii()));
     }
     (shown, decoding.take_gaps(), decoding.tried)
 }
