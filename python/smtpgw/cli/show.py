@@ -5,7 +5,7 @@ Everything shown comes from a hostile message: what is no printable character is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
@@ -69,9 +69,7 @@ def tree(name: str, report: Mapping[str, Any], policy: VerdictPolicy) -> Tree:
         root.add(reason)
     if subject := report.get("subject"):
         root.add(f"subject: {escape(plain(subject))}")
-    parts = root.add(f"{len(report['parts'])} parts, {size(report['size'])}")
-    for part in report["parts"]:
-        parts.add(_part(part))
+    _parts(root.add(f"{len(report['parts'])} parts, {size(report['size'])}"), report["parts"])
     if defects := report["defects"]:
         places = {f"{kind} (part {path or '-'}, octet {offset})" for kind, path, offset in report.get("defects_at", [])}
         odd = root.add("odd")
@@ -96,11 +94,35 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
 
 
+def _parts(root: Tree, parts: Sequence[Mapping[str, Any]]) -> None:
+    """The parts below what they stand in: multiparts by number, members and files within texts by name."""
+    nodes: dict[str, Tree] = {"": root}
+
+    def node(path: str) -> Tree:
+        # Folders in an archive are no parts, and a stranger makes as many as wanted.
+        while "/" in path and path not in nodes:
+            path = path.rpartition("/")[0]
+        if path not in nodes:
+            nodes[path] = node(path.rpartition(".")[0]).add(f"[dim]{escape(plain(path))}[/]")
+        return nodes[path]
+
+    for part in parts:
+        path = part["path"]
+        # A part that only another reading shows stands beside the one of the same number.
+        nodes[path] = node(path.rpartition("/" if "/" in path else ".")[0]).add(_part(part))
+
+
 def _part(part: Mapping[str, Any]) -> str:
+    reading = f"  [magenta]({escape(plain(part['reading']))})[/]" if part.get("reading") else ""
+    real = part.get("real_type")
+    is_really = f" [dim](really {escape(plain(real))})[/]" if real and real != part["media_type"] else ""
+    gaps = f"  [red]not scanned: {escape(plain(', '.join(part['unscanned'])))}[/]" if part.get("unscanned") else ""
+    seen_by = f"  [dim]seen by {escape(plain(', '.join(part['inspectors'])))}[/]" if part.get("inspectors") else ""
     name = f"  [bold]{escape(plain(part['filename']))}[/]" if part.get("filename") else ""
     odd = f"  [yellow]{escape(plain(', '.join(part['defects'])))}[/]" if part.get("defects") else ""
     kind = escape(plain(part["media_type"]))
-    return f"{escape(plain(part['path']))}  {kind}{name}  {size(part['size'])}  [dim]{part['sha256'][:16]}[/]{odd}"
+    digest = f"  {size(part['size'])}  [dim]{part['sha256'][:16]}[/]"
+    return f"{escape(plain(part['path']))}  {kind}{is_really}{name}{digest}{reading}{odd}{gaps}{seen_by}"
 
 
 def _said(said: Mapping[str, Any]) -> str:
