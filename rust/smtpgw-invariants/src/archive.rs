@@ -64,32 +64,72 @@ fn holds(format: Format, octets: &[u8]) {
     assert_eq!(unpacked(format, octets), unpacked(format, octets));
 }
 
-/// `zip`
+/// As [`Format::Zip`].
 pub fn zip(octets: &[u8]) {
     holds(Format::Zip, octets);
 }
 
-/// `gzip`
+/// As [`Format::SevenZip`].
+pub fn sevenzip(octets: &[u8]) {
+    holds(Format::SevenZip, octets);
+}
+
+/// As [`Format::Rar`].
+pub fn rar(octets: &[u8]) {
+    holds(Format::Rar, octets);
+}
+
+/// As [`Format::Cab`].
+pub fn cab(octets: &[u8]) {
+    holds(Format::Cab, octets);
+}
+
+/// As [`Format::Cfb`].
+pub fn cfb(octets: &[u8]) {
+    holds(Format::Cfb, octets);
+}
+
+/// As [`Format::Iso`].
+pub fn iso(octets: &[u8]) {
+    holds(Format::Iso, octets);
+}
+
+/// As [`Format::Tar`].
+pub fn tar(octets: &[u8]) {
+    holds(Format::Tar, octets);
+}
+
+/// As [`Format::Cpio`].
+pub fn cpio(octets: &[u8]) {
+    holds(Format::Cpio, octets);
+}
+
+/// As [`Format::Ar`].
+pub fn ar(octets: &[u8]) {
+    holds(Format::Ar, octets);
+}
+
+/// As [`Format::Gzip`].
 pub fn gzip(octets: &[u8]) {
     holds(Format::Gzip, octets);
 }
 
-/// `bzip2`
+/// As [`Format::Bzip2`].
 pub fn bzip2(octets: &[u8]) {
     holds(Format::Bzip2, octets);
 }
 
-/// `xz`
+/// As [`Format::Xz`].
 pub fn xz(octets: &[u8]) {
     holds(Format::Xz, octets);
 }
 
-/// `zstd`
-pub fn zstd(octets: &[u8]) {
-    holds(Format::Zstd, octets);
+/// As [`Format::Lzma`].
+pub fn lzma(octets: &[u8]) {
+    holds(Format::Lzma, octets);
 }
 
-/// `tar`
-pub fn tar(octets: &[u8]) {
-    holds(Format::Tar, octets);
+/// As [`Format::Zstd`].
+pub fn zstd(octets: &[u8]) {
+    holds(Format::Zstd, octets);
 }

@@ -1,5 +1,5 @@
-//! Every invariant over the inputs that are kept for it: those of `rust/fuzz/seeds`, where each find ends, and the
-//! messages of `tests/corpus/mime`. Each also cut short and with octets changed, so that a build without a fuzzer
+//! Every invariant over the inputs that are kept for it: those of `rust/fuzz/seeds`, where each find ends, and what
+//! of `tests/corpus` is one. Each also cut short and with octets changed, so that a build without a fuzzer
 //! goes some steps beyond what is kept.
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
@@ -8,7 +8,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use smtpgw_invariants::cuts::Cuts;
-use smtpgw_invariants::{ALL, Invariant};
+use smtpgw_invariants::{ALL, CORPUS, Invariant};
 
 /// Changed copies of each seed.
 const CHANGED: usize = 200;
@@ -52,12 +52,11 @@ fn seeds_hold() {
     for (name, invariant) in ALL {
         let mut seeds = files(&root().join("rust/fuzz/seeds").join(name));
         assert!(!seeds.is_empty(), "{name} has seeds");
-        if *name == "mime" {
-            seeds.extend(
-                files(&root().join("tests/corpus/mime"))
-                    .into_iter()
-                    .filter(|file| file.extension().is_some_and(|suffix| suffix == "eml")),
-            );
+        for (_, folder, end) in CORPUS.iter().filter(|(whose, ..)| whose == name) {
+            let corpus = files(&root().join("tests/corpus").join(folder));
+            let before = seeds.len();
+            seeds.extend(corpus.into_iter().filter(|file| file.to_string_lossy().ends_with(end)));
+            assert!(seeds.len() > before, "there is no {end}");
         }
         for seed in seeds {
             let octets = fs::read(&seed).expect("a seed");
