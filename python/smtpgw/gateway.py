@@ -170,9 +170,12 @@ class Gateway:
         await asyncio.to_thread(self.drain)
 
     def _register(self, config: Config) -> list[RosterEntry]:
+        from smtpgw.config.streams import check_roster
         from smtpgw.discovery import build
 
-        return roster([*build(config), *self._given])
+        entries = roster([*build(config), *self._given])
+        check_roster(config, entries)
+        return entries
 
     def _drain_for_run(self) -> None:
         if self._core is not None:

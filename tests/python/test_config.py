@@ -81,7 +81,7 @@ def test_every_mistake_is_named_at_once():
                 {"address": "25", "tls": "startls", "backend": "pofix"},
                 {"address": "0.0.0.0:25", "tls": "tunnel", "backend": "postfix", "xclient_from": ["10.0.0.0/8"]},
             ],
-            "backend": {"postfix": {"address": "lmtp:x", "relay": "stream", "reply_s": "60s", "adress": 1}},
+            "backend": {"postfix": {"address": "lmtp:x", "relay": "later", "reply_s": "60s", "adress": 1}},
             "limits": {"message_size": "25 Megs", "recipients": 1, "connections": 0},
             "inspector": [{"use": "yara", "mode": "enforced", "isolation": "process"}, {"mode": "off"}],
             "verdict": {"reject_score": 5, "tag_score": 30, "discard": "no"},
@@ -108,7 +108,7 @@ def test_every_mistake_is_named_at_once():
         "backend.postfix.address": (
             '"lmtp:x"', "is no kind of backend", 'write "host:port" (SMTP) or "maildir:/folder"',
         ),
-        "backend.postfix.relay": ('"stream"', '"stream" is not available in this version', 'use "store"'),
+        "backend.postfix.relay": ('"later"', "is none of store, stream", None),
         "backend.postfix.reply_s": ('"60s"', "is text", "write a plain number of seconds: 60"),
         "backend.postfix.adress": ("1", "is no key of this table", 'did you mean "address"?'),
         "limits.message_size": (
@@ -142,7 +142,7 @@ def test_networks_of_clients_have_bounds(key, value):
     ("key", "value"),
     [("listener__0__tls", "tunnel"), ("listener__0__xclient_from", ["10.0.0.0/8"]),
      ("backend__postfix__identity", "proxy-v2"),
-     ("backend__postfix__identity", "xforward"), ("backend__postfix__relay", "stream"),
+     ("backend__postfix__identity", "xforward"),
      ("inspector", [{"use": "spam", "isolation": "process"}]),
      ("log__format", "syslog"), ("metrics", {"address": "127.0.0.1:1"})],
 )  # fmt: skip

@@ -92,7 +92,7 @@ def test_defaults_of_a_backend():
     rust = defaults("pub fn at(")
     del rust["address"]
     ours = settings()["backend"]["b"]
-    assert len(rust) == 9
+    assert len(rust) == 10
     assert {key: ours[key] for key in rust} == rust
 
 

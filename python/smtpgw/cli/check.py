@@ -40,12 +40,14 @@ def check(
     lists, inspectors of your own. What is allowed but should be known is said on standard error.
     """
     from smtpgw.config.render import to_toml
+    from smtpgw.config.streams import check_roster
     from smtpgw.discovery import build
     from smtpgw.inspector import roster
 
     with reported(options.named(config)):
         resolved = options.load(config, set_, listen, backend)
         entries = roster(build(resolved))
+        check_roster(resolved, entries)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for warning in configuration.warnings(resolved):
         errors.print(f"[yellow]warning:[/] {escape(warning)}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from smtpgw.config.table import Table, later
-from smtpgw.config.units import BackendAddress, File, Hostname, Pin, Seconds
+from smtpgw.config.units import BackendAddress, File, Hostname, Pin, Seconds, Size
 
 __all__ = ["Backend"]
 
@@ -31,11 +33,13 @@ class Backend(Table):
     ] = "none"
     """How it learns the client's true address: `xclient`: Postfix's XCLIENT, without which it gets no mail; `none`:
     not at all. (`proxy-v2`, `xforward`: later.)"""
-    relay: Annotated[
-        Literal["store", "stream"],
-        later('use "store"'),
-    ] = "store"
-    """When content goes to it: `store`: after the verdict. (`stream`: later.)"""
+    relay: Literal["store", "stream"] = "store"
+    """When content goes to it: `store`: after the verdict; `stream`: while it arrives, and its end after the verdict.
+    With `stream` nothing that the verdict would put on top of a message can be written: see "Relaying while a message
+    arrives"."""
+    stream_chunk: Annotated[Size, Field(le=1 << 20)] = 64 << 10
+    """Octets that gather before they go to it with `stream`; a message up to this size goes as a whole, once it is
+    accepted."""
     connect_s: Seconds = 10.0
     """The longest wait for connection, greeting and handshake, seconds."""
     reply_s: Seconds = 60.0

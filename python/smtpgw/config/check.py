@@ -15,6 +15,7 @@ from typing import Any
 
 from smtpgw.config.model import Config
 from smtpgw.config.problems import meant, path_of, shorten
+from smtpgw.config.streams import streams
 from smtpgw.errors import Problem
 
 __all__ = ["cross_check", "warnings"]
@@ -24,7 +25,7 @@ def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool =
     """Every mistake; with `files = False` without a look at the disk."""
     whole = config.model_dump() if isinstance(config, Config) else config
     listeners = [(at, table) for at, table in enumerate(_list(whole, "listener")) if isinstance(table, Mapping)]
-    problems = [*_backends(whole, listeners), *_addresses(listeners), *_scores(whole)]
+    problems = [*_backends(whole, listeners), *_addresses(listeners), *_scores(whole), *streams(whole)]
     if files:
         for at, table in listeners:
             problems += _certificates(at, table, base)

@@ -9,6 +9,7 @@ mod leg;
 mod maildir;
 mod site;
 mod smtp;
+mod streaming;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,5 @@
-//! A message on its way to the backend: what policy adds on top, then the content byte for byte (rule R3).
+//! A message on its way to the backend: what policy adds on top, then the content byte for byte (rule R3). An
+//! [`Outgoing`] message is complete and rests in the spool; a [`Passing`] one is still arriving.
 //!
 //! The only thing ever taken out are forged copies of fields that we write ourselves, and only when we do write
 //! them: a reader must be able to trust that an `X-Spam-` field is ours.
@@ -38,7 +39,7 @@ impl Outgoing {
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if !self.head.is_empty() {
             let first = read_piece(&self.first_octet(), 0).await?;
-            return Ok(Some(self.take_head(&first).into()));
+            return Ok(Some(take_head(&mut self.head, &first).into()));
         }
         let piece = read_piece(&self.content, self.at).await?;
         if piece.is_empty() {
@@ -60,7 +61,7 @@ impl Outgoing {
         if !self.head.is_empty() {
             let mut first = Vec::new();
             io::Read::read_to_end(&mut Reader::new(&self.first_octet()), &mut first)?;
-            output.write_all(&self.take_head(&first))?;
+            output.write_all(&take_head(&mut self.head, &first))?;
         }
         let mut reader = Reader::new(&self.content);
         let Some(mut remover) = self.remover.take() else { return io::copy(&mut reader, output).map(drop) };
@@ -79,16 +80,6 @@ impl Outgoing {
 }
 
 impl Outgoing {
-    /// Our fields. If content begins with a blank, its first line would continue our last one (RFC 5322 §2.2.3), and a
-    /// stranger would write into a field that people trust: then that last one is of no meaning.
-    fn take_head(&mut self, first: &[u8]) -> Vec<u8> {
-        let mut head = std::mem::take(&mut self.head);
-        if matches!(first, [b' ' | b'\t']) {
-            head.extend_from_slice(b"X-Smtpgw-Defect: header begins with a continuation\r\n");
-        }
-        head
-    }
-
     fn first_octet(&self) -> Content {
         match &self.content {
             Content::Memory(octets) => Content::Memory(octets.slice(..octets.len().min(1))),
@@ -97,6 +88,50 @@ impl Outgoing {
             }
         }
     }
+}
+
+/// What the backend is to get of a message while it arrives.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    /// As in [`Outgoing`]; empty once it has been given out.
+    head: Vec<u8>,
+    remover: Option<FieldRemover>,
+}
+
+impl Passing {
+    /// `head` on top of the content to come; fields named in `forged` are taken out of its header.
+    pub(crate) fn new(head: Vec<u8>, forged: Option<&[&str]>) -> Self {
+        Self { head, remover: forged.map(FieldRemover::new) }
+    }
+
+    /// Takes the next octets of content and appends to `out` what goes to the backend.
+    pub(crate) fn push(&mut self, content: &[u8], out: &mut Vec<u8>) {
+        if !self.head.is_empty() && !content.is_empty() {
+            out.append(&mut take_head(&mut self.head, content));
+        }
+        match &mut self.remover {
+            Some(remover) => remover.push(content, out),
+            None => out.extend_from_slice(content),
+        }
+    }
+
+    /// The content is complete: appends what was held back.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.head);
+        if let Some(mut remover) = self.remover.take() {
+            remover.finish(out);
+        }
+    }
+}
+
+/// Our fields. If content begins with a blank, its first line would continue our last one (RFC 5322 §2.2.3), and a
+/// stranger would write into a field that people trust: then that last one is of no meaning.
+fn take_head(head: &mut Vec<u8>, content: &[u8]) -> Vec<u8> {
+    let mut head = std::mem::take(head);
+    if matches!(content, [b' ' | b'\t', ..]) {
+        head.extend_from_slice(b"X-Smtpgw-Defect: header begins with a continuation\r\n");
+    }
+    head
 }
 
 /// Octets read at a time.
@@ -117,6 +152,12 @@ mod tests {
         }
         outgoing().write_to(&mut written).unwrap();
         assert_eq!(pieces, written);
+        for size in 1..=content.len().max(1) {
+            let (mut passing, mut passed) = (Passing::new(head.to_vec(), forged), Vec::new());
+            content.chunks(size).for_each(|piece| passing.push(piece, &mut passed));
+            passing.finish(&mut passed);
+            assert_eq!(passed, written, "passing in pieces of {size}");
+        }
         String::from_utf8(written).unwrap()
     }
 

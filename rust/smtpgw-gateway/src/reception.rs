@@ -28,6 +28,15 @@ pub(crate) struct Desk {
     pub(crate) folder: Arc<PathBuf>,
 }
 
+impl Desk {
+    /// Names whose copies in a message are forged, as far as that is known before the verdict: ours, if anybody on the
+    /// roster gives points.
+    pub(crate) fn forged(&self) -> Option<&'static [&'static str]> {
+        let scores = self.panel.as_ref().is_some_and(|panel| panel.roster().iter().any(|info| info.scores));
+        scores.then_some(&SPAM_FIELDS)
+    }
+}
+
 /// A message coming in.
 pub(crate) struct Reception {
     desk: Desk,
@@ -173,8 +182,13 @@ impl Judged {
 
     /// Whether the `X-Spam-` fields are written: if anybody gives points.
     fn is_scored(&self, desk: &Desk) -> bool {
-        let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
-        !self.decision.symbols.is_empty() || roster.iter().any(|info| info.scores)
+        !self.decision.symbols.is_empty() || desk.forged().is_some()
+    }
+
+    /// Names of the fields that policy would put on top and that a message which has gone already is without.
+    pub(crate) fn unwritten(&self) -> Vec<String> {
+        let tags = self.decision.tags.first().map(|_| UNSCANNED_FIELD.to_owned());
+        self.decision.header.iter().map(|(name, _)| name.clone()).chain(tags).collect()
     }
 
     /// Header fields that policy puts on top, complete with CRLF, and the names whose other copies are forged.
@@ -184,7 +198,7 @@ impl Judged {
             head.field(name, value);
         }
         for reason in &self.decision.tags {
-            head.field("X-Smtpgw-Unscanned", reason.name());
+            head.field(UNSCANNED_FIELD, reason.name());
         }
         if !self.is_scored(desk) {
             return (head.0, None);
@@ -233,6 +247,9 @@ impl HeaderWriter {
         self.0.extend_from_slice(b"\r\n");
     }
 }
+
+/// What names a reason why something was not scanned.
+const UNSCANNED_FIELD: &str = "X-Smtpgw-Unscanned";
 
 /// Fields that are ours when we write any of them; foreign copies are forged.
 const SPAM_FIELDS: [&str; 6] =

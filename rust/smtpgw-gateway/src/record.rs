@@ -125,6 +125,12 @@ pub(crate) struct TransactionRecord<'a> {
     /// What went wrong on our side or the backend's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// Whether content went to the backend before the verdict.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) streamed: bool,
+    /// Fields of policy that are missing on top because content had gone before the verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unwritten: Vec<String>,
     #[serde(flatten)]
     pub(crate) judged: JudgedRecord,
     pub(crate) timing: Timing,

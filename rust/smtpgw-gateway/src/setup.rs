@@ -3,6 +3,8 @@
 //! A reload builds a new one beside the old; connections keep the one they began with. Rule O1 is enforced here, a
 //! second time after the configuration's own check, since a gateway can be started from Rust as well.
 
+mod streams;
+
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -86,6 +88,7 @@ impl Setup {
         let folder = Arc::new(settings.spool.path.clone());
         check_folder(&folder)?;
         let panel = inspect.filter(|inspect| !inspect.roster().is_empty()).map(Panel::new);
+        streams::check(&settings, panel.as_deref().map_or(&[], Panel::roster))?;
         Ok(Self { desk: Desk { settings, panel, budget, folder }, fronts })
     }
 }

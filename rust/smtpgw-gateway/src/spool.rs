@@ -44,15 +44,42 @@ impl Budget {
     }
 }
 
+/// What somebody has in memory, charged to the budget until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    budget: Arc<Budget>,
+    octets: u64,
+}
+
+impl Charge {
+    pub(crate) const fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, octets: 0 }
+    }
+
+    /// Brings the charge up to date.
+    pub(crate) fn set(&mut self, octets: u64) {
+        if octets > self.octets {
+            self.budget.used.fetch_add(octets - self.octets, Ordering::Relaxed);
+        } else {
+            self.budget.used.fetch_sub(self.octets - octets, Ordering::Relaxed);
+        }
+        self.octets = octets;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
 /// Content of one message on its way in.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: Arc<PathBuf>,
     /// Octets that may stay in memory.
     threshold: u64,
-    budget: Arc<Budget>,
-    /// Octets charged to the budget.
-    charged: u64,
+    charge: Charge,
     /// What is neither in the file nor handed out.
     buffer: BytesMut,
     /// Where stretches end in `buffer`.
@@ -71,8 +98,7 @@ impl Spool {
         Self {
             folder,
             threshold,
-            budget,
-            charged: 0,
+            charge: Charge::new(budget),
             buffer: BytesMut::new(),
             cuts: Vec::new(),
             resting: 0,
@@ -123,7 +149,7 @@ impl Spool {
     /// stretches that began there.
     fn must_write(&self) -> bool {
         let ends_in_file = self.begun.is_some() && !self.cuts.is_empty();
-        let crowded = self.resting + self.buffer.len() as u64 > self.threshold || self.budget.is_exhausted();
+        let crowded = self.resting + self.buffer.len() as u64 > self.threshold || self.charge.budget.is_exhausted();
         ends_in_file || ((crowded || self.begun.is_some()) && self.buffer.len() >= WRITE_AT_LEAST)
     }
 
@@ -167,19 +193,7 @@ impl Spool {
 
     /// Brings the charge to the budget up to date.
     fn charge(&mut self) {
-        let now = self.resting + self.buffer.len() as u64;
-        if now > self.charged {
-            self.budget.used.fetch_add(now - self.charged, Ordering::Relaxed);
-        } else {
-            self.budget.used.fetch_sub(self.charged - now, Ordering::Relaxed);
-        }
-        self.charged = now;
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.charged, Ordering::Relaxed);
+        self.charge.set(self.resting + self.buffer.len() as u64);
     }
 }
 

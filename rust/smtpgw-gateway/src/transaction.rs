@@ -1,12 +1,14 @@
 //! A client's dealings with the backend, message by message: the envelope, the content, what becomes of both.
 //!
 //! Here is the course of a transaction. What is decided before content stands in [`early`], the end (and with it the
-//! tenets) in [`completion`], its record in [`outcome`], the way to the backend in [`leg_keeper`].
+//! tenets) in [`completion`], its record in [`outcome`], the way to the backend in [`leg_keeper`], content that takes it
+//! before the verdict in [`streaming`].
 
 mod completion;
 mod early;
 mod leg_keeper;
 mod outcome;
+mod streaming;
 
 use std::sync::Arc;
 
@@ -15,10 +17,12 @@ use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, RecipientParameters
 use self::early::refusal;
 use self::leg_keeper::LegKeeper;
 use self::outcome::Outcome;
+use self::streaming::{Streaming, pass_on};
 use crate::error::BackendError;
 use crate::house::House;
 use crate::inspection::Opinion;
 use crate::message::{Envelope, Session};
+use crate::outgoing::Passing;
 use crate::pace::Pace;
 use crate::reception::Reception;
 use crate::setup::{Front, Setup};
@@ -48,6 +52,10 @@ struct Transaction {
     /// Opinions on its recipients.
     early: Vec<Opinion>,
     reception: Option<Reception>,
+    /// Content that goes to the backend while it arrives.
+    streaming: Option<Box<Streaming>>,
+    /// Whether the backend had some of it before the verdict.
+    streamed: bool,
     pace: Option<Pace>,
     /// Why the backend can no longer take it.
     broken: Option<BackendError>,
@@ -125,6 +133,8 @@ impl<W: World> Correspondence<W> {
                 envelope,
                 early: Vec::new(),
                 reception: None,
+                streaming: None,
+                streamed: false,
                 pace: None,
                 broken: None,
                 begun: Instant::now(),
@@ -173,10 +183,12 @@ impl<W: World> Correspondence<W> {
 
     /// DATA was answered 354, or the first BDAT has come.
     pub(crate) fn begin_content(&mut self) {
+        let streaming = self.transaction.as_deref().and_then(|transaction| self.streaming(transaction));
         if let Some(transaction) = &mut self.transaction {
             let envelope = transaction.envelope.clone();
             let session = Arc::clone(&transaction.session);
             transaction.reception = Some(Reception::new(&self.setup.desk, session, envelope));
+            transaction.streaming = streaming;
             transaction.pace = Some(Pace::new(self.setup.desk.settings.limits.data_rate));
             transaction.content_begun = Some(Instant::now());
         }
@@ -184,16 +196,26 @@ impl<W: World> Correspondence<W> {
 
     /// Further content. Never blocks; [`Correspondence::settle`] follows before the next read.
     pub(crate) fn content(&mut self, octets: &[u8]) {
-        if let Some(reception) = self.transaction.as_mut().and_then(|under_way| under_way.reception.as_mut()) {
+        let Some(transaction) = &mut self.transaction else { return };
+        if let Some(reception) = &mut transaction.reception {
             reception.push(octets);
+        }
+        if let Some(streaming) = &mut transaction.streaming {
+            streaming.push(octets);
         }
     }
 
-    /// Brings content to rest; back-pressure on the client.
+    /// Brings content to rest, or to the backend; back-pressure on the client.
     pub(crate) async fn settle(&mut self) {
-        if let Some(reception) = self.transaction.as_mut().and_then(|under_way| under_way.reception.as_mut()) {
-            reception.settle().await;
-        }
+        let Some(transaction) = &mut self.transaction else { return };
+        let Transaction { reception, streaming, broken, .. } = &mut **transaction;
+        let rest = async {
+            if let Some(reception) = reception {
+                reception.settle().await;
+            }
+        };
+        let ((), sent) = tokio::join!(rest, pass_on(streaming, &mut self.leg, broken));
+        transaction.streamed |= sent;
     }
 
     /// While content arrives: how slowly it may.
@@ -216,7 +238,15 @@ impl<W: World> Correspondence<W> {
         {
             transaction.broken = Some(error);
         }
+        let sent = pass_on(&mut transaction.streaming, &mut self.leg, &mut transaction.broken).await;
+        transaction.streamed |= sent;
         transaction.reception.as_mut()?.look_after()
+    }
+
+    fn streaming(&self, transaction: &Transaction) -> Option<Box<Streaming>> {
+        let chunk = self.leg.streams()?;
+        let passing = Passing::new(self.received(transaction), self.setup.desk.forged());
+        Some(Streaming::new(passing, chunk, Arc::clone(&self.setup.desk.budget)))
     }
 
     /// RSET, or a new introduction.

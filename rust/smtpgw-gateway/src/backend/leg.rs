@@ -58,7 +58,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
         }
     }
 
-    /// RSET: the transaction is forgotten.
+    /// The next piece of content that goes while it arrives; a refusal, if the backend does not take the message.
+    pub(crate) async fn stream(&mut self, piece: &[u8]) -> Result<Option<Reply>, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.stream(piece).await,
+            Self::Maildir(_) => Err(BackendError::Protocol("a Maildir takes whole messages".into())),
+        }
+    }
+
+    /// The rest of such content, and its end; the backend's word on the message.
+    pub(crate) async fn finish(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.finish(rest).await,
+            Self::Maildir(_) => Err(BackendError::Protocol("a Maildir takes whole messages".into())),
+        }
+    }
+
+    /// Whether it can take another message.
+    pub(crate) fn is_usable(&self) -> bool {
+        match self {
+            Self::Smtp(smtp) => smtp.is_usable(),
+            Self::Maildir(_) => true,
+        }
+    }
+
+    /// RSET: the transaction is forgotten. An error where that is impossible, as in the middle of DATA.
     pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
         match self {
             Self::Smtp(smtp) => smtp.reset().await,

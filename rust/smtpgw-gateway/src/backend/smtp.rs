@@ -16,8 +16,8 @@ use std::time::Duration;
 use bytes::Buf as _;
 use rustls_pki_types::ServerName;
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Misuse, Offer, RecipientParameters, Reply,
-    ReversePath, XclientName, XclientValue, xclient_address, xclient_commands,
+    Client, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Misuse, Offer,
+    RecipientParameters, Reply, ReversePath, XclientName, XclientValue, xclient_address, xclient_commands,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -31,13 +31,17 @@ use crate::world::{Instant, World, timeout};
 
 /// A connection past EHLO.
 pub(crate) struct Smtp<S> {
-    wire: Wire<S>,
-    client: Client,
-    site: Arc<Site>,
+    pub(super) wire: Wire<S>,
+    pub(super) client: Client,
+    pub(super) site: Arc<Site>,
     /// When the backend last answered.
-    heard: Instant,
+    pub(super) heard: Instant,
     /// Recipients that were sent in one group with MAIL and whose replies nobody has asked for yet.
     ahead: VecDeque<(ForwardPath, RecipientParameters)>,
+    /// What the last EHLO said.
+    pub(super) introduced: String,
+    /// Messages after whose last chunk it was asked for a further sign.
+    pub(super) confirmed: u32,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -50,8 +54,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         let introduction = async {
             let stream = world.connect(&site.settings.address).await.map_err(BackendError::Connect)?;
             let client = Client::new(Limits::default());
-            let (wire, ahead) = (Wire::new(stream), VecDeque::new());
-            let mut leg = Self { wire, client, site: Arc::clone(site), heard: Instant::now(), ahead };
+            let mut leg = Self {
+                wire: Wire::new(stream),
+                client,
+                site: Arc::clone(site),
+                heard: Instant::now(),
+                ahead: VecDeque::new(),
+                introduced: String::new(),
+                confirmed: 0,
+            };
             leg.introduce(session).await?;
             Ok(leg)
         };
@@ -130,11 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             return Err(BackendError::Protocol(format!("DATA was answered {}", go.code())));
         }
         if !go.is_intermediate() {
-            // The envelope is still there (RFC 5321 §4.1.1.4) and must not be the next message's. If even this fails,
-            // the next command will say so.
-            if !go.is_closing() {
-                let _ = self.reset().await;
-            }
+            self.forget_refused(&go).await;
             return Ok(go);
         }
         let patience = self.site.settings.data_s;
@@ -153,6 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
 
     pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
         self.drain_ahead().await?;
+        within(self.site.settings.reply_s, "reply_s", self.drain_chunks()).await?;
         let reply = self.ask(&Command::Reset).await?;
         if reply.is_positive_completion() {
             Ok(())
@@ -162,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     pub(crate) async fn keep_alive(&mut self) -> Result<(), BackendError> {
-        if self.heard.elapsed() >= KEEP_ALIVE {
+        if self.heard.elapsed() >= KEEP_ALIVE && self.client.state() == ClientStateName::Ready {
             self.ask(&Command::Noop).await?;
         }
         Ok(())
@@ -250,6 +258,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     async fn hello(&mut self, name: &str) -> Result<(), BackendError> {
+        name.clone_into(&mut self.introduced);
         let reply = self.exchange(&Command::Ehlo(name.into())).await?;
         if reply.is_positive_completion() {
             return Ok(());
@@ -259,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     /// A command and its reply, within `reply_s`.
-    async fn ask(&mut self, command: &Command) -> Result<Reply, BackendError> {
+    pub(super) async fn ask(&mut self, command: &Command) -> Result<Reply, BackendError> {
         if !self.ahead.is_empty() {
             // Their replies come first, and the backend may have recipients that the client does not know of.
             return Err(BackendError::Protocol("recipients were sent ahead and never came".into()));
@@ -270,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     /// Refuses to go on while a reply is owed (one that came too late): it would be taken for the next command's.
-    fn in_step(&self) -> Result<(), BackendError> {
+    pub(super) fn in_step(&self) -> Result<(), BackendError> {
         match self.client.outstanding().next() {
             Some(verb) => Err(BackendError::Protocol(format!("the reply to {verb:?} is still owed"))),
             None => Ok(()),
@@ -278,18 +287,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     /// Looks, without waiting, whether the backend has said more than it was asked, or has gone.
-    async fn unasked(&mut self) -> Result<(), BackendError> {
-        let read = poll_fn(|context| match pin!(self.wire.read()).poll(context) {
-            Poll::Ready(read) => Poll::Ready(Some(read)),
-            Poll::Pending => Poll::Ready(None),
-        });
-        if read.await.transpose()? == Some(0) {
+    pub(super) async fn unasked(&mut self) -> Result<(), BackendError> {
+        if self.read_at_once().await? == Some(0) {
             return Err(BackendError::Closed);
         }
         if self.wire.input.is_empty() {
             return Ok(());
         }
         Err(BackendError::Protocol("a reply that nobody asked for".into()))
+    }
+
+    /// Reads what is there; `None` if nothing is.
+    pub(super) async fn read_at_once(&mut self) -> Result<Option<usize>, BackendError> {
+        let read = poll_fn(|context| match pin!(self.wire.read()).poll(context) {
+            Poll::Ready(read) => Poll::Ready(Some(read)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        Ok(read.await.transpose()?)
+    }
+
+    /// After a refusal the envelope may still be there (RFC 5321 §4.1.1.4) and must not be the next message's. If even
+    /// this fails, the next command will say so.
+    pub(super) async fn forget_refused(&mut self, refusal: &Reply) {
+        if !refusal.is_closing() {
+            let _ = self.reset().await;
+        }
     }
 
     /// Writes what is to be written, and the next reply, within `reply_s`.
@@ -317,13 +339,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.hear().await
     }
 
-    async fn write(&mut self, patience: Duration) -> Result<(), BackendError> {
-        let Self { wire, client, .. } = self;
-        within(patience, "data_s", async { Ok(wire.write(client.output()).await?) }).await
+    /// Writes content. What was under way when this fails, or is given up, is never written again: in the middle of
+    /// a chunk it would be read as something else.
+    pub(super) async fn write(&mut self, patience: Duration) -> Result<(), BackendError> {
+        let mut output = std::mem::take(self.client.output());
+        within(patience, "data_s", async { Ok(self.wire.write(&mut output).await?) }).await?;
+        *self.client.output() = output;
+        Ok(())
     }
 
     /// The next reply (or the greeting).
-    async fn hear(&mut self) -> Result<Reply, BackendError> {
+    pub(super) async fn hear(&mut self) -> Result<Reply, BackendError> {
+        loop {
+            if let Some(reply) = self.next_reply()? {
+                return Ok(reply);
+            }
+            if self.wire.read().await? == 0 {
+                return Err(BackendError::Closed);
+            }
+        }
+    }
+
+    /// The next reply, if it has come whole.
+    pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, BackendError> {
         loop {
             let step = self.client.receive(&self.wire.input);
             let (consumed, event) = step.map_err(|error| BackendError::Protocol(error.to_string()))?;
@@ -331,23 +369,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             match event {
                 Some(ClientEvent::Greeting(reply) | ClientEvent::Reply { reply, .. }) => {
                     self.heard = Instant::now();
-                    return Ok(reply);
+                    return Ok(Some(reply));
                 }
-                Some(_) => {}
-                None if consumed > 0 => {}
-                None if self.wire.read().await? == 0 => return Err(BackendError::Closed),
-                None => {}
+                None if consumed == 0 => return Ok(None),
+                _ => {}
             }
         }
     }
 }
 
 /// We used our own client role wrongly: a bug of ours, which costs this leg.
-fn misused(misuse: Misuse) -> BackendError {
+pub(super) fn misused(misuse: Misuse) -> BackendError {
     BackendError::Protocol(misuse.to_string())
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     patience: Duration,
     name: &'static str,
     work: impl Future<Output = Result<T, BackendError>>,

@@ -25,6 +25,8 @@ pub struct Backend {
     pub identity: Identity,
     /// When content goes to it.
     pub relay: Relay,
+    /// Octets that gather before they go to it with [`Relay::Stream`].
+    pub stream_chunk: u64,
     /// The longest wait for connection, greeting and handshake.
     #[serde(with = "seconds")]
     pub connect_s: Duration,
@@ -48,6 +50,7 @@ impl Backend {
             pin: Vec::new(),
             identity: Identity::None,
             relay: Relay::Store,
+            stream_chunk: 64 << 10,
             connect_s: Duration::from_secs(10),
             reply_s: Duration::from_secs(60),
             data_s: Duration::from_secs(300),
@@ -85,4 +88,6 @@ pub enum Identity {
 pub enum Relay {
     /// After the verdict.
     Store,
+    /// While it arrives; its end after the verdict.
+    Stream,
 }

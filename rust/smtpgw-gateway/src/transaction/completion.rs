@@ -8,6 +8,7 @@
 use smtpgw_smtp::{Reply, replies};
 
 use super::outcome::{Outcome, worded};
+use super::streaming::pass_on;
 use super::{Correspondence, Transaction};
 use crate::error::BackendError;
 use crate::log::timestamp;
@@ -32,7 +33,14 @@ impl<W: World> Correspondence<W> {
         timing.content_s = ended.duration_since(content_begun);
         let early = self.early.iter().cloned().chain(transaction.early.drain(..)).collect();
         let deadline = ended + self.setup.desk.settings.verdict.budget_s;
-        let mut outcome = match reception.finish(early, deadline).await {
+        let Transaction { streaming, broken, .. } = &mut *transaction;
+        if let Some(streaming) = streaming {
+            streaming.complete();
+        }
+        // What has begun to go to the backend goes on while the inspectors think; only the end waits for them.
+        let (judged, sent) = tokio::join!(reception.finish(early, deadline), pass_on(streaming, &mut self.leg, broken));
+        transaction.streamed |= sent;
+        let mut outcome = match judged {
             Ok(judged) => {
                 timing.verdict_s = ended.elapsed();
                 transaction.envelope = judged.message.envelope.clone();
@@ -73,19 +81,23 @@ impl<W: World> Correspondence<W> {
     }
 
     async fn relay(&mut self, transaction: &mut Transaction, judged: Judged) -> Outcome {
-        let (head, forged) = judged.added_header(&self.setup.desk);
-        let mut message = Outgoing::new(head, forged, judged.content);
-        message.prepend(self.received(transaction));
-        let unique = self.house.unique();
-        let delivered = match transaction.broken.take() {
-            None => self.leg.deliver(unique, message).await,
-            Some(error) => Err(error),
+        let streaming = transaction.streaming.take();
+        let unwritten = if streaming.is_some() { judged.unwritten() } else { Vec::new() };
+        let delivered = match (transaction.broken.take(), streaming) {
+            (Some(error), _) => Err(error),
+            (None, Some(streaming)) => streaming.release(&mut self.leg).await,
+            (None, None) => {
+                let (head, forged) = judged.added_header(&self.setup.desk);
+                let mut message = Outgoing::new(head, forged, judged.content);
+                message.prepend(self.received(transaction));
+                self.leg.deliver(self.house.unique(), message).await
+            }
         };
         match delivered {
             Ok(reply) => {
                 let name = if reply.is_positive_completion() { "relayed" } else { "refused-by-backend" };
                 self.relayed += u32::from(reply.is_positive_completion());
-                Outcome { reply: Some(reply.clone()), backend_reply: Some(reply), ..Outcome::named(name) }
+                Outcome { reply: Some(reply.clone()), backend_reply: Some(reply), unwritten, ..Outcome::named(name) }
             }
             Err(error) => {
                 self.leg.give_up();
@@ -99,7 +111,7 @@ impl<W: World> Correspondence<W> {
     }
 
     /// Our own trace field for this message.
-    fn received(&self, transaction: &Transaction) -> Vec<u8> {
+    pub(super) fn received(&self, transaction: &Transaction) -> Vec<u8> {
         let session = &transaction.session;
         let id = format!("{}-{}", session.id, self.count);
         let hostname = &self.setup.desk.settings.hostname;

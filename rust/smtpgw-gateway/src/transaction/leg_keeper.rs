@@ -13,7 +13,7 @@ use crate::error::BackendError;
 use crate::house::House;
 use crate::message::Session;
 use crate::outgoing::Outgoing;
-use crate::settings::{Identity, LogLevel};
+use crate::settings::{Identity, LogLevel, Relay};
 use crate::setup::{Front, Setup};
 use crate::world::World;
 
@@ -92,7 +92,35 @@ impl<W: World> LegKeeper<W> {
         delivered
     }
 
-    /// Nothing of the transaction is to be left.
+    /// Octets that gather before they go to the backend, if content goes to it while it arrives.
+    pub(super) fn streams(&self) -> Option<u64> {
+        let settings = &self.front.backend.settings;
+        (settings.relay == Relay::Stream).then_some(settings.stream_chunk)
+    }
+
+    /// The next piece of content; a refusal, if the backend does not take the message: then nothing of it is left.
+    pub(super) async fn stream(&mut self, piece: &[u8]) -> Result<Option<Reply>, BackendError> {
+        let Some(leg) = &mut self.leg else { return Err(BackendError::Closed) };
+        let streamed = leg.stream(piece).await;
+        match &streamed {
+            Ok(None) => {}
+            Ok(Some(_)) => self.reset().await,
+            Err(_) => self.leg = None,
+        }
+        streamed
+    }
+
+    /// The last piece of content and its end: what holds for [`LegKeeper::deliver`] holds here.
+    pub(super) async fn finish(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
+        let Some(leg) = &mut self.leg else { return Err(BackendError::Closed) };
+        let finished = leg.finish(rest).await;
+        if finished.is_err() || !leg.is_usable() {
+            self.leg = None;
+        }
+        finished
+    }
+
+    /// Nothing of the transaction is to be left: where it cannot be taken back, the connection goes.
     pub(super) async fn reset(&mut self) {
         if let Some(leg) = &mut self.leg
             && leg.reset().await.is_err()

@@ -13,6 +13,8 @@ pub(super) struct Outcome {
     pub(super) reply: Option<Reply>,
     pub(super) backend_reply: Option<Reply>,
     pub(super) error: Option<String>,
+    /// Fields that could not be put on top of a message that had gone.
+    pub(super) unwritten: Vec<String>,
     pub(super) judged: JudgedRecord,
     pub(super) timing: Timing,
 }
@@ -24,6 +26,7 @@ impl Outcome {
             reply: None,
             backend_reply: None,
             error: None,
+            unwritten: Vec::new(),
             judged: JudgedRecord::default(),
             timing: Timing::default(),
         }
@@ -34,7 +37,8 @@ impl<W: World> Correspondence<W> {
     pub(super) fn record(&self, transaction: &Transaction, outcome: Outcome) {
         let session = &transaction.session;
         let text = |reply: Reply| reply.to_string();
-        let level = if outcome.error.is_some() { LogLevel::Warning } else { LogLevel::Info };
+        let level =
+            if outcome.error.is_some() || !outcome.unwritten.is_empty() { LogLevel::Warning } else { LogLevel::Info };
         let record = TransactionRecord {
             session: &session.id,
             transaction: self.count,
@@ -49,6 +53,8 @@ impl<W: World> Correspondence<W> {
             reply: outcome.reply.map(text),
             backend_reply: outcome.backend_reply.map(text),
             error: outcome.error,
+            streamed: transaction.streamed,
+            unwritten: outcome.unwritten,
             judged: outcome.judged,
             timing: outcome.timing,
         };

@@ -1,6 +1,8 @@
 //! The clients and the backend of a scenario. Each writes down what it did and saw, and nothing else it
 //! could not know.
 
+mod chunks;
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,6 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::time::sleep;
 use turmoil::net::{TcpListener, TcpStream};
 
+use self::chunks::Envelope;
 use crate::scenario::{Act, BackendPlan, ClientPlan, Leave, MessagePlan, Step};
 
 /// What was done and seen in a run.
@@ -224,7 +227,8 @@ pub async fn backend(plan: BackendPlan, log: Log, count: Arc<AtomicUsize>) -> io
             0 => Vec::new(),
             connections => plan.connections[nth % connections].clone(),
         };
-        let served = Served { nth, faults, log: Arc::clone(&log), stream: BufReader::new(stream) };
+        let chunking = plan.chunking;
+        let served = Served { nth, faults, chunking, log: Arc::clone(&log), stream: BufReader::new(stream) };
         tokio::spawn(async move { served.run().await });
     }
 }
@@ -242,6 +246,7 @@ impl Drop for Open {
 struct Served {
     nth: usize,
     faults: Vec<(Step, Act)>,
+    chunking: bool,
     log: Log,
     stream: BufReader<TcpStream>,
 }
@@ -257,7 +262,7 @@ impl Served {
 
     async fn serve(&mut self) -> io::Result<()> {
         self.answer(Step::Greeting, "220 backend.example ESMTP").await?;
-        let (mut sender, mut recipients) = (None, Vec::new());
+        let mut envelope = Envelope::default();
         loop {
             let mut line = String::new();
             if self.stream.read_line(&mut line).await? == 0 {
@@ -268,28 +273,34 @@ impl Served {
             let path = path.split(' ').next().unwrap_or_default().to_owned();
             match line.split([' ', ':', '\r']).next().unwrap_or_default() {
                 "EHLO" => {
-                    let reply = "250-backend.example\r\n250-PIPELINING\r\n250-SIZE 1000000\r\n250 8BITMIME";
-                    self.answer(Step::Ehlo, reply).await?;
+                    envelope = Envelope::default();
+                    let chunking = if self.chunking { "250-CHUNKING\r\n" } else { "" };
+                    let reply =
+                        format!("250-backend.example\r\n250-PIPELINING\r\n{chunking}250-SIZE 1000000\r\n250 8BITMIME");
+                    self.answer(Step::Ehlo, &reply).await?;
                 }
-                "MAIL" if sender.is_some() => self.say("503 5.5.1 nested MAIL").await?,
+                "MAIL" if envelope.sender.is_some() => self.say("503 5.5.1 nested MAIL").await?,
                 "MAIL" => {
                     if self.answer(Step::Mail, &format!("250 2.1.0 {path} ok")).await? {
-                        sender = Some(path);
+                        envelope.sender = Some(path);
                     }
                 }
+                "RCPT" | "DATA" if envelope.is_chunked() => self.say("503 5.5.1 in chunks").await?,
                 "RCPT" => {
                     if self.answer(Step::Recipient, &format!("250 2.1.5 {path} ok")).await? {
-                        recipients.push(path);
+                        envelope.recipients.push(path);
                     }
                 }
                 "DATA" => {
                     if self.answer(Step::Data, "354 go").await? {
-                        let taken = self.content(sender.take(), std::mem::take(&mut recipients)).await?;
+                        let Envelope { sender, recipients, .. } = std::mem::take(&mut envelope);
+                        let taken = self.content(sender, recipients).await?;
                         self.taken(taken).await?;
                     }
                 }
+                "BDAT" if self.chunking => self.chunk(&line, &mut envelope).await?,
                 "RSET" => {
-                    (sender, recipients) = (None, Vec::new());
+                    envelope = Envelope::default();
                     self.answer(Step::Reset, "250 2.0.0 forgotten").await?;
                 }
                 "NOOP" => self.say("250 2.0.0 ok").await?,

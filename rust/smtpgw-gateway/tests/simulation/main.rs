@@ -23,6 +23,7 @@ mod proxied;
 mod roll;
 mod scenario;
 mod seeds;
+mod streaming;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -34,7 +34,7 @@ fn changed(what: &str, change: impl FnOnce(&mut Scenario)) -> Played {
 /// The backend does `act` at `step` on every connection but the gateway's probe.
 fn backend(step: Step, act: Act) -> BackendPlan {
     let connections = [vec![]].into_iter().chain(std::iter::repeat_n(vec![(step, act)], 9)).collect();
-    BackendPlan { opens_at: 0, connections }
+    BackendPlan { connections, ..BackendPlan::default() }
 }
 
 fn heard<'a>(played: &'a Played, command: &str) -> Vec<&'a str> {

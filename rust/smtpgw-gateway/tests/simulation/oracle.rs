@@ -2,6 +2,7 @@
 //!
 //! - a 2yz at the dot is the backend's own reply to that very message, word for word;
 //! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients;
+//! - what was refused or deferred by verdict was completed at no backend;
 //! - no message is there twice;
 //! - replies are one to one and in order: each 2yz to MAIL and RCPT names the path it answers;
 //! - a client hears no 5yz that nobody gave;
@@ -65,6 +66,11 @@ fn acknowledged_rightly(message: &Sent, taken: &[Taken]) -> Result<(), String> {
 
 fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<(), String> {
     let whose = &message.sender;
+    // No backend of a scenario says these.
+    let judged = |reply: &String| ["554 5.7.1 ", "451 4.7.1 "].iter().any(|begin| reply.starts_with(begin));
+    if let Some(reply) = sent.reply.as_ref().filter(|reply| judged(reply)) {
+        return Err(format!("{whose}: the backend took what the client was told {reply:?} of"));
+    }
     if !sent.ended {
         return Err(format!("{whose}: delivered before its client ended it"));
     }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Settings};
+use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Relay, Settings, Unscanned, UnscannedAction};
 
 use crate::roll::Roll;
 
@@ -82,6 +82,8 @@ pub struct BackendPlan {
     /// What goes wrong on each connection to it, in the order in which they come, over and over. The first one is
     /// the gateway's own probe.
     pub connections: Vec<Vec<(Step, Act)>>,
+    /// Whether it offers CHUNKING.
+    pub chunking: bool,
 }
 
 /// What the backend is answering.
@@ -94,13 +96,25 @@ pub enum Step {
     Data,
     /// In the middle of content: only [`Act::Drop`] and [`Act::Hang`] mean something.
     Content,
+    /// A chunk that is not the last.
+    Chunk,
+    /// The end of content, be it a dot or the last chunk.
     Dot,
     Reset,
 }
 
 impl Step {
-    pub const ALL: [Self; 8] =
-        [Self::Greeting, Self::Ehlo, Self::Mail, Self::Recipient, Self::Data, Self::Content, Self::Dot, Self::Reset];
+    pub const ALL: [Self; 9] = [
+        Self::Greeting,
+        Self::Ehlo,
+        Self::Mail,
+        Self::Recipient,
+        Self::Data,
+        Self::Content,
+        Self::Dot,
+        Self::Reset,
+        Self::Chunk,
+    ];
 }
 
 /// How it answers wrongly.
@@ -194,6 +208,34 @@ impl Scenario {
         scenario
     }
 
+    /// The same, to a backend to which content goes while it arrives, in pieces of at least so many octets.
+    pub fn streaming(mut self, chunking: bool, chunk: u64) -> Self {
+        self.backend.chunking = chunking;
+        for backend in self.settings.backend.values_mut() {
+            backend.relay = Relay::Stream;
+            backend.stream_chunk = chunk;
+        }
+        self.settings.decode.unscanned = Unscanned::ALL.map(|reason| (reason, UnscannedAction::Accept)).into();
+        self
+    }
+
+    /// That, as the seed says: pieces from one octet to more than a message, and faults of chunks where they can be.
+    pub fn streaming_from_seed(seed: u64) -> Self {
+        let mut roll = Roll(seed ^ 0x5bd1_e995_7b7d_159d);
+        let (chunking, chunk) = (!roll.chance(3), [1, 7, 40, 300, 65_536][roll.below(5)]);
+        let mut scenario = Self::from_seed(seed);
+        // A backend may take its time over each of them.
+        let long = scenario.clients.iter().flat_map(|client| &client.messages).any(|it| it.content.len() > 1_000);
+        scenario = scenario.streaming(chunking, if long { chunk.max(300) } else { chunk });
+        for faults in scenario.backend.connections.iter_mut().filter(|faults| !faults.is_empty()) {
+            if chunking && roll.chance(2) {
+                let at = roll.below(faults.len());
+                faults[at].0 = Step::Chunk;
+            }
+        }
+        scenario
+    }
+
     /// Nothing at all goes wrong: then everything must arrive.
     pub fn is_calm(&self) -> bool {
         let fits = |message: &MessagePlan| message.content.len() as u64 <= self.settings.limits.message_size;
@@ -255,10 +297,11 @@ impl ClientPlan {
 
 impl BackendPlan {
     fn draw(roll: &mut Roll) -> Self {
-        let connections = (0..roll.within(2, 6))
-            .map(|_| (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len())], Act::draw(roll))).collect());
+        let connections = (0..roll.within(2, 6)).map(|_| {
+            (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len() - 1)], Act::draw(roll))).collect()
+        });
         let connections = connections.collect();
-        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections }
+        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections, chunking: false }
     }
 }
 

@@ -34,12 +34,12 @@ fn range() -> std::ops::Range<u64> {
 }
 
 /// Plays one seed; what is wrong with it, with all that happened.
-fn failure(seed: u64) -> (usize, Option<String>) {
-    let scenario = Scenario::from_seed(seed);
-    let played = play(&scenario);
+fn failure(scenario: &Scenario) -> (usize, Option<String>) {
+    let seed = scenario.seed;
+    let played = play(scenario);
     let arrived = played.witnessed.sent.iter().filter(|sent| sent.reply.as_ref().is_some_and(|it| it.starts_with('2')));
     let arrived = arrived.count();
-    let failure = judge(&scenario, &played).err().map(|wrong| {
+    let failure = judge(scenario, &played).err().map(|wrong| {
         let (transcript, records) = (played.witnessed.transcript.join("\n"), played.records.join("\n"));
         format!("seed {seed}: {wrong}\n{scenario:#?}\n{transcript}\n{records}")
     });
@@ -49,7 +49,7 @@ fn failure(seed: u64) -> (usize, Option<String>) {
 #[test]
 fn seeds_that_failed_once() {
     for (seed, why) in KEPT {
-        let (_, failure) = failure(*seed);
+        let (_, failure) = failure(&Scenario::from_seed(*seed));
         assert!(failure.is_none(), "{why}: {}", failure.unwrap_or_default());
     }
 }
@@ -57,14 +57,24 @@ fn seeds_that_failed_once() {
 #[test]
 fn a_seed_plays_the_same_again() {
     for seed in 0..20 {
-        let scenario = Scenario::from_seed(seed);
-        let (one, two) = (play(&scenario).witnessed, play(&scenario).witnessed);
-        assert_eq!(one.transcript, two.transcript, "seed {seed}");
+        for scenario in [Scenario::from_seed(seed), Scenario::streaming_from_seed(seed)] {
+            let (one, two) = (play(&scenario).witnessed, play(&scenario).witnessed);
+            assert_eq!(one.transcript, two.transcript, "seed {seed}");
+        }
     }
 }
 
 #[test]
 fn many_seeds() {
+    play_many(Scenario::from_seed);
+}
+
+#[test]
+fn many_seeds_streaming() {
+    play_many(Scenario::streaming_from_seed);
+}
+
+fn play_many(scenario: fn(u64) -> Scenario) {
     let range = range();
     let (next, arrived) = (AtomicU64::new(range.start), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
@@ -77,7 +87,7 @@ fn many_seeds() {
                     if seed >= range.end || failures.lock().unwrap().len() >= SHOWN {
                         break;
                     }
-                    let (acknowledged, failure) = failure(seed);
+                    let (acknowledged, failure) = failure(&scenario(seed));
                     arrived.fetch_add(acknowledged, Ordering::Relaxed);
                     failures.lock().unwrap().extend(failure);
                 }

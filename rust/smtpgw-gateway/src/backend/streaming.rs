@@ -1,0 +1,165 @@
+//! Content that goes to an SMTP backend while it arrives, and whose end waits for the verdict.
+//!
+//! By BDAT where the backend offers CHUNKING (RFC 3030): each piece is a chunk, and RSET between chunks takes the
+//! message back. Otherwise by DATA, of which only closing the connection before the dot takes anything back. So:
+//!
+//! | state of the client role | [`Smtp::stream`] | [`Smtp::finish`] | [`Smtp::reset`] |
+//! |---|---|---|---|
+//! | Ready, CHUNKING | a chunk | DATA, content, dot | RSET |
+//! | Ready | DATA, content | DATA, content, dot | RSET |
+//! | Chunks | a chunk | the last chunk, once every other was taken; confirmed | what is owed, then RSET |
+//! | Content | content | content, dot | an error: the leg must go |
+//!
+//! A refusal (of DATA, or of a chunk) is the backend's own word on the message and ends its streaming; the caller then
+//! resets. Replies to chunks are read as they come; so many may be owed ([`WINDOW`]) before the client has to wait.
+//! After any error the leg is of no use: a piece may have gone out by half.
+//!
+//! Replies have no numbers. With DATA one too many is found out, since 354 answers nothing else; all of BDAT is
+//! answered 250, and a surplus one would pass for the message's. So the last chunk's 2yz counts once a command that is
+//! answered otherwise has been answered: EHLO, or QUIT.
+
+use smtpgw_smtp::{ClientStateName, Command, Reply, Verb};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::smtp::{Smtp, misused, within};
+use crate::error::BackendError;
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
+    /// Sends the next piece of content; a refusal, if the backend does not take the message.
+    pub(crate) async fn stream(&mut self, piece: &[u8]) -> Result<Option<Reply>, BackendError> {
+        self.in_place().await?;
+        if self.client.state() == ClientStateName::Ready && !self.client.extensions().chunking {
+            let go = self.ask(&Command::Data).await?;
+            if !go.is_intermediate() {
+                return Ok(Some(go));
+            }
+        }
+        if self.client.state() == ClientStateName::Content {
+            self.unasked().await?;
+            self.client.content(piece).map_err(misused)?;
+        } else {
+            let owed = if self.client.extensions().pipelining { WINDOW - 1 } else { 0 };
+            if let Some(refusal) = self.collect(owed).await? {
+                return Ok(Some(refusal));
+            }
+            self.client.chunk(piece).map_err(misused)?;
+        }
+        self.write(self.site.settings.data_s).await?;
+        Ok(None)
+    }
+
+    /// Sends the rest of the content and its end; the backend's word on the message.
+    pub(crate) async fn finish(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
+        self.in_place().await?;
+        if self.client.state() == ClientStateName::Chunks {
+            return self.finish_chunks(rest).await;
+        }
+        if self.client.state() == ClientStateName::Ready {
+            let go = self.ask(&Command::Data).await?;
+            if !go.is_intermediate() {
+                self.forget_refused(&go).await;
+                return Ok(go);
+            }
+        }
+        self.unasked().await?;
+        self.client.content(rest).map_err(misused)?;
+        self.client.end_content().map_err(misused)?;
+        self.end_and_hear().await
+    }
+
+    /// Whether another transaction can begin.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.client.state() == ClientStateName::Ready
+    }
+
+    async fn finish_chunks(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
+        // The end goes only where every piece before it was taken: a server may think otherwise of a torn message.
+        if let Some(refusal) = self.collect(0).await? {
+            self.forget_refused(&refusal).await;
+            return Ok(refusal);
+        }
+        self.client.last_chunk(rest).map_err(misused)?;
+        let reply = self.end_and_hear().await?;
+        if reply.is_positive_completion() {
+            self.confirm().await?;
+        } else {
+            // RFC 3030 §2 leaves open whether the envelope is still there.
+            self.forget_refused(&reply).await;
+        }
+        Ok(reply)
+    }
+
+    /// Makes sure that the last reply was to the last command, by commands that are answered otherwise. Some servers
+    /// refuse EHLO a second time, or count such commands and have enough of them; QUIT is answered 221 by all.
+    async fn confirm(&mut self) -> Result<(), BackendError> {
+        self.confirmed += 1;
+        if self.confirmed < CONFIRMED {
+            let hello = self.ask(&Command::Ehlo(self.introduced.as_str().into())).await?;
+            if hello.is_positive_completion() && self.client.extensions().chunking {
+                return Ok(());
+            }
+        }
+        let farewell = self.ask(&Command::Quit).await?;
+        if farewell.code().value() == 221 {
+            return Ok(());
+        }
+        Err(BackendError::Protocol(format!(
+            "the reply to the last chunk was to something else, for QUIT has {farewell}"
+        )))
+    }
+
+    /// Whether the transaction is one into which content can go, and the backend has said nothing but what it was asked.
+    async fn in_place(&mut self) -> Result<(), BackendError> {
+        if self.client.state() == ClientStateName::Ready {
+            self.in_step()?;
+            self.unasked().await?;
+        }
+        Ok(())
+    }
+
+    async fn end_and_hear(&mut self) -> Result<Reply, BackendError> {
+        let patience = self.site.settings.data_s;
+        self.write(patience).await?;
+        within(patience, "data_s", self.hear()).await
+    }
+
+    /// Reads what is owed for chunks that will not become a message.
+    pub(super) async fn drain_chunks(&mut self) -> Result<(), BackendError> {
+        while self.client.outstanding().next() == Some(Verb::Chunk) {
+            self.collect(0).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads replies to chunks: those that are there, and as many more as it takes for only `owed` to be outstanding.
+    /// The first refusal among them.
+    async fn collect(&mut self, owed: usize) -> Result<Option<Reply>, BackendError> {
+        let patience = self.site.settings.data_s;
+        while self.client.outstanding().len() > 0 {
+            let reply = if self.client.outstanding().len() > owed {
+                within(patience, "data_s", self.hear()).await?
+            } else if let Some(reply) = self.next_reply()? {
+                reply
+            } else {
+                match self.read_at_once().await? {
+                    None => return Ok(None),
+                    Some(0) => return Err(BackendError::Closed),
+                    Some(_) => continue,
+                }
+            };
+            if !reply.is_positive_completion() {
+                return Ok(Some(reply));
+            }
+        }
+        self.unasked().await?;
+        Ok(None)
+    }
+}
+
+/// Chunks that may be under way without an answer, where PIPELINING is offered: enough for a round trip of 50 ms at
+/// 10 MiB a second with chunks of 64 KiB, and few enough for their replies to fit any socket's buffer.
+const WINDOW: usize = 8;
+
+/// Messages of one connection that are confirmed by EHLO. Exim hangs up after ten commands that bring no mail forward
+/// (`smtp_accept_max_nonmail`), and one that it counts may be lost on each message otherwise.
+const CONFIRMED: u32 = 8;
