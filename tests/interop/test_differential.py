@@ -2,7 +2,8 @@
 
 Each stream is one DATA whose content holds a look-alike of the end of data and behind it a second transaction. A
 server that takes the look-alike for the end accepts two messages: the second one is smuggled. `ours` and `postfix` in
-the table are the messages that each must have accepted; where they differ, `why` explains it.
+the table are the messages that each must have accepted; where they differ, `why` explains it. With `normalize` on both
+sides no message is refused, and both must find the same number of them.
 """
 
 from __future__ import annotations
@@ -60,6 +61,13 @@ def strict_postfix(mailbox: Recorder) -> Iterator[Postfix]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def lenient_postfix(mailbox: Recorder) -> Iterator[Postfix]:
+    """Postfix that makes line ends of bare newlines, but no end of data."""
+    with Postfix(next_hop=mailbox.address, main={"smtpd_forbid_bare_newline": "normalize"}) as running:
+        yield running
+
+
 def accepted(port: int, content: bytes) -> tuple[int, list[bytes]]:
     """How many messages were accepted, and every reply behind the first 354."""
     with Dialogue(port) as client:
@@ -93,3 +101,28 @@ def test_messages_end_where_postfix_says(
     assert len(recorder.deliveries) == ours
     if ours == 1:
         assert recorder.deliveries[0].content.endswith(b"second\r\n")
+
+
+TRUE_ENDS = ("the true end", "CR CRLF dot CRLF")
+"""The look-alikes that hold CRLF dot CRLF."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_normalized_newlines_end_no_message(
+    name: str, lenient_postfix: Postfix, recorder: Recorder, run_gateway: Callable[..., RunningGateway]
+) -> None:
+    """What was a bare newline may become a line end on both sides, and never a part of an end of data.
+
+    What is left of the dot is each server's own: Postfix takes bare LF, dot for a stuffed dot; to us it is content, and
+    is stuffed when it is handed on. A bare CR is a blank to Postfix and a line end to us.
+    """
+    recorder.replies[b"."] = b"250 2.0.0 Ok: queued as RECORDED\r\n"
+    gateway = run_gateway(recorder.address, limits={"bare_newline": "normalize"})
+    content = letter("first", b"first" + CASES[name].lookalike + SECOND)
+    ours, our_replies = accepted(gateway.port, content)
+    theirs, their_replies = accepted(lenient_postfix.port, content)
+    assert ours == theirs == (2 if name in TRUE_ENDS else 1), (our_replies, their_replies)
+    assert len(recorder.deliveries) == ours
+    for delivery in recorder.deliveries:
+        # The recorder ends lines at CRLF alone: no octet of either is left over.
+        assert not set(delivery.content.replace(b"\r\n", b"")) & set(b"\r\n")

@@ -101,6 +101,18 @@ def test_certificate_was_verified(sender: Exim | OpenSmtpd) -> None:
         sender.wait_for_log(r'mta server-cert-check result="success"')
 
 
+def test_exim_sends_chunks(gateway: RunningGateway, certificate: Certificate, backend: Recorder) -> None:
+    """It does so wherever CHUNKING is offered, to a backend that has none, too."""
+    with Exim(next_hop=gateway.address, authority=certificate.authority) as sender:
+        message = letter("in chunks", BODIES["dots"])
+        post(sender, message, ["bob@example.org"])
+        # K: by BDAT.
+        sender.wait_for_log(r"=> bob@example\.org .* K C=\"250 ")
+    [arrived] = [one for one in backend.deliveries if b"Subject: in chunks" in one.content]
+    assert without_received(arrived.content, servers=2) == message
+    assert b"DATA" in arrived.commands
+
+
 def test_infected_message_fails(sender: Exim | OpenSmtpd, backend: Recorder) -> None:
     post(sender, infected(f"infected by {type(sender).__name__}"), ["eve@example.org"])
     failure(sender, "eve@example.org", r"5\d\d 5\.7\.\d ")
