@@ -94,10 +94,15 @@ def test_every_mistake_is_named_at_once():
         "listner": ("[]", "is no key of this table", 'did you mean "listener"?'),
         "command_s": ("3", "is no key of this table", "it belongs to limits.command_s"),
         "listener[0].address": ('"25"', "has no port", 'write "0.0.0.0:25"'),
-        "listener[0].tls": ('"startls"', "is none of starttls, none, implicit, external", 'did you mean "starttls"?'),
+        "listener[0].tls": (
+            '"startls"', "is none of starttls, none, implicit, external, tunnel", 'did you mean "starttls"?',
+        ),
         "listener[0].backend": ('"pofix"', "there is no [backend.pofix]", 'did you mean "postfix"?'),
-        "listener[1].tls": ('"tunnel"', '"tunnel" is not available in this version',
-                            'use "starttls", "implicit", "external" or "none"'),
+        "listener[1].tls": (
+            '"tunnel"',
+            "shows us no recipients, and backend.postfix does not learn the client's address: an open relay",
+            'set backend.postfix.identity = "xclient"',
+        ),
         "listener[1].xclient_from": ('["10.0.0.0/8"]', "is not available in this version", "leave it out"),
         "listener[1].recipient_domains": (
             None,
@@ -140,7 +145,7 @@ def test_networks_of_clients_have_bounds(key, value):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("listener__0__tls", "tunnel"), ("listener__0__xclient_from", ["10.0.0.0/8"]),
+    [("listener__0__xclient_from", ["10.0.0.0/8"]),
      ("backend__postfix__identity", "proxy-v2"),
      ("backend__postfix__identity", "xforward"),
      ("inspector", [{"use": "spam", "isolation": "process"}]),
@@ -217,6 +222,18 @@ def test_external_tls_needs_somebody_who_ends_it():
     assert problems(external)["listener[0].tls"].hint == "name its network in proxy_protocol_from"
     external["listener"][0]["proxy_protocol_from"] = ["127.0.0.1"]
     config.parse(external)
+
+
+def test_a_tunnel_leads_to_a_server_that_knows_who_asks():
+    tunnel = changed(listener__0__tls="tunnel", listener__0__recipient_domains=["example.org"])
+    tunnel["listener"][0].pop("certificates", None)
+    assert list(problems(tunnel)) == ["listener[0].tls"]
+    named = {**tunnel, "backend": {"postfix": {**tunnel["backend"]["postfix"], "identity": "xclient"}}}
+    said = config.warnings(config.parse(named))
+    assert "inspects nothing that comes under TLS" in said[0]
+    assert "recipient_domains" in said[1]
+    maildir = {**tunnel, "backend": {"postfix": {"address": "maildir:/tmp/mail"}}}
+    assert "nowhere to lead" in problems(maildir)["listener[0].tls"].reason
 
 
 def test_an_empty_list_of_a_later_version_is_fine():

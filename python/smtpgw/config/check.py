@@ -25,7 +25,8 @@ def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool =
     """Every mistake; with `files = False` without a look at the disk."""
     whole = config.model_dump() if isinstance(config, Config) else config
     listeners = [(at, table) for at, table in enumerate(_list(whole, "listener")) if isinstance(table, Mapping)]
-    problems = [*_backends(whole, listeners), *_addresses(listeners), *_scores(whole), *streams(whole)]
+    problems = [*_backends(whole, listeners), *_tunnels(whole, listeners), *_addresses(listeners)]
+    problems += [*_scores(whole), *streams(whole)]
     if files:
         for at, table in listeners:
             problems += _certificates(at, table, base)
@@ -44,6 +45,10 @@ def warnings(config: Config) -> list[str]:
             for network in getattr(listener, key):
                 if ipaddress.ip_network(network).prefixlen == 0:
                     said.append(f"{where} lets anybody be anybody ({key} names {network})")
+        if listener.tls == "tunnel":
+            said.append(f'{where} inspects nothing that comes under TLS (tls = "tunnel")')
+            if listener.recipient_domains and "*" not in listener.recipient_domains:
+                said.append(f"{where} cannot hold a tunnel to recipient_domains: the server behind decides")
         if _is_local(listener.address):
             continue
         if listener.tls == "none":
@@ -111,12 +116,27 @@ def _verification(name: str, backend: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(path_of(["backend", name, key]), reason, shorten(str(backend[key])), 'set tls = "verified"')
 
 
+def _tunnels(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
+    backends = whole.get("backend")
+    for at, listener in listeners:
+        name = listener.get("backend")
+        backend = backends.get(name) if isinstance(backends, Mapping) and isinstance(name, str) else None
+        if listener.get("tls") != "tunnel" or not isinstance(backend, Mapping):
+            continue
+        path = path_of(["listener", at, "tls"])
+        if str(backend.get("address", "")).startswith("maildir:"):
+            yield Problem(path, f"has nowhere to lead: backend.{name} is a Maildir", shorten("tunnel"))
+        elif backend.get("identity", "none") == "none" and "*" not in (listener.get("recipient_domains") or []):
+            reason = f"shows us no recipients, and backend.{name} does not learn the client's address: an open relay"
+            yield Problem(path, reason, shorten("tunnel"), f'set backend.{name}.identity = "xclient"')
+
+
 def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for at, listener in listeners:
         asks = listener.get("client_certificate", "off")
-        if listener.get("tls") in ("none", "external") and asks != "off":
-            reason = f'means nothing to tls = "{listener["tls"]}": a certificate is shown under TLS'
+        if (tls := listener.get("tls")) in ("none", "external", "tunnel") and asks != "off":
+            reason = f'means nothing to tls = "{tls}": a certificate is shown to us under TLS'
             yield Problem(path_of(["listener", at, "client_certificate"]), reason, shorten(asks), "leave it out")
         if listener.get("tls") == "external" and not listener.get("proxy_protocol_from"):
             reason = "needs somebody who ends TLS and says so"

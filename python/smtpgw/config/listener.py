@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from smtpgw.config.table import Table, later, not_yet
+from smtpgw.config.table import Table, not_yet
 from smtpgw.config.units import Address, Domain, File, Network, wrong
 
 __all__ = ["Certificate", "Listener"]
@@ -33,12 +33,11 @@ class Listener(Table):
 
     address: Address
     """`host:port`; port 0 takes a free one, which the `ready` record names."""
-    tls: Annotated[
-        Literal["starttls", "none", "implicit", "external", "tunnel"],
-        later('use "starttls", "implicit", "external" or "none"'),
-    ] = "starttls"
+    tls: Literal["starttls", "none", "implicit", "external", "tunnel"] = "starttls"
     """`starttls`: in clear until the client says STARTTLS; `implicit`: TLS before the greeting (port 465); `none`:
-    never; `external`: never here, another box ended it, and a PROXY header (version 2) says how. (`tunnel`: later.)"""
+    never; `external`: never here, another box ended it, and a PROXY header (version 2) says how; `tunnel`: STARTTLS is
+    passed through to the server behind, whose certificate senders see, and what comes under it is not inspected: for
+    emergencies."""
     backend: str
     """Which `[backend.NAME]` gets this listener's mail."""
     recipient_domains: list[Domain] = []

@@ -10,6 +10,7 @@ mod act;
 mod end;
 mod entrance;
 mod handshake;
+mod tunnel;
 mod waiting;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use crate::house::House;
 use crate::inspect::Subject;
 use crate::inspection::Opinion;
 use crate::message::Session;
+use crate::record::TunnelRecord;
 use crate::setup::{Front, Setup};
 use crate::tls::Cause;
 use crate::transaction::Correspondence;
@@ -58,6 +60,8 @@ pub(crate) struct Connection<W: World> {
     starttls_withheld: bool,
     /// Its place, given back when it ends.
     ticket: Ticket,
+    /// What went through unseen, once it has.
+    tunnelled: Option<Box<TunnelRecord>>,
 }
 
 /// Somebody who has just been accepted.
@@ -149,6 +153,7 @@ impl<W: World> Connection<W> {
             tls_failure: None,
             starttls_withheld,
             ticket: arrival.ticket,
+            tunnelled: None,
         }
     }
 
@@ -208,7 +213,7 @@ fn withholds_starttls<W: World>(house: &House<W>, front: &Front, client: SocketA
 
 /// What EHLO announces: what the backend can do with us, and STARTTLS where it is due.
 fn offer(front: &Front, starttls: bool) -> Offer {
-    Offer { starttls: starttls && front.tls.is_some(), ..front.backend.offer() }
+    Offer { starttls: starttls && (front.tls.is_some() || front.tunnel), ..front.backend.offer() }
 }
 
 #[cfg(test)]

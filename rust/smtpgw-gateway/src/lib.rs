@@ -55,6 +55,7 @@ mod setup;
 mod spool;
 mod tls;
 mod transaction;
+mod tunnel;
 mod unscanned;
 pub mod verdict;
 mod wire;

@@ -79,6 +79,9 @@ pub(crate) struct ConnectionRecord {
     /// STARTTLS was not offered: the client's TLS and ours had nothing in common a while ago.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) starttls_withheld: bool,
+    /// What went to the backend and back behind a STARTTLS that was passed through, and that nobody has inspected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uninspected: Option<Box<TunnelRecord>>,
     /// How it ended: `quit`, `client-closed`, `timeout`, ….
     pub(crate) end: &'static str,
     /// The reason behind `end`, if there is more to say.
@@ -95,6 +98,13 @@ pub(crate) struct ConnectionRecord {
     pub(crate) handshake_s: Option<Duration>,
     #[serde(serialize_with = "seconds")]
     pub(crate) duration_s: Duration,
+}
+
+/// Octets that went through a tunnel.
+#[derive(Debug, Serialize)]
+pub(crate) struct TunnelRecord {
+    pub(crate) to_backend: u64,
+    pub(crate) to_client: u64,
 }
 
 /// A transaction has ended.

@@ -37,6 +37,8 @@ pub(crate) struct Front {
     pub(crate) tls: Option<ServerSide>,
     /// Whether TLS comes before the greeting.
     pub(crate) implicit_tls: bool,
+    /// Whether STARTTLS is passed through to the backend.
+    pub(crate) tunnel: bool,
     /// Whether mail in clear is refused: who need not shake hands could not be required to show a certificate.
     pub(crate) requires_tls: bool,
     /// Whether a proxy's word on TLS counts, since it ends it for us.
@@ -112,7 +114,7 @@ impl Front {
                 let before = before.and_then(|before| before.tls.as_ref());
                 Some(ServerSide::new(&settings.hostname, listener, before)?)
             }
-            ListenerTls::None | ListenerTls::External => None,
+            ListenerTls::None | ListenerTls::External | ListenerTls::Tunnel => None,
         };
         if tls.is_none() && listener.client_certificate != ClientAuth::Off {
             return Err(StartError::settings(key("client_certificate"), "a client shows its certificate under TLS"));
@@ -123,12 +125,22 @@ impl Front {
                 "external TLS needs somebody who ends it: proxy_protocol_from",
             ));
         }
+        let tunnel = listener.tls == ListenerTls::Tunnel;
+        if tunnel && recipients != Recipients::Anybody && backend.settings.identity == Identity::None {
+            let reason = "recipients are not seen in a tunnel, so the backend must learn the client's address \
+                          (identity), or this is an open relay";
+            return Err(StartError::settings(key("tls"), reason));
+        }
+        if tunnel && !backend.is_remote() {
+            return Err(StartError::settings(key("tls"), "a tunnel leads to another server, and this is a Maildir"));
+        }
         if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {
             return Err(StartError::settings(key("tls"), "senders speak plaintext on port 25 until they say STARTTLS"));
         }
         Ok(Self {
-            greeting: smtpgw_smtp::replies::greeting(&settings.hostname).into(),
+            greeting: greeting(&settings.hostname, tunnel),
             tls,
+            tunnel,
             requires_tls: listener.client_certificate == ClientAuth::Require,
             implicit_tls: listener.tls == ListenerTls::Implicit,
             external_tls: listener.tls == ListenerTls::External,
@@ -179,6 +191,16 @@ fn check_limits(limits: &Limits) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Rule B0. Whoever reads the greeting of a tunnel knows what it is.
+fn greeting(hostname: &str, tunnel: bool) -> Bytes {
+    let mut greeting = smtpgw_smtp::replies::greeting(hostname);
+    if tunnel {
+        greeting.truncate(greeting.len().saturating_sub(2));
+        greeting.extend_from_slice(b" uninspected\r\n");
+    }
+    greeting.into()
 }
 
 fn check_folder(folder: &PathBuf) -> Result<(), StartError> {

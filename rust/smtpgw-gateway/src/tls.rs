@@ -16,6 +16,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::ServerConnection;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
@@ -39,9 +40,13 @@ use crate::message::TlsFacts;
 pub fn self_signed(hostname: &str) -> Result<(String, String), StartError> {
     let names =
         if hostname == "localhost" { vec!["localhost".into()] } else { vec![hostname.into(), "localhost".into()] };
-    let made = rcgen::generate_simple_self_signed(names)
-        .map_err(|error| StartError::settings("hostname", format!("no certificate can be made for it: {error}")))?;
-    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
+    let failed = |error| StartError::settings("hostname", format!("no certificate can be made for it: {error}"));
+    let mut parameters = CertificateParams::new(names).map_err(failed)?;
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, hostname.get(..COMMON_NAME).unwrap_or(hostname));
+    let key = KeyPair::generate().map_err(failed)?;
+    let made = parameters.self_signed(&key).map_err(failed)?;
+    Ok((made.pem(), key.serialize_pem()))
 }
 
 /// What is known of a handshake that finished `now`.
@@ -64,6 +69,9 @@ pub(crate) fn facts(connection: &ServerConnection, hello: Option<Arc<ClientHello
             .map(Box::new),
     }
 }
+
+/// Characters of a common name (RFC 5280, Appendix A.1); clients look at the other names.
+const COMMON_NAME: usize = 64;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())

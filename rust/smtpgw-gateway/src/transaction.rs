@@ -9,6 +9,7 @@ mod early;
 mod leg_keeper;
 mod outcome;
 mod streaming;
+mod tunnel;
 
 use std::sync::Arc;
 

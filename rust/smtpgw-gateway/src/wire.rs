@@ -109,7 +109,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         matches!(self.stream, Stream::Tls(_))
     }
 
-    fn take_clear(&mut self) -> io::Result<S> {
+    /// The bare stream. Octets that were read in clear and not used are a forgery: with any this fails.
+    pub(crate) fn take_clear(&mut self) -> io::Result<S> {
         if !self.input.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "plaintext where TLS must begin"));
         }

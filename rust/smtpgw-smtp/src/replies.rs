@@ -51,6 +51,8 @@ pub const STARTTLS_FIRST: Reply = Reply::fixed(530, "5.7.0 Must issue a STARTTLS
 pub const NO_SMTPUTF8: Reply = Reply::fixed(550, "5.6.7 Internationalised mail is not supported for this message");
 /// The message has parameters of DSN, and the backend no longer has the extension (RFC 5321 §4.1.1.11).
 pub const NO_DSN: Reply = Reply::fixed(455, "4.3.3 Notification parameters are not supported at the moment");
+/// STARTTLS that cannot be had now (RFC 3207 §4).
+pub const TLS_UNAVAILABLE: Reply = Reply::fixed(454, "4.7.0 TLS not available, try again later");
 /// The recipient's domain is not one that this listener takes mail for.
 pub const RELAY_DENIED: Reply = Reply::fixed(550, "5.7.1 Relaying denied");
 /// The local part of a recipient holds a route to somewhere else.
@@ -104,6 +106,7 @@ mod tests {
             STARTTLS_FIRST,
             NO_SMTPUTF8,
             NO_DSN,
+            TLS_UNAVAILABLE,
             RELAY_DENIED,
             ROUTE_DENIED,
             TOO_MANY_HOPS,

@@ -39,7 +39,7 @@
 //! and like Mail the commands that end a transaction or change nothing; MAIL, RCPT, DATA and STARTTLS are 503.
 //!
 //! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
-//! Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
+//! Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
 //!
 //! Leaves to others: sockets, deadlines, what to answer to pending commands. AUTH and XCLIENT rows of their own; nothing else changes.
 
@@ -214,6 +214,11 @@ impl Server {
             self.errors = 0;
             self.junk = 0;
         }
+        self.answer(reply);
+    }
+
+    /// Writes a reply and counts it.
+    fn answer(&mut self, reply: &Reply) {
         reply.write_to(&mut self.output);
         if reply.is_closing() {
             self.state = State::Closed { unreported: Some(CloseReason::Announced) };
@@ -244,6 +249,19 @@ impl Server {
         self.lines = LineReader::new(&self.options.limits);
         self.announced = Offer::default();
         self.set_offer(offer);
+    }
+
+    /// Instead of the handshake: `reply` takes the place of the 220 that stands at the end of the output, and the client
+    /// goes on in clear. Does nothing once that has been written, or where no handshake was due.
+    pub fn refuse_starttls(&mut self, reply: &Reply) {
+        let mut accepted = Vec::new();
+        replies::STARTTLS.write_to(&mut accepted);
+        if !matches!(self.state, State::Handshake) || !self.output.ends_with(&accepted) {
+            return;
+        }
+        self.output.truncate(self.output.len() - accepted.len());
+        self.state = State::Ready { mail_refused: false };
+        self.answer(reply);
     }
 
     /// Sets what the next EHLO announces.

@@ -223,6 +223,32 @@ fn every_answer_in_every_state() {
 }
 
 #[test]
+fn starttls_may_be_refused_as_long_as_nobody_has_heard_of_it() {
+    let unavailable = smtpgw_smtp::replies::TLS_UNAVAILABLE;
+    let mut server = in_state(1).server;
+    assert_eq!(server.receive(b"STARTTLS\r\n").event, Some(ServerEvent::Starttls));
+    server.refuse_starttls(&unavailable);
+    assert_eq!(std::mem::take(server.output()), b"454 4.7.0 TLS not available, try again later\r\n");
+    assert_eq!(server.state(), StateName::Ready);
+    // It counts as any other refusal: nobody makes us ask the backend for ever.
+    let mut refused = 1;
+    while server.state() == StateName::Ready {
+        assert_eq!(server.receive(b"STARTTLS\r\n").event, Some(ServerEvent::Starttls));
+        server.refuse_starttls(&unavailable);
+        refused += 1;
+        assert!(refused < 1_000);
+    }
+    let mut server = in_state(1).server;
+    server.receive(b"STARTTLS\r\n");
+    server.output().clear();
+    server.refuse_starttls(&unavailable);
+    assert_eq!((server.state(), server.output().len()), (StateName::Handshake, 0));
+    let mut server = in_state(1).server;
+    server.refuse_starttls(&unavailable);
+    assert_eq!((server.state(), server.output().len()), (StateName::Ready, 0));
+}
+
+#[test]
 fn nothing_may_stand_behind_starttls() {
     // In the same segment: no 220, so the client cannot take what it gets for a handshake.
     for behind in ["\r", "EHLO c\r\nMAIL FROM:<a@b>\r\n", "\x16\x03\x01"] {

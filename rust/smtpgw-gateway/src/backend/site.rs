@@ -102,6 +102,28 @@ impl Site {
         dialled.map(|leg| Leg::Smtp(Box::new(leg)))
     }
 
+    /// Connects on behalf of a client that will speak TLS with it directly.
+    pub(crate) async fn dial_tunnel<W: World>(
+        self: &Arc<Self>,
+        world: &W,
+        session: &Session,
+    ) -> Result<W::Stream, BackendError> {
+        let Kind::Smtp = self.kind else { return Err(BackendError::Tls("a Maildir has none".into())) };
+        let dialled = Smtp::dial_tunnel(world, self, session).await;
+        match &dialled {
+            Ok(_) => *self.down_until.lock() = None,
+            // It is there, but not as it should be.
+            Err(BackendError::Identity(_) | BackendError::Tls(_)) => {}
+            Err(_) => *self.down_until.lock() = Some(Instant::now() + DOWN),
+        }
+        dialled
+    }
+
+    /// Whether it is reached over the network.
+    pub(crate) const fn is_remote(&self) -> bool {
+        matches!(self.kind, Kind::Smtp)
+    }
+
     /// Asks what it offers, for the first EHLO of a client; a failure says nothing yet.
     pub(crate) async fn probe<W: World>(self: &Arc<Self>, world: &W, message_size: u64) {
         if let Kind::Smtp = self.kind

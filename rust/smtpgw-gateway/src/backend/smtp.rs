@@ -5,6 +5,8 @@
 //! no mail (rule O1): it would take our own address for the client's and might relay for anybody. Every later wait
 //! has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
+mod tunnel;
+
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -52,21 +54,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         session: Option<&Session>,
     ) -> Result<Self, BackendError> {
         let introduction = async {
-            let stream = world.connect(&site.settings.address).await.map_err(BackendError::Connect)?;
-            let client = Client::new(Limits::default());
-            let mut leg = Self {
-                wire: Wire::new(stream),
-                client,
-                site: Arc::clone(site),
-                heard: Instant::now(),
-                ahead: VecDeque::new(),
-                introduced: String::new(),
-                confirmed: 0,
-            };
+            let mut leg = Self::connect(world, site).await?;
             leg.introduce(session).await?;
             Ok(leg)
         };
         within(site.settings.connect_s, "connect_s", introduction).await
+    }
+
+    async fn connect<W: World<Stream = S>>(world: &W, site: &Arc<Site>) -> Result<Self, BackendError> {
+        let stream = world.connect(&site.settings.address).await.map_err(BackendError::Connect)?;
+        Ok(Self {
+            wire: Wire::new(stream),
+            client: Client::new(Limits::default()),
+            site: Arc::clone(site),
+            heard: Instant::now(),
+            ahead: VecDeque::new(),
+            introduced: String::new(),
+            confirmed: 0,
+        })
     }
 
     /// What a client of ours can be offered on the strength of this backend.
@@ -189,10 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     async fn introduce(&mut self, session: Option<&Session>) -> Result<(), BackendError> {
-        let greeting = self.hear().await?;
-        if greeting.code().value() != 220 {
-            return Err(BackendError::Greeting(greeting.code().to_string()));
-        }
+        self.greeted().await?;
         let hostname = self.site.hostname.clone();
         self.hello(&hostname).await?;
         if self.wants_tls()? {
@@ -205,6 +207,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
                 BackendError::Identity(_) => error,
                 other => BackendError::Identity(format!("XCLIENT: {other}")),
             })?;
+        }
+        Ok(())
+    }
+
+    async fn greeted(&mut self) -> Result<(), BackendError> {
+        let greeting = self.hear().await?;
+        if greeting.code().value() != 220 {
+            return Err(BackendError::Greeting(greeting.code().to_string()));
         }
         Ok(())
     }

@@ -74,6 +74,7 @@ impl<W: World> Connection<W> {
             }
             Act::ContentRefused(why) => self.correspondence.content_refused(why).await,
             Act::Reset => self.correspondence.reset().await,
+            Act::Starttls if self.front.tunnel => Box::pin(self.tunnel()).await?,
             Act::Starttls => self.start_tls().await?,
             Act::Quit => {
                 self.flush().await?;
@@ -104,10 +105,7 @@ impl<W: World> Connection<W> {
             self.server.reply(&replies::STARTTLS_FIRST);
             return Ok(());
         }
-        if let Some(checks) = self.checks.take() {
-            // Bounded by its own deadline; a panic in it is an inspector's failure and says nothing on the client.
-            self.correspondence.early(checks.await.unwrap_or_default());
-        }
+        self.consume_checks().await;
         if self.correspondence.backend_is_down() {
             return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;
         }
@@ -115,6 +113,13 @@ impl<W: World> Connection<W> {
         let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters, ahead).await;
         self.server.reply(&reply);
         Ok(())
+    }
+
+    pub(super) async fn consume_checks(&mut self) {
+        if let Some(checks) = self.checks.take() {
+            // Bounded by its own deadline; a panic in it is an inspector's failure and says nothing on the client.
+            self.correspondence.early(checks.await.unwrap_or_default());
+        }
     }
 
     async fn recipient(&mut self, event: RecipientEvent) {

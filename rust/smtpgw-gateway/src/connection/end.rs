@@ -48,6 +48,7 @@ impl<W: World> Connection<W> {
             tls_failure: self.tls_failure,
             tls_failures,
             starttls_withheld: self.starttls_withheld,
+            uninspected: self.tunnelled.take(),
             end: end.how,
             error: end.error,
             transactions,
@@ -57,7 +58,9 @@ impl<W: World> Connection<W> {
             handshake_s: self.handshake,
             duration_s: accepted.elapsed(),
         };
-        self.house.log(LogLevel::Info, "connection", &record);
+        // What nobody has seen is nothing to pass over.
+        let level = if record.uninspected.is_some() { LogLevel::Warning } else { LogLevel::Info };
+        self.house.log(level, "connection", &record);
     }
 }
 

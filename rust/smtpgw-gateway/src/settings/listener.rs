@@ -53,6 +53,8 @@ pub enum ListenerTls {
     None,
     /// Another box ended it, and says so in its PROXY header; never here.
     External,
+    /// STARTTLS is passed through to the backend, and all that comes behind it is not inspected: for emergencies.
+    Tunnel,
 }
 
 /// Whether clients are asked for a certificate. Whatever they show, their mail is inspected as any other.

@@ -8,3 +8,4 @@ mod handshake;
 mod hello;
 mod implicit;
 mod support;
+mod tunnel;

@@ -1,0 +1,34 @@
+//! A stream to the backend for a client that will speak TLS with it directly (`tls = "tunnel"`).
+
+use std::time::Duration;
+
+use smtpgw_smtp::Reply;
+
+use super::Correspondence;
+use super::early::refusal;
+use crate::message::Session;
+use crate::world::World;
+
+impl<W: World> Correspondence<W> {
+    /// What a client hears if the connection itself is refused.
+    pub(crate) fn early_refusal(&self) -> Option<Reply> {
+        refusal(&self.fold(&self.early))
+    }
+
+    /// A stream past the backend's 220 to STARTTLS; `None` if there is none to be had, which is logged. With it the
+    /// longest that its backend may take for anything.
+    pub(crate) async fn tunnel(&mut self, session: &Session) -> Option<(W::Stream, Duration)> {
+        self.forget().await;
+        if self.backend_is_down() {
+            return None;
+        }
+        let site = &self.front.backend;
+        match site.dial_tunnel(&self.house.world, session).await {
+            Ok(stream) => Some((stream, site.settings.data_s)),
+            Err(error) => {
+                self.leg.failed(session, &error);
+                None
+            }
+        }
+    }
+}
