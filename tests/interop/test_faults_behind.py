@@ -15,7 +15,7 @@ from peers import wait_until
 from peers.clients import Dialogue
 from peers.contents import letter
 from peers.exim import Exim
-from peers.gateway import RunningGateway
+from peers.gateway import RunningGateway, streaming
 from peers.postfix import Postfix
 from peers.recorder import Recorder
 
@@ -29,11 +29,13 @@ def arrived(server: Postfix | Exim, mailbox: Recorder, subject: str) -> int:
     return sum(f"Subject: {subject}\r\n".encode() in one.content for one in mailbox.deliveries)
 
 
+@pytest.mark.parametrize("relay", ["store", "stream"])
 @pytest.mark.parametrize("end", [False, True], ids=["before its end", "with its end"])
 @pytest.mark.parametrize("name", ["postfix", "exim"])
 def test_half_a_message_is_none(
     name: str,
     end: bool,
+    relay: str,
     request: pytest.FixtureRequest,
     mailbox: Recorder,
     run_gateway: Callable[..., RunningGateway],
@@ -42,8 +44,8 @@ def test_half_a_message_is_none(
     moments = random.Random(7)
     doubtful = []
     for number in range(4):
-        gateway = run_gateway(server.address)
-        subject = f"killed, {name}, {end}, {number}"
+        gateway = run_gateway(server.address, **(streaming(server.address) if relay == "stream" else {}))
+        subject = f"killed, {name}, {end}, {relay}, {number}"
         killed = threading.Timer(moments.uniform(0.02, 0.4), gateway.process.kill)
         reply = b""
         with Dialogue(gateway.port) as client:
@@ -69,8 +71,8 @@ def test_half_a_message_is_none(
         client.open()
         client.send(b"MAIL FROM:<ann@example.net>\r\nRCPT TO:<bob@example.org>\r\nDATA\r\n")
         assert [client.reply()[:3] for _ in range(3)] == [b"250", b"250", b"354"]
-        client.send(letter(f"after, {name}, {end}"))
+        client.send(letter(f"after, {name}, {end}, {relay}"))
         assert client.command(b".").startswith(b"250 ")
-    wait_until(lambda: arrived(server, mailbox, f"after, {name}, {end}") == 1, "it arrives", within_s=20)
+    wait_until(lambda: arrived(server, mailbox, f"after, {name}, {end}, {relay}") == 1, "it arrives", within_s=20)
     copies = [arrived(server, mailbox, subject) for subject, _ in doubtful]
     assert copies == [int(told) for _, told in doubtful] if not end else max(copies) <= 1

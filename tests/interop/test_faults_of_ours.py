@@ -19,11 +19,12 @@ import pytest
 from peers import free_port, wait_until
 from peers.contents import letter, without_received
 from peers.exim import Exim
-from peers.gateway import Certificate, RunningGateway, configuration
+from peers.gateway import Certificate, RunningGateway, configuration, streaming
 from peers.postfix import Postfix
 from peers.recorder import Recorder
 
-LARGE = (b"a line of a large message " * 36 + b"\r\n") * 18_000
+LINE = b"a line of a large message " * 36 + b"\r\n"
+LARGE = LINE * 18_000
 
 Senders = tuple[Postfix, Exim]
 
@@ -107,19 +108,36 @@ PHASES: dict[str, tuple[bytes, bytes]] = {
 """The reply of the backend that is held, and the command that shows that the phase is reached."""
 
 
+CASES = [(phase, "store") for phase in PHASES] + [
+    # Where the backend has got content by then that it had not before.
+    ("content", "stream"),
+    ("before the verdict", "stream"),
+    ("after the dot", "stream"),
+]
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(("phase", "relay"), CASES)
 def test_once_and_no_more(
-    phase: str, how: signal.Signals, senders: Senders, start: Callable[..., RunningGateway], recorder: Recorder
+    phase: str,
+    relay: str,
+    how: signal.Signals,
+    senders: Senders,
+    start: Callable[..., RunningGateway],
+    recorder: Recorder,
 ) -> None:
     held, seen = PHASES[phase]
     go_on = threading.Event()
     if held:
         recorder.held[held] = go_on
     hung = [{"use": "inspectors:Hung", "timeout_s": 3600}] if phase == "before the verdict" else []
-    gateway = start(inspectors=hung, limits={"drain_s": 30 if phase == "content" else 3})
-    subject = f"{phase}, {how.name}"
-    messages = post(senders, subject, LARGE if phase == "content" else b"Good morning.\r\n")
+    gateway = start(
+        inspectors=hung,
+        limits={"drain_s": 30 if phase == "content" else 3},
+        **(streaming(recorder.address) if relay == "stream" else {}),
+    )
+    body = LARGE if phase == "content" else LINE * 400 if relay == "stream" else b"Good morning.\r\n"
+    messages = post(senders, f"{phase}, {relay}, {how.name}", body)
     wait_until(reached(recorder, seen), f"both are in the phase {phase}", within_s=30)
     if phase == "after the dot":
         wait_until(lambda: len(recorder.deliveries) == 2, "the backend has both")
@@ -142,6 +160,9 @@ def test_once_and_no_more(
     go_on.set()
     if (phase, how) != ("content", signal.SIGTERM):  # Whose content ends within the grace time is served.
         assert before == (2 if phase == "after the dot" else 0)
+    if (phase, relay) == ("before the verdict", "stream"):
+        # The backend had their content, and knows that it is no message.
+        wait_until(lambda: len(recorder.abandoned) == 2, "the backend has half of both")
 
     start()
     doubled = phase == "after the dot" and how == signal.SIGKILL

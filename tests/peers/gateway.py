@@ -18,7 +18,7 @@ from typing import Any
 
 from peers import wait_until
 
-__all__ = ["SMTPGW", "Certificate", "RunningGateway", "configuration", "toml"]
+__all__ = ["SMTPGW", "Certificate", "RunningGateway", "configuration", "streaming", "toml"]
 
 SMTPGW = Path(sys.executable).parent / "smtpgw"
 """The command as it is installed beside the interpreter of the tests."""
@@ -71,6 +71,15 @@ def configuration(
     for key, value in more.items():
         settings[key] = settings.get(key, {}) | value if isinstance(value, dict) else value
     return settings
+
+
+def streaming(address: str) -> dict[str, Any]:
+    """What `configuration` needs for a backend that gets messages while they arrive: nothing can be put on top."""
+    tagged = ("encrypted", "corrupted", "partially_corrupted", "multipart", "unhandled", "disabled_format", "oversize")
+    return {
+        "backend": {"main": {"address": address, "identity": "none", "relay": "stream"}},
+        "decode": {"unscanned": dict.fromkeys((*tagged, "inspector_down"), "accept")},
+    }
 
 
 def toml(value: object) -> str:
