@@ -25,11 +25,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             leg.greeted().await?;
             let hostname = site.hostname.clone();
             leg.hello(&hostname).await?;
-            if site.settings.identity == Identity::Xclient {
-                leg.identify(session).await.map_err(|error| match error {
+            // Rule O1: whatever way of telling is configured must have been gone before the client speaks for itself.
+            match site.settings.identity {
+                Identity::Xclient => leg.identify(session).await.map_err(|error| match error {
                     BackendError::Identity(_) => error,
                     other => BackendError::Identity(format!("XCLIENT: {other}")),
-                })?;
+                })?,
+                // Only where anybody may be a recipient.
+                Identity::None => {}
             }
             if !leg.client.extensions().starttls {
                 return Err(BackendError::Tls("a tunnel needs STARTTLS, and it is not offered".into()));
