@@ -85,13 +85,22 @@ class Plain(Contender):
 
     name = "plain"
     about = "the gateway from a Rust program: no inspectors, no interpreter"
+    options: tuple[str, ...] = ()
 
     def start(self, bench: Bench, backend: str, *, starttls: bool) -> Subject:
         """Starts it."""
         command: list[str | Path] = [bench.program("smtpgw-plain"), "--backend", backend]
-        command += ["--log", bench.folder / "plain.log"]
-        process = Process([*command, *(["--starttls"] if starttls else [])], log=bench.folder / "plain.err")
+        command += ["--log", bench.folder / f"{self.name}.log", *self.options]
+        process = Process([*command, *(["--starttls"] if starttls else [])], log=bench.folder / f"{self.name}.err")
         return Subject(process, process.expect_line("listening "))
+
+
+class Streaming(Plain):
+    """The same, relaying messages while they arrive."""
+
+    name = "plain+stream"
+    about = 'the same with relay = "stream": content goes to the backend while it arrives, in chunks'
+    options = ("--stream",)
 
 
 class Gateway(Contender):
@@ -190,6 +199,7 @@ def greets(address: str) -> bool:
 OWN: tuple[Contender, ...] = (
     Relay(),
     Plain(),
+    Streaming(),
     Gateway("run", "smtpgw run without inspectors", ()),
     Gateway(
         "run+yara+urls", "smtpgw run with the yara (200 rules) and urls (10,000 hosts) inspectors", ("yara", "urls")

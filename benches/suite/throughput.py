@@ -82,6 +82,10 @@ WORKLOADS = (
         "4 KiB, STARTTLS, 20 a connection", _text(4096, "--starttls", "--per-connection", "20", "--pipelining"), True
     ),
     Workload(
+        "10 MiB, 1 a connection",
+        lambda bench: ["--message", str(bench.large_message(10 << 20)), "--connections", "2"],
+    ),
+    Workload(
         "25 MiB, 1 a connection",
         lambda bench: ["--message", str(bench.large_message(25_000_000)), "--connections", "2"],
     ),

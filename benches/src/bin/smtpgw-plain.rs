@@ -8,15 +8,17 @@ use std::process::ExitCode;
 
 use smtpgw_bench::arguments::{Arguments, Usage};
 use smtpgw_bench::serve;
-use smtpgw_gateway::settings::{Backend, BackendTls, Certificate, Listener, ListenerTls, SelfSigned, Settings};
+use smtpgw_gateway::settings::{
+    Backend, BackendTls, Certificate, Listener, ListenerTls, Relay, SelfSigned, Settings, Unscanned, UnscannedAction,
+};
 use smtpgw_gateway::{Gateway, log_sink};
 
 const USAGE: Usage = Usage {
-    help: "smtpgw-plain --backend HOST:PORT|maildir:FOLDER [--listen 127.0.0.1:0] [--starttls] [--log FILE]\n\
+    help: "smtpgw-plain --backend HOST:PORT|maildir:FOLDER [--listen 127.0.0.1:0] [--starttls] [--stream] [--log FILE]\n\
         smtpgw-plain --settings FILE\n\
         Runs the gateway without inspectors, with default settings or with those of a JSON file, until SIGTERM.",
     values: &["backend", "listen", "log", "settings"],
-    flags: &["starttls"],
+    flags: &["starttls", "stream"],
 };
 
 fn main() -> ExitCode {
@@ -53,7 +55,12 @@ fn settings(arguments: &Arguments) -> Result<Settings, String> {
         certificates: if starttls { vec![Certificate::SelfSigned(SelfSigned::SelfSigned)] } else { Vec::new() },
         ..Listener::at(arguments.or::<String>("listen", "127.0.0.1:0".into())?, "sink")
     });
-    let backend = Backend { tls: BackendTls::None, ..Backend::at(arguments.required::<String>("backend")?) };
+    let mut backend = Backend { tls: BackendTls::None, ..Backend::at(arguments.required::<String>("backend")?) };
+    if arguments.flag("stream") {
+        backend.relay = Relay::Stream;
+        // What has gone cannot be tagged.
+        settings.decode.unscanned = Unscanned::ALL.map(|reason| (reason, UnscannedAction::Accept)).into();
+    }
     settings.backend.insert("sink".into(), backend);
     settings.limits.connections_per_client = settings.limits.connections;
     settings.log.file = arguments.optional("log")?;

@@ -1,7 +1,7 @@
 #![forbid(unsafe_code)]
 //! A mail server that takes everything, as fast as it comes, and counts it.
 //!
-//! Offers PIPELINING, SIZE and 8BITMIME, and XCLIENT where asked to; no STARTTLS. `--record` keeps each message in a
+//! Offers PIPELINING, SIZE, 8BITMIME and CHUNKING, and XCLIENT where asked to; no STARTTLS. `--record` keeps each message in a
 //! file of its own, as it was before dot-stuffing. Says `listening ADDRESS` when it does, and its totals as one line
 //! of JSON at the end.
 
@@ -79,9 +79,12 @@ impl Sink {
     async fn talk(&self, mut stream: TcpStream) -> io::Result<()> {
         let mut input = Vec::with_capacity(BUFFER);
         let mut output = b"220 sink ESMTP\r\n".to_vec();
+        // Of the message that comes in chunks: octets, and what is kept of it.
+        let (mut chunked, mut kept) = (0, Vec::new());
         loop {
             let mut used = 0;
             let mut is_content = false;
+            let mut chunk = None;
             let mut is_over = false;
             while let Some(length) = memchr(b'\n', input.get(used..).unwrap_or(&[])) {
                 let line = &input[used..used + length];
@@ -89,7 +92,9 @@ impl Sink {
                 let verb = line.get(..4).unwrap_or(line).to_ascii_uppercase();
                 match verb.as_slice() {
                     b"EHLO" => {
-                        output.extend_from_slice(b"250-sink\r\n250-PIPELINING\r\n250-SIZE 1073741824\r\n");
+                        output.extend_from_slice(
+                            b"250-sink\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-SIZE 1073741824\r\n",
+                        );
                         if self.xclient {
                             output.extend_from_slice(
                                 b"250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT\r\n",
@@ -103,6 +108,10 @@ impl Sink {
                         is_content = true;
                         break;
                     }
+                    b"BDAT" => {
+                        chunk = Some(chunk_size(line)?);
+                        break;
+                    }
                     b"QUIT" => {
                         output.extend_from_slice(b"221 2.0.0 bye\r\n");
                         is_over = true;
@@ -113,6 +122,17 @@ impl Sink {
                 }
             }
             input.drain(..used);
+            if let Some((size, last)) = chunk {
+                self.take_chunk(&mut stream, &mut input, size, &mut kept).await?;
+                chunked += size as u64;
+                if last {
+                    self.count(std::mem::take(&mut chunked), std::mem::take(&mut kept)).await?;
+                }
+                output.extend_from_slice(b"250 2.0.0 taken\r\n");
+                if !input.is_empty() {
+                    continue;
+                }
+            }
             stream.write_all(&output).await?;
             output.clear();
             if is_over {
@@ -158,10 +178,39 @@ impl Sink {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+        let kept = if self.record.is_some() { unstuffed(&kept) } else { kept };
+        self.count(octets - 2, kept).await
+    }
+
+    /// Reads a chunk of `size` octets and leaves what is behind it in `input`.
+    async fn take_chunk(
+        &self,
+        stream: &mut TcpStream,
+        input: &mut Vec<u8>,
+        size: usize,
+        kept: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let mut left = size;
+        loop {
+            let here = left.min(input.len());
+            self.keep(kept, &input[..here]);
+            input.drain(..here);
+            left -= here;
+            if left == 0 {
+                return Ok(());
+            }
+            if stream.read_buf(input).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// A message has come to its end.
+    async fn count(&self, octets: u64, content: Vec<u8>) -> io::Result<()> {
         let number = self.messages.fetch_add(1, Ordering::Relaxed);
-        self.octets.fetch_add(octets - 2, Ordering::Relaxed);
+        self.octets.fetch_add(octets, Ordering::Relaxed);
         match &self.record {
-            Some(folder) => tokio::fs::write(folder.join(format!("{number:06}.eml")), unstuffed(&kept)).await,
+            Some(folder) => tokio::fs::write(folder.join(format!("{number:06}.eml")), content).await,
             None => Ok(()),
         }
     }
@@ -171,6 +220,14 @@ impl Sink {
             kept.extend_from_slice(octets);
         }
     }
+}
+
+/// The octets of a chunk, and whether it is the last.
+fn chunk_size(line: &[u8]) -> io::Result<(usize, bool)> {
+    let line = std::str::from_utf8(line).map_err(io::Error::other)?;
+    let mut words = line.split_ascii_whitespace().skip(1);
+    let size = words.next().unwrap_or_default().parse().map_err(io::Error::other)?;
+    Ok((size, words.next().is_some()))
 }
 
 /// Content without the CRLF in front and without the dots that were stuffed.
@@ -190,7 +247,14 @@ const BUFFER: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
-    use super::unstuffed;
+    use super::{chunk_size, unstuffed};
+
+    #[test]
+    fn chunks_say_how_long_they_are() {
+        assert_eq!(chunk_size(b"BDAT 12\r").ok(), Some((12, false)));
+        assert_eq!(chunk_size(b"bdat 0 LAST\r").ok(), Some((0, true)));
+        assert!(chunk_size(b"BDAT x\r").is_err());
+    }
 
     #[test]
     fn stuffed_dots_go() {
