@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
 from smtpgw import ConfigError, config
+from smtpgw.config.render import to_toml
 from smtpgw.config.units import parse_size
 
 GOOD = {
@@ -61,7 +62,7 @@ def test_settings_for_the_core_have_its_shape():
         "hostname", "listener", "backend", "limits", "spool", "decode", "verdict", "quarantine", "log"
     ]  # fmt: skip
     assert list(settings["listener"][0]) == [
-        "address", "tls", "backend", "recipient_domains", "certificates", "client_certificate",
+        "address", "tls", "backend", "routes", "recipient_domains", "certificates", "client_certificate",
         "proxy_protocol_from",
     ]  # fmt: skip
     assert settings["limits"]["connections_per_network"] == 10_000
@@ -296,6 +297,55 @@ def test_two_listeners_do_not_share_an_address():
     listener = GOOD["listener"][0] | {"address": "127.0.0.1:2525"}
     assert list(problems(changed(listener=[listener, listener]))) == ["listener[1].address"]
     config.parse(changed(listener=[GOOD["listener"][0]] * 2))  # port 0 is another one each time
+
+
+def test_several_backends():
+    table = changed(
+        backend__other__address="127.0.0.1:10026",
+        listener__0__backend=["postfix", "other"],
+        listener__0__routes={"Example.NET": "other", "example.com": ["other", "postfix"]},
+    )
+    listener = json.loads(config.parse(table).to_core_json())["listener"][0]
+    assert listener["backend"] == ["postfix", "other"]
+    assert listener["routes"] == {"example.net": "other", "example.com": ["other", "postfix"]}
+    written = tomllib.loads(to_toml(config.parse(table)))
+    assert written["listener"][0]["routes"] == listener["routes"]
+    # Rule O1 is about every backend that may get the mail.
+    table["backend"]["postfix"]["identity"] = "xclient"
+    table["listener"][0]["recipient_domains"] = []
+    assert "backend.other does not learn" in problems(table)["listener[0].recipient_domains"].reason
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("backend", ["postfix", "pofix"], "there is no [backend.pofix]"),
+        ("backend", [], "names no backend"),
+        ("backend", ["postfix", "postfix"], "names a backend twice"),
+        ("backend", 7, "is no name of a backend"),
+        ("routes", {"example.net": "pofix"}, "there is no [backend.pofix]"),
+        ("routes", {"example.net": []}, "names no backend"),
+        ("routes", {".example.net": "postfix"}, "is no domain"),
+    ],
+)
+def test_backends_that_are_not_there(key, value, reason):
+    assert reason in [problem.reason for problem in problems(changed(**{f"listener__0__{key}": value})).values()]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("pool", -1), ("pool", True), ("pool", 2.5), ("pool_s", 300), ("pool_s", 0)]
+)
+def test_what_is_no_pool(key, value):
+    assert list(problems(changed(**{f"backend__postfix__{key}": value}))) == [f"backend.postfix.{key}"]
+
+
+def test_a_tunnel_has_no_routes():
+    wrong = changed(listener__0__tls="tunnel", listener__0__backend=["postfix"], listener__0__routes={"a.b": "postfix"})
+    wrong["backend"]["postfix"]["identity"] = "xclient"
+    assert list(problems(wrong)) == ["listener[0].routes"]
+    del wrong["listener"][0]["routes"]
+    wrong["backend"]["postfix"]["identity"] = "none"
+    assert list(problems(wrong)) == ["listener[0].tls"]
 
 
 def test_rule_o1():

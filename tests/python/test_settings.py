@@ -47,7 +47,9 @@ def value(expression):
         return float(expression.replace("_", ""))
     if match := re.fullmatch(r"[A-Z]\w+::([A-Z]\w+)", expression):
         return match[1].lower()
-    return {"true": True, "false": False, "None": None, "Vec::new()": []}.get(expression, expression)
+    return {"true": True, "false": False, "None": None, "Vec::new()": [], "BTreeMap::new()": {}}.get(
+        expression, expression
+    )
 
 
 def defaults(start):
@@ -92,7 +94,7 @@ def test_defaults_of_a_backend():
     rust = defaults("pub fn at(")
     del rust["address"]
     ours = settings()["backend"]["b"]
-    assert len(rust) == 10
+    assert len(rust) == 12
     assert {key: ours[key] for key in rust} == rust
 
 

@@ -63,6 +63,7 @@ def _defaults() -> dict[str, Any]:
 
 def _first_backend(table: dict[str, Any]) -> str:
     try:
-        return str(table["listener"][0]["backend"])
+        names = table["listener"][0]["backend"]
+        return str(names[0] if isinstance(names, list) else names)
     except (KeyError, IndexError, TypeError):
         return "mail"

@@ -46,3 +46,10 @@ class Backend(Table):
     """The longest wait for the reply to a command, seconds."""
     data_s: Seconds = 300.0
     """The longest wait for the reply after the content, seconds."""
+    pool: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 0
+    """How many connections to it are kept for the next sender when one is done with them; 0: none. Only with `identity`
+    `xclient`, by which each sender is introduced anew, or `none`; and only after a message that went through without
+    any refusal."""
+    pool_s: Annotated[Seconds, Field(le=250)] = 5.0
+    """How long one of them waits for a sender, seconds. Postfix closes an idle connection after 300 s, and after 10 s
+    under stress."""

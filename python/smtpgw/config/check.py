@@ -85,18 +85,28 @@ def _backends(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, 
             yield Problem(path, "means nothing to a Maildir", shorten(backend["tls"]), "leave it out")
         yield from _verification(name, backend)
     for at, listener in listeners:
-        name = listener.get("backend")
-        if not isinstance(name, str):
-            continue
-        backend = backends.get(name)
-        if not isinstance(backend, Mapping):
-            if name not in backends:
+        yield from _used(at, listener, backends)
+
+
+def _used(at: int, listener: Mapping[str, Any], backends: Mapping[str, Any]) -> Iterator[Problem]:
+    """The backends that a listener names: they exist, and none of them trusts us blindly (rule O1)."""
+    routes = listener.get("routes")
+    places: list[tuple[list[str | int], Any]] = [(["listener", at, "backend"], listener.get("backend"))]
+    if isinstance(routes, Mapping):
+        places += [(["listener", at, "routes", str(domain)], names) for domain, names in routes.items()]
+    trusting: list[str] = []
+    for path, names in places:
+        for name in [names] if isinstance(names, str) else names if isinstance(names, list) else []:
+            backend = backends.get(name) if isinstance(name, str) else None
+            if isinstance(backend, Mapping):
+                if backend.get("identity", "none") == "none" and name not in trusting:
+                    trusting.append(name)
+            elif isinstance(name, str) and name not in backends:
                 there = f"there are: {', '.join(map(str, backends))}" if backends else None
                 hint = meant(name, map(str, backends)) or there
-                yield Problem(
-                    path_of(["listener", at, "backend"]), f"there is no [backend.{name}]", shorten(name), hint
-                )
-        elif not listener.get("recipient_domains") and backend.get("identity", "none") == "none":
+                yield Problem(path_of(path), f"there is no [backend.{name}]", shorten(name), hint)
+    if not listener.get("recipient_domains"):
+        for name in trusting[:1]:
             yield Problem(
                 path_of(["listener", at, "recipient_domains"]),
                 f"is empty, and backend.{name} does not learn the client's address, which makes an open relay",
@@ -119,16 +129,24 @@ def _verification(name: str, backend: Mapping[str, Any]) -> Iterator[Problem]:
 def _tunnels(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
     backends = whole.get("backend")
     for at, listener in listeners:
-        name = listener.get("backend")
-        backend = backends.get(name) if isinstance(backends, Mapping) and isinstance(name, str) else None
-        if listener.get("tls") != "tunnel" or not isinstance(backend, Mapping):
+        if listener.get("tls") != "tunnel" or not isinstance(backends, Mapping):
             continue
-        path = path_of(["listener", at, "tls"])
-        if str(backend.get("address", "")).startswith("maildir:"):
-            yield Problem(path, f"has nowhere to lead: backend.{name} is a Maildir", shorten("tunnel"))
-        elif backend.get("identity", "none") == "none" and "*" not in (listener.get("recipient_domains") or []):
-            reason = f"shows us no recipients, and backend.{name} does not learn the client's address: an open relay"
-            yield Problem(path, reason, shorten("tunnel"), f'set backend.{name}.identity = "xclient"')
+        if listener.get("routes"):
+            reason = "cannot be: recipients are not seen in a tunnel"
+            yield Problem(path_of(["listener", at, "routes"]), reason, hint="leave them out")
+        names = listener.get("backend")
+        for name in names if isinstance(names, list) else [names]:
+            if isinstance(name, str) and isinstance(backend := backends.get(name), Mapping):
+                yield from _tunnel(at, listener, name, backend)
+
+
+def _tunnel(at: int, listener: Mapping[str, Any], name: str, backend: Mapping[str, Any]) -> Iterator[Problem]:
+    path = path_of(["listener", at, "tls"])
+    if str(backend.get("address", "")).startswith("maildir:"):
+        yield Problem(path, f"has nowhere to lead: backend.{name} is a Maildir", shorten("tunnel"))
+    elif backend.get("identity", "none") == "none" and "*" not in (listener.get("recipient_domains") or []):
+        reason = f"shows us no recipients, and backend.{name} does not learn the client's address: an open relay"
+        yield Problem(path, reason, shorten("tunnel"), f'set backend.{name}.identity = "xclient"')
 
 
 def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainValidator
 
 from smtpgw.config.table import Table, not_yet
 from smtpgw.config.units import Address, Domain, File, Network, wrong
@@ -28,6 +28,21 @@ def _certificate(value: Any) -> Any:  # noqa: ANN401
     raise wrong("is no certificate", 'write { chain = "fullchain.pem", key = "privkey.pem" } or "self-signed"')
 
 
+def _backends(value: Any) -> str | list[str]:  # noqa: ANN401
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise wrong("is no name of a backend", 'write "a", or ["a", "b"] in order of priority')
+    if not names:
+        raise wrong("names no backend")
+    if len(set(names)) < len(names):
+        raise wrong("names a backend twice")
+    return value if isinstance(value, str) else names
+
+
+Backends: TypeAlias = Annotated[str | list[str], PlainValidator(_backends)]
+"""One backend, or several in order of priority."""
+
+
 class Listener(Table):
     """One address to accept connections on."""
 
@@ -38,8 +53,11 @@ class Listener(Table):
     never; `external`: never here, another box ended it, and a PROXY header (version 2) says how; `tunnel`: STARTTLS is
     passed through to the server behind, whose certificate senders see, and what comes under it is not inspected: for
     emergencies."""
-    backend: str
-    """Which `[backend.NAME]` gets this listener's mail."""
+    backend: Backends
+    """Which `[backend.NAME]` gets this listener's mail; of several, `["a", "b"]`, the first that is not down."""
+    routes: dict[Domain, Backends] = {}
+    """Other backends for the mail of some domains: `{ "example.net" = "b" }`, in the same form. Such a message can have
+    recipients of one backend only; senders bring the others in a further transaction."""
     recipient_domains: list[Domain] = []
     """Domains to take mail for. Empty: the backend decides, and must then learn the client's address (`identity`);
     `["*"]`: any, which makes an open relay of a backend that trusts this host."""

@@ -136,7 +136,7 @@ impl<W: World> Connection<W> {
             bare_newline: settings.limits.bare_newline.into(),
         };
         let starttls_withheld = withholds_starttls(&house, &front, client);
-        let server = Server::new(options, offer(&front, !starttls_withheld));
+        let server = Server::new(options, offer(&front, settings.limits.message_size, !starttls_withheld));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -212,8 +212,8 @@ fn withholds_starttls<W: World>(house: &House<W>, front: &Front, client: SocketA
 }
 
 /// What EHLO announces: what the backend can do with us, and STARTTLS where it is due.
-fn offer(front: &Front, starttls: bool) -> Offer {
-    Offer { starttls: starttls && (front.tls.is_some() || front.tunnel), ..front.backend.offer() }
+fn offer(front: &Front, size: u64, starttls: bool) -> Offer {
+    Offer { starttls: starttls && (front.tls.is_some() || front.tunnel), ..front.routes.offer(size) }
 }
 
 #[cfg(test)]

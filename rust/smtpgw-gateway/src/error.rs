@@ -58,6 +58,9 @@ impl StartError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackendError {
+    /// It did not answer a moment ago, and nobody tries again before a look has found it back.
+    #[error("known to be down")]
+    Down,
     /// No connection.
     #[error("connect: {0}")]
     Connect(io::Error),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::admission::Admission;
+use crate::backend::Pool;
 use crate::log::Journal;
 use crate::settings::LogLevel;
 use crate::setup::Setup;
@@ -16,13 +17,15 @@ use crate::tls::Ledger;
 use crate::world::World;
 
 /// The process-wide state that listeners and connections share.
-pub(crate) struct House<W> {
+pub(crate) struct House<W: World> {
     pub(crate) world: W,
     pub(crate) setup: ArcSwap<Setup>,
     pub(crate) admission: Arc<Admission>,
     /// Failed handshakes.
     pub(crate) ledger: Ledger,
     pub(crate) journal: Journal,
+    /// Legs to backends, at rest.
+    pub(crate) pool: Pool<W::Stream>,
     /// True once the gateway takes no more work.
     pub(crate) draining: watch::Sender<bool>,
 }
@@ -35,6 +38,7 @@ impl<W: World> House<W> {
             admission: Arc::default(),
             ledger: Ledger::default(),
             journal,
+            pool: Pool::default(),
             draining: watch::Sender::new(false),
         })
     }
@@ -54,7 +58,7 @@ impl<W: World> House<W> {
     }
 }
 
-impl<W> fmt::Debug for House<W> {
+impl<W: World> fmt::Debug for House<W> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("House").finish_non_exhaustive()
     }

@@ -124,6 +124,11 @@ pub(crate) struct TransactionRecord<'a> {
     pub(crate) client_hello: Option<&'a ClientHello>,
     pub(crate) reverse_path: &'a str,
     pub(crate) forward_paths: &'a [String],
+    /// Which backend it was, or would have been, handed to, and where that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backend: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backend_address: Option<SocketAddr>,
     /// `relayed`, `refused-by-backend`, `rejected`, `deferred`, `quarantined`, `discarded`, `content-refused`,
     /// `looping`, `abandoned`.
     pub(crate) outcome: &'static str,

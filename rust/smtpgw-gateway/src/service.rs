@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::backend;
 use crate::error::StartError;
 use crate::house::House;
 use crate::inspect::Inspect;
@@ -30,6 +31,8 @@ pub struct Service<W: World> {
     serving: Mutex<JoinSet<()>>,
     /// Looks after certificates.
     watching: JoinHandle<()>,
+    /// Looks after backends, a task each.
+    looking: parking_lot::Mutex<JoinSet<()>>,
     log: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -61,8 +64,15 @@ impl<W: World> Service<W> {
             serving.spawn(listener::serve(Arc::clone(&house), socket, front));
         }
         let watching = tokio::spawn(tls::watch(Arc::clone(&house), addresses.clone()));
-        let service = Self { house, addresses, serving: Mutex::new(serving), watching, log: Some(log) };
-        service.probe_backends();
+        let service = Self {
+            house,
+            addresses,
+            serving: Mutex::new(serving),
+            watching,
+            looking: Default::default(),
+            log: Some(log),
+        };
+        service.look_after_backends();
         service.tell_certificates();
         service.say_ready();
         Ok(service)
@@ -97,7 +107,7 @@ impl<W: World> Service<W> {
         }
         let setup = Setup::new(settings, inspect, Some(&before))?;
         self.house.setup.store(Arc::new(setup));
-        self.probe_backends();
+        self.look_after_backends();
         self.tell_certificates();
         let message = "new connections use the new settings";
         let reloaded = Reloaded { message, certificates: self.certificates() };
@@ -118,13 +128,16 @@ impl<W: World> Service<W> {
         self.house.log(LogLevel::Info, "drained", &Notice { message: message.into() });
     }
 
-    /// So that the first EHLO can already announce what the backends offer.
-    fn probe_backends(&self) {
+    /// So that the first EHLO can already announce what the backends offer, and later ones who is down.
+    fn look_after_backends(&self) {
         let setup = self.house.setup.load_full();
-        let size = setup.desk.settings.limits.message_size;
-        for front in &setup.fronts {
-            let (backend, world) = (Arc::clone(&front.backend), self.house.world.clone());
-            tokio::spawn(async move { backend.probe(&world, size).await });
+        let mut looking = self.looking.lock();
+        looking.abort_all();
+        *looking = JoinSet::new();
+        looking.spawn(backend::sweep(Arc::clone(&self.house)));
+        for site in setup.sites.values() {
+            looking.spawn(backend::look_after_authorities(Arc::clone(&self.house), Arc::clone(site)));
+            looking.spawn(backend::look_after(Arc::clone(&self.house), Arc::clone(site)));
         }
     }
 
@@ -161,6 +174,7 @@ impl<W: World> Service<W> {
 impl<W: World> Drop for Service<W> {
     fn drop(&mut self) {
         self.watching.abort();
+        self.looking.get_mut().abort_all();
         self.serving.get_mut().abort_all();
         self.house.journal.close();
         if let Some(log) = self.log.take() {

@@ -5,7 +5,7 @@
 
 mod streams;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smtpgw_smtp::ForwardPath;
 
-use crate::backend;
+use crate::backend::{Choice, Routes, Site};
 use crate::domain::comparable;
 use crate::error::StartError;
 use crate::inspect::Inspect;
 use crate::inspection::Panel;
 use crate::reception::Desk;
-use crate::settings::{ClientAuth, Identity, Limits, Listener, ListenerTls, Network, Settings};
+use crate::settings::{Backends, ClientAuth, Identity, Limits, Listener, ListenerTls, Network, Settings};
 use crate::spool::Budget;
 use crate::tls::ServerSide;
 
@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) desk: Desk,
     /// In the order of the configuration.
     pub(crate) fronts: Vec<Arc<Front>>,
+    /// By name.
+    pub(crate) sites: BTreeMap<String, Arc<Site>>,
 }
 
 /// One listener's side of it.
@@ -45,7 +47,7 @@ pub(crate) struct Front {
     pub(crate) external_tls: bool,
     /// Whose connections begin with a PROXY header.
     pub(crate) proxies: Vec<Network>,
-    pub(crate) backend: Arc<backend::Site>,
+    pub(crate) routes: Routes,
     pub(crate) recipients: Recipients,
 }
 
@@ -61,7 +63,8 @@ pub(crate) enum Recipients {
 }
 
 impl Setup {
-    /// Across a reload the budget is kept, to which the messages under way hold on, and what resumes TLS sessions.
+    /// Across a reload the budget is kept, to which the messages under way hold on, what resumes TLS sessions, and every
+    /// backend whose settings are the same `before`, with what is known of it.
     pub(crate) fn new(
         settings: Settings,
         inspect: Option<Arc<dyn Inspect>>,
@@ -71,27 +74,28 @@ impl Setup {
         let settings = Arc::new(settings);
         let budget = before.map(|before| Arc::clone(&before.desk.budget));
         let budget = budget.unwrap_or_else(|| Budget::new(settings.limits.memory));
-        let mut backends: BTreeMap<&str, Arc<backend::Site>> = BTreeMap::new();
+        let mut sites = BTreeMap::new();
         for (name, backend) in &settings.backend {
-            backends.insert(name, backend::Site::new(&settings, backend)?);
+            let known = before.and_then(|before| before.sites.get(name)).filter(|site| site.is_for(&settings, backend));
+            let site = known.map_or_else(|| Site::new(&settings, name, backend), Site::read_again)?;
+            sites.insert(name.clone(), site);
         }
         let mut fronts = Vec::with_capacity(settings.listener.len());
         for (at, listener) in settings.listener.iter().enumerate() {
             let key = |name: &str| format!("listener[{at}].{name}");
-            let Some(backend) = backends.get(listener.backend.as_str()) else {
-                return Err(StartError::settings(
-                    key("backend"),
-                    format!("there is no [backend.{}]", listener.backend),
-                ));
-            };
+            let usual = choice(&listener.backend, &sites, &key("backend"))?;
+            let mut others = HashMap::new();
+            for (domain, names) in &listener.routes {
+                others.insert(comparable(domain), choice(names, &sites, &key(&format!("routes.{domain}")))?);
+            }
             let before = before.and_then(|before| before.fronts.get(at)).map(Arc::as_ref);
-            fronts.push(Arc::new(Front::new(&settings, listener, Arc::clone(backend), &key, before)?));
+            fronts.push(Arc::new(Front::new(&settings, listener, Routes::new(usual, others), &key, before)?));
         }
         let folder = Arc::new(settings.spool.path.clone());
         check_folder(&folder)?;
         let panel = inspect.filter(|inspect| !inspect.roster().is_empty()).map(Panel::new);
         streams::check(&settings, panel.as_deref().map_or(&[], Panel::roster))?;
-        Ok(Self { desk: Desk { settings, panel, budget, folder }, fronts })
+        Ok(Self { desk: Desk { settings, panel, budget, folder }, fronts, sites })
     }
 }
 
@@ -99,12 +103,13 @@ impl Front {
     fn new(
         settings: &Settings,
         listener: &Listener,
-        backend: Arc<backend::Site>,
+        routes: Routes,
         key: &dyn Fn(&str) -> String,
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let recipients = Recipients::of(&listener.recipient_domains);
-        if recipients == Recipients::BackendDecides && backend.settings.identity == Identity::None {
+        let trusts_us = routes.sites().any(|site| site.settings.identity == Identity::None);
+        if recipients == Recipients::BackendDecides && trusts_us {
             let reason = "without recipient_domains the backend must learn the client's address (identity), or this \
                           is an open relay";
             return Err(StartError::settings(key("recipient_domains"), reason));
@@ -126,12 +131,15 @@ impl Front {
             ));
         }
         let tunnel = listener.tls == ListenerTls::Tunnel;
-        if tunnel && recipients != Recipients::Anybody && backend.settings.identity == Identity::None {
+        if tunnel && recipients != Recipients::Anybody && trusts_us {
             let reason = "recipients are not seen in a tunnel, so the backend must learn the client's address \
                           (identity), or this is an open relay";
             return Err(StartError::settings(key("tls"), reason));
         }
-        if tunnel && !backend.is_remote() {
+        if tunnel && routes.only().is_none() {
+            return Err(StartError::settings(key("routes"), "recipients are not seen in a tunnel"));
+        }
+        if tunnel && routes.sites().any(|site| !site.is_remote()) {
             return Err(StartError::settings(key("tls"), "a tunnel leads to another server, and this is a Maildir"));
         }
         if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {
@@ -145,7 +153,7 @@ impl Front {
             implicit_tls: listener.tls == ListenerTls::Implicit,
             external_tls: listener.tls == ListenerTls::External,
             proxies: listener.proxy_protocol_from.clone(),
-            backend,
+            routes,
             recipients,
         })
     }
@@ -201,6 +209,24 @@ fn greeting(hostname: &str, tunnel: bool) -> Bytes {
         greeting.extend_from_slice(b" uninspected\r\n");
     }
     greeting.into()
+}
+
+/// The backends of these names.
+fn choice(names: &Backends, sites: &BTreeMap<String, Arc<Site>>, key: &str) -> Result<Choice, StartError> {
+    let mut chosen: Vec<Arc<Site>> = Vec::new();
+    for name in names.names() {
+        let Some(site) = sites.get(name) else {
+            return Err(StartError::settings(key, format!("there is no [backend.{name}]")));
+        };
+        if chosen.iter().any(|before| Arc::ptr_eq(before, site)) {
+            return Err(StartError::settings(key, format!("names {name} twice")));
+        }
+        chosen.push(Arc::clone(site));
+    }
+    if chosen.is_empty() {
+        return Err(StartError::settings(key, "names no backend"));
+    }
+    Ok(Choice::new(chosen))
 }
 
 fn check_folder(folder: &PathBuf) -> Result<(), StartError> {

@@ -8,6 +8,7 @@ mod completion;
 mod early;
 mod leg_keeper;
 mod outcome;
+mod routing;
 mod streaming;
 mod tunnel;
 
@@ -19,6 +20,7 @@ use self::early::refusal;
 use self::leg_keeper::LegKeeper;
 use self::outcome::Outcome;
 use self::streaming::{Streaming, pass_on};
+use crate::backend::{Choice, Place};
 use crate::error::BackendError;
 use crate::house::House;
 use crate::inspection::Opinion;
@@ -50,6 +52,11 @@ struct Transaction {
     /// MAIL asked for it (RFC 6531).
     smtputf8: bool,
     envelope: Envelope,
+    parameters: MailParameters,
+    /// Where its MAIL and its recipients are.
+    place: Option<Place>,
+    /// Which route led there, if there are several.
+    choice: Option<Choice>,
     /// Opinions on its recipients.
     early: Vec<Opinion>,
     reception: Option<Reception>,
@@ -64,9 +71,15 @@ struct Transaction {
     content_begun: Option<Instant>,
 }
 
+impl Transaction {
+    const fn has_recipients(&self) -> bool {
+        !self.envelope.forward_paths.is_empty()
+    }
+}
+
 impl<W: World> Correspondence<W> {
     pub(crate) fn new(house: Arc<House<W>>, setup: Arc<Setup>, front: Arc<Front>) -> Self {
-        let leg = LegKeeper::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front));
+        let leg = LegKeeper::new(Arc::clone(&house), Arc::clone(&front));
         Self { house, setup, front, leg, transaction: None, early: Vec::new(), count: 0, relayed: 0 }
     }
 
@@ -120,9 +133,13 @@ impl<W: World> Correspondence<W> {
         if self.setup.desk.panel.as_ref().is_some_and(|panel| panel.wants_recipients()) {
             ahead.clear();
         }
-        let reply = match self.leg.mail(session, &reverse_path, &parameters, &ahead).await {
-            Ok(reply) => reply,
-            Err(error) => return self.leg.failed(session, &error),
+        // With several routes it takes a recipient to know whom to ask.
+        let (reply, place) = match self.front.routes.only() {
+            None => (replies::SENDER_OK, None),
+            Some(choice) => match self.leg.mail(choice, session, &reverse_path, &parameters, &ahead).await {
+                Ok(reply) => (reply, self.leg.place().cloned()),
+                Err(error) => return self.leg.failed(session, &error),
+            },
         };
         if reply.is_positive_completion() {
             self.count += 1;
@@ -132,6 +149,9 @@ impl<W: World> Correspondence<W> {
                 reverse_path,
                 smtputf8: parameters.smtputf8,
                 envelope,
+                parameters,
+                place,
+                choice: None,
                 early: Vec::new(),
                 reception: None,
                 streaming: None,
@@ -162,10 +182,7 @@ impl<W: World> Correspondence<W> {
         if let Some(refusal) = refusal(&self.fold(&opinions)) {
             return refusal;
         }
-        if !self.leg.is_standing() {
-            return replies::BACKEND_LOST;
-        }
-        match self.leg.recipient(&forward_path, &parameters).await {
+        match self.ask_backend(session, &forward_path, &parameters).await {
             Ok(reply) => {
                 if let (true, Some(transaction)) = (reply.is_positive_completion(), &mut self.transaction) {
                     transaction.envelope.forward_paths.push(forward_path.as_str().to_owned());
@@ -173,12 +190,7 @@ impl<W: World> Correspondence<W> {
                 }
                 reply
             }
-            Err(error) => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.broken = Some(BackendError::Closed);
-                }
-                self.leg.failed(session, &error)
-            }
+            Err(error) => self.recipient_failed(session, &error),
         }
     }
 

@@ -25,8 +25,11 @@ pub trait World: Clone + Send + Sync + 'static {
     /// Binds `address` (`host:port`).
     fn bind(&self, address: &str) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 
-    /// Connects to `address` (`host:port`); the caller bounds the wait.
-    fn connect(&self, address: &str) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The addresses of `address` (`host:port`), the best first; the caller bounds the wait.
+    fn resolve(&self, address: &str) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+
+    /// Connects to `address`; the caller bounds the wait.
+    fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// Wall-clock time, for records and names of files; never for deadlines.
     fn now(&self) -> SystemTime;
@@ -67,7 +70,11 @@ impl World for RealWorld {
         TcpListener::from_std(socket.into())
     }
 
-    async fn connect(&self, address: &str) -> io::Result<TcpStream> {
+    async fn resolve(&self, address: &str) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host(address).await?.collect())
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)

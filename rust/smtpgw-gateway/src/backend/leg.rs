@@ -1,12 +1,25 @@
 //! One connection to a backend, whatever kind it is.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use smtpgw_smtp::{ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::maildir::Maildir;
+use super::site::Site;
 use super::smtp::Smtp;
 use crate::error::BackendError;
+use crate::message::Session;
 use crate::outgoing::Outgoing;
+
+/// Where a leg leads.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) site: Arc<Site>,
+    /// Which of its addresses, if it has any.
+    pub(crate) address: Option<SocketAddr>,
+}
 
 /// One connection to a backend.
 pub(crate) enum Leg<S> {
@@ -15,6 +28,22 @@ pub(crate) enum Leg<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
+    /// Where it leads.
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::Smtp(smtp) => Place { site: Arc::clone(&smtp.site), address: Some(smtp.address) },
+            Self::Maildir(maildir) => Place { site: Arc::clone(&maildir.site), address: None },
+        }
+    }
+
+    /// Serves another client than before.
+    pub(crate) async fn adopt(&mut self, session: &Session) -> Result<(), BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.adopt(session).await,
+            Self::Maildir(_) => Ok(()),
+        }
+    }
+
     /// MAIL; the backend's reply. Recipients `ahead` may be sent with it: the first calls of [`Leg::recipient`] must be
     /// for them, in this order.
     pub(crate) async fn mail(

@@ -7,9 +7,11 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use smtpgw_smtp::{ForwardPath, ReversePath};
 
+use super::site::Site;
 use crate::durable;
 use crate::outgoing::Outgoing;
 use crate::spool::blocking;
@@ -17,13 +19,14 @@ use crate::spool::blocking;
 /// A transaction with the mailbox.
 #[derive(Debug)]
 pub(crate) struct Maildir {
+    pub(super) site: Arc<Site>,
     folder: PathBuf,
     envelope: Vec<u8>,
 }
 
 impl Maildir {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), envelope: Vec::new() }
+    pub(crate) fn new(site: Arc<Site>, folder: &Path) -> Self {
+        Self { site, folder: folder.to_owned(), envelope: Vec::new() }
     }
 
     /// Makes the mailbox. Blocks.

@@ -1,34 +1,45 @@
-//! What is known of a backend between connections: its settings, what it last offered, whether it is down.
+//! What is known of a backend between connections: its settings, what it last offered, which of its addresses answer.
+//!
+//! A site outlives a reload that does not change its settings, and with it its circuits.
 
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use rustls::ClientConfig;
 use smtpgw_smtp::Offer;
+use tokio::sync::Notify;
 
+use super::health;
 use super::leg::Leg;
 use super::maildir::Maildir;
-use super::smtp::{self, Smtp};
+use super::smtp::Smtp;
+use super::trust::Trust;
+use super::ways::Ways;
 use crate::error::{BackendError, StartError};
+use crate::house::House;
 use crate::message::Session;
-use crate::settings::{Backend, BackendTls, Settings};
-use crate::world::{Instant, World};
+use crate::settings::{Backend, Settings};
+use crate::world::{Instant, World, timeout};
 
 /// What is known of a backend between connections.
 #[derive(Debug)]
 pub(crate) struct Site {
+    /// What listeners call it.
+    pub(crate) name: String,
     pub(crate) settings: Backend,
     /// Our own name, for EHLO.
     pub(super) hostname: String,
     kind: Kind,
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) trust: Option<Trust>,
     /// What it offered when it was last asked; a careful guess before.
     offer: ArcSwap<Offer>,
-    /// Until when it counts as down after a failed dial.
-    down_until: Mutex<Option<Instant>>,
+    pub(super) ways: Mutex<Ways>,
+    /// When it last answered.
+    heard: Mutex<Option<Instant>>,
+    /// Wakes whoever looks after it: a circuit has opened.
+    pub(super) opened: Notify,
 }
 
 #[derive(Debug)]
@@ -38,7 +49,7 @@ enum Kind {
 }
 
 impl Site {
-    pub(crate) fn new(settings: &Settings, backend: &Backend) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn new(settings: &Settings, name: &str, backend: &Backend) -> Result<Arc<Self>, StartError> {
         let kind = match backend.address.strip_prefix("maildir:") {
             Some(path) => {
                 let folder = PathBuf::from(path);
@@ -47,76 +58,52 @@ impl Site {
             }
             None => Kind::Smtp,
         };
-        let tls = match backend.tls {
-            BackendTls::None => None,
-            BackendTls::Opportunistic | BackendTls::Required => Some(crate::tls::opportunistic_client_config()?),
-            BackendTls::Verified => {
-                smtp::server_name(backend)
-                    .ok_or_else(|| StartError::settings("backend.name", "is no name that a certificate can have"))?;
-                Some(crate::tls::verified_client_config(backend.ca.as_deref(), &backend.pin)?)
-            }
-        };
-        let size = settings.limits.message_size;
+        let trust = Trust::new(backend)?;
         let offer = match kind {
-            Kind::Maildir(_) => everything(size),
-            Kind::Smtp => careful(size),
+            Kind::Maildir(_) => everything(u64::MAX),
+            Kind::Smtp => careful(u64::MAX),
         };
         Ok(Arc::new(Self {
+            name: name.to_owned(),
             settings: backend.clone(),
             hostname: settings.hostname.clone(),
             kind,
-            tls,
+            trust,
             offer: ArcSwap::from_pointee(offer),
-            down_until: Mutex::new(None),
+            ways: Mutex::default(),
+            heard: Mutex::new(None),
+            opened: Notify::new(),
         }))
     }
 
-    /// What we and it can do together, STARTTLS aside.
-    pub(crate) fn offer(&self) -> Offer {
-        Offer::clone(&self.offer.load())
+    /// Whether these settings come to this very site.
+    pub(crate) fn is_for(&self, settings: &Settings, backend: &Backend) -> bool {
+        self.settings == *backend && self.hostname == settings.hostname
     }
 
-    /// Whether the last dial failed a moment ago. A flag, never a question to the network.
+    /// Reads what it knows the backend by once more, for a reload.
+    pub(crate) fn read_again(self: &Arc<Self>) -> Result<Arc<Self>, StartError> {
+        if let Some(trust) = &self.trust {
+            trust.read_again(&self.settings)?;
+        }
+        Ok(Arc::clone(self))
+    }
+
+    /// There is reason to hope: open circuits are looked at now.
+    pub(super) fn look_soon(&self) {
+        self.ways.lock().hurry(Instant::now());
+        self.opened.notify_one();
+    }
+
+    /// What we and it can do together with messages of at most `size` octets, STARTTLS aside.
+    pub(crate) fn offer(&self, size: u64) -> Offer {
+        let offer = Offer::clone(&self.offer.load());
+        Offer { size: offer.size.min(size), ..offer }
+    }
+
+    /// Whether no message can be handed to it now. A flag, never a question to the network.
     pub(crate) fn is_down(&self) -> bool {
-        self.down_until.lock().is_some_and(|until| Instant::now() < until)
-    }
-
-    /// Connects on behalf of a client.
-    pub(crate) async fn dial<W: World>(
-        self: &Arc<Self>,
-        world: &W,
-        session: &Session,
-        message_size: u64,
-    ) -> Result<Leg<W::Stream>, BackendError> {
-        let Kind::Smtp = self.kind else { return Ok(Leg::Maildir(Maildir::new(self.folder()))) };
-        let dialled = Smtp::dial(world, self, Some(session)).await;
-        match &dialled {
-            Ok(leg) => {
-                self.offer.store(Arc::new(leg.offer(message_size)));
-                *self.down_until.lock() = None;
-            }
-            // It is there, but not as it should be: no reason to turn clients away before MAIL.
-            Err(BackendError::Identity(_)) => {}
-            Err(_) => *self.down_until.lock() = Some(Instant::now() + DOWN),
-        }
-        dialled.map(|leg| Leg::Smtp(Box::new(leg)))
-    }
-
-    /// Connects on behalf of a client that will speak TLS with it directly.
-    pub(crate) async fn dial_tunnel<W: World>(
-        self: &Arc<Self>,
-        world: &W,
-        session: &Session,
-    ) -> Result<W::Stream, BackendError> {
-        let Kind::Smtp = self.kind else { return Err(BackendError::Tls("a Maildir has none".into())) };
-        let dialled = Smtp::dial_tunnel(world, self, session).await;
-        match &dialled {
-            Ok(_) => *self.down_until.lock() = None,
-            // It is there, but not as it should be.
-            Err(BackendError::Identity(_) | BackendError::Tls(_)) => {}
-            Err(_) => *self.down_until.lock() = Some(Instant::now() + DOWN),
-        }
-        dialled
+        self.ways.lock().are_open(Instant::now())
     }
 
     /// Whether it is reached over the network.
@@ -124,20 +111,130 @@ impl Site {
         matches!(self.kind, Kind::Smtp)
     }
 
-    /// Asks what it offers, for the first EHLO of a client; a failure says nothing yet.
-    pub(crate) async fn probe<W: World>(self: &Arc<Self>, world: &W, message_size: u64) {
-        if let Kind::Smtp = self.kind
-            && let Ok(leg) = Smtp::dial(world, self, None).await
-        {
-            self.offer.store(Arc::new(leg.offer(message_size)));
-            leg.quit().await;
+    /// When it last answered.
+    pub(super) fn heard(&self) -> Option<Instant> {
+        *self.heard.lock()
+    }
+
+    /// Connects on behalf of a client, to the first of its addresses that answers; `tries` are used up by those
+    /// that do not.
+    pub(super) async fn dial<W: World>(
+        self: &Arc<Self>,
+        house: &House<W>,
+        session: &Session,
+        tries: &mut usize,
+    ) -> Result<Leg<W::Stream>, BackendError> {
+        if let Kind::Maildir(folder) = &self.kind {
+            return Ok(Leg::Maildir(Maildir::new(Arc::clone(self), folder)));
+        }
+        let mut last = BackendError::Down;
+        for address in self.addresses(house).await? {
+            if *tries == 0 {
+                break;
+            }
+            *tries -= 1;
+            match Smtp::dial(&house.world, self, address, Some(session)).await {
+                Ok(leg) => {
+                    self.answered(house, address, &leg);
+                    return Ok(Leg::Smtp(Box::new(leg)));
+                }
+                // It is there, but not as it should be: no reason to turn clients away before MAIL, nor to hand this
+                // one's mail to somebody else.
+                Err(error @ BackendError::Identity(_)) => return Err(error),
+                Err(error) => {
+                    self.failed(house, Some(address), &error);
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// The same for a client that will speak TLS with it directly.
+    pub(super) async fn dial_tunnel<W: World>(
+        self: &Arc<Self>,
+        house: &House<W>,
+        session: &Session,
+        tries: &mut usize,
+    ) -> Result<W::Stream, BackendError> {
+        if !self.is_remote() {
+            return Err(BackendError::Tls("a Maildir has none".into()));
+        }
+        let mut last = BackendError::Down;
+        for address in self.addresses(house).await? {
+            if *tries == 0 {
+                break;
+            }
+            *tries -= 1;
+            match Smtp::dial_tunnel(&house.world, self, address, session).await {
+                Ok(stream) => {
+                    self.reached(house, address);
+                    return Ok(stream);
+                }
+                Err(error @ (BackendError::Identity(_) | BackendError::Tls(_))) => return Err(error),
+                Err(error) => {
+                    self.failed(house, Some(address), &error);
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// The addresses that may be tried.
+    async fn addresses<W: World>(&self, house: &House<W>) -> Result<Vec<SocketAddr>, BackendError> {
+        self.look_up(&house.world).await.inspect_err(|error| self.failed(house, None, error))?;
+        Ok(self.ways.lock().closed(Instant::now()))
+    }
+
+    /// Asks the name service, if it is time.
+    pub(super) async fn look_up<W: World>(&self, world: &W) -> Result<(), BackendError> {
+        let now = Instant::now();
+        if !self.ways.lock().is_stale(now) {
+            return Ok(());
+        }
+        let found = match timeout(self.settings.connect_s, world.resolve(&self.settings.address)).await {
+            Ok(Ok(found)) if found.is_empty() => Err(BackendError::Connect(std::io::ErrorKind::NotFound.into())),
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(BackendError::Connect(error)),
+            Err(_) => Err(BackendError::Timeout("connect_s")),
+        };
+        let mut ways = self.ways.lock();
+        match found {
+            Ok(found) => {
+                ways.learn(found, now);
+                Ok(())
+            }
+            Err(_) if ways.unanswered(now) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
-    fn folder(&self) -> &Path {
-        match &self.kind {
-            Kind::Maildir(folder) => folder,
-            Kind::Smtp => Path::new(""),
+    /// A dial or a look went well.
+    pub(super) fn answered<W: World>(&self, house: &House<W>, address: SocketAddr, leg: &Smtp<W::Stream>) {
+        self.offer.store(Arc::new(leg.offer(u64::MAX)));
+        self.reached(house, address);
+    }
+
+    fn reached<W: World>(&self, house: &House<W>, address: SocketAddr) {
+        *self.heard.lock() = Some(Instant::now());
+        let news = {
+            let mut ways = self.ways.lock();
+            ways.circuit(None).is_some_and(|circuit| circuit.close())
+                | ways.circuit(Some(address)).is_some_and(|circuit| circuit.close())
+        };
+        if news {
+            health::tell_up(house, self, address);
+        }
+    }
+
+    /// A dial failed on the way to `address`, or to any.
+    fn failed<W: World>(&self, house: &House<W>, address: Option<SocketAddr>, error: &BackendError) {
+        let dice = house.world.random();
+        let news = self.ways.lock().circuit(address).is_some_and(|circuit| circuit.dial_failed(Instant::now(), dice));
+        if news {
+            health::tell_down(house, self, address, error);
+            self.opened.notify_one();
         }
     }
 }
@@ -160,6 +257,3 @@ pub(super) fn everything(size: u64) -> Offer {
         ..Offer::default()
     }
 }
-
-/// How long a failed dial turns clients away at MAIL without another try.
-const DOWN: Duration = Duration::from_secs(5);

@@ -5,11 +5,12 @@
 //! no mail (rule O1): it would take our own address for the client's and might relay for anybody. Every later wait
 //! has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
+mod conduct;
 mod tunnel;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -23,6 +24,7 @@ use smtpgw_smtp::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::conduct::Conduct;
 use super::Site;
 use crate::error::BackendError;
 use crate::message::Session;
@@ -36,6 +38,7 @@ pub(crate) struct Smtp<S> {
     pub(super) wire: Wire<S>,
     pub(super) client: Client,
     pub(super) site: Arc<Site>,
+    pub(super) address: SocketAddr,
     /// When the backend last answered.
     pub(super) heard: Instant,
     /// Recipients that were sent in one group with MAIL and whose replies nobody has asked for yet.
@@ -44,6 +47,7 @@ pub(crate) struct Smtp<S> {
     pub(super) introduced: String,
     /// Messages after whose last chunk it was asked for a further sign.
     pub(super) confirmed: u32,
+    conduct: Conduct,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -51,26 +55,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     pub(crate) async fn dial<W: World<Stream = S>>(
         world: &W,
         site: &Arc<Site>,
+        address: SocketAddr,
         session: Option<&Session>,
     ) -> Result<Self, BackendError> {
         let introduction = async {
-            let mut leg = Self::connect(world, site).await?;
+            let mut leg = Self::connect(world, site, address).await?;
             leg.introduce(session).await?;
             Ok(leg)
         };
         within(site.settings.connect_s, "connect_s", introduction).await
     }
 
-    async fn connect<W: World<Stream = S>>(world: &W, site: &Arc<Site>) -> Result<Self, BackendError> {
-        let stream = world.connect(&site.settings.address).await.map_err(BackendError::Connect)?;
+    async fn connect<W: World<Stream = S>>(
+        world: &W,
+        site: &Arc<Site>,
+        address: SocketAddr,
+    ) -> Result<Self, BackendError> {
+        let stream = world.connect(address).await.map_err(BackendError::Connect)?;
         Ok(Self {
             wire: Wire::new(stream),
             client: Client::new(Limits::default()),
             site: Arc::clone(site),
+            address,
             heard: Instant::now(),
             ahead: VecDeque::new(),
             introduced: String::new(),
             confirmed: 0,
+            conduct: Conduct::new(),
         })
     }
 
@@ -104,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             self.reset().await?;
         }
         self.in_step()?;
+        self.unasked().await?;
         if let Some(missing) = self.client.extensions().missing(parameters) {
             return Ok(missing.reply());
         }
@@ -234,7 +246,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         if reply.code().value() != 220 {
             return Err(BackendError::Tls(format!("STARTTLS was answered {}", reply.code())));
         }
-        let config = self.site.tls.clone().ok_or_else(|| BackendError::Tls("not configured".into()))?;
+        let trust = self.site.trust.as_ref().ok_or_else(|| BackendError::Tls("not configured".into()))?;
+        let config = trust.config();
         let nameless = ServerName::IpAddress(IpAddr::from([0; 4]).into());
         // Only where nothing is verified: such a name does not start there.
         let name = server_name(&self.site.settings).unwrap_or(nameless);
@@ -377,8 +390,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             let (consumed, event) = step.map_err(|error| BackendError::Protocol(error.to_string()))?;
             self.wire.input.advance(consumed);
             match event {
-                Some(ClientEvent::Greeting(reply) | ClientEvent::Reply { reply, .. }) => {
+                Some(ClientEvent::Greeting(reply)) => {
                     self.heard = Instant::now();
+                    return Ok(Some(reply));
+                }
+                Some(ClientEvent::Reply { to, reply }) => {
+                    self.heard = Instant::now();
+                    self.conduct.heard(to, &reply);
                     return Ok(Some(reply));
                 }
                 None if consumed == 0 => return Ok(None),

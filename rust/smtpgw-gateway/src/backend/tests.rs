@@ -37,7 +37,7 @@ async fn dial(how: Tls, name: &str) -> Result<(), BackendError> {
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     let listener = RealWorld.bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
@@ -65,10 +65,10 @@ async fn dial(how: Tls, name: &str) -> Result<(), BackendError> {
         tls: BackendTls::Verified,
         ca: Some(ca.path().to_owned()),
         name: Some(name.to_owned()),
-        ..Backend::at(address)
+        ..Backend::at(address.to_string())
     };
-    let site = Site::new(&Settings::default(), &backend).unwrap();
-    let dialled = Smtp::dial(&RealWorld, &site, None).await.map(drop);
+    let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
+    let dialled = Smtp::dial(&RealWorld, &site, address, None).await.map(drop);
     server.await.unwrap();
     dialled
 }
@@ -91,5 +91,5 @@ async fn a_reply_behind_220_ends_the_dial() {
 #[test]
 fn a_verified_backend_needs_something_to_verify_against() {
     let backend = Backend { tls: BackendTls::Verified, ..Backend::at("backend:25") };
-    assert!(Site::new(&Settings::default(), &backend).is_err());
+    assert!(Site::new(&Settings::default(), "mail", &backend).is_err());
 }

@@ -94,7 +94,11 @@ impl<W: World> Connection<W> {
         self.session =
             Arc::new(Session { esmtp: kind == HelloKind::Ehlo, helo: name, ..Session::clone(&self.session) });
         // What the backend was last seen to offer may have changed since the last EHLO.
-        self.server.set_offer(offer(&self.front, !self.wire.is_tls() && !self.starttls_withheld));
+        self.server.set_offer(offer(
+            &self.front,
+            self.setup.desk.settings.limits.message_size,
+            !self.wire.is_tls() && !self.starttls_withheld,
+        ));
     }
 
     async fn mail(&mut self, event: MailEvent) -> Result<(), End> {

@@ -73,7 +73,11 @@ impl<W: World> Connection<W> {
         self.session =
             Arc::new(Session { client, tls, carried: Some(Arc::new(carried)), ..Session::clone(&self.session) });
         self.starttls_withheld = withholds_starttls(&self.house, &self.front, client);
-        self.server.set_offer(offer(&self.front, !self.starttls_withheld));
+        self.server.set_offer(offer(
+            &self.front,
+            self.setup.desk.settings.limits.message_size,
+            !self.starttls_withheld,
+        ));
         self.count_client().await
     }
 

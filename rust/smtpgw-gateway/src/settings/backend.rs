@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::seconds;
 
 /// One server we protect.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Backend {
     /// `host:port`, or `maildir:/path` for the embedded one.
@@ -37,6 +37,11 @@ pub struct Backend {
     /// patience ends sooner).
     #[serde(with = "seconds")]
     pub data_s: Duration,
+    /// Connections that are kept for the next client when one is done with them.
+    pub pool: usize,
+    /// How long one of them may wait for it.
+    #[serde(with = "seconds")]
+    pub pool_s: Duration,
 }
 
 impl Backend {
@@ -54,6 +59,8 @@ impl Backend {
             connect_s: Duration::from_secs(10),
             reply_s: Duration::from_secs(60),
             data_s: Duration::from_secs(300),
+            pool: 0,
+            pool_s: Duration::from_secs(5),
         }
     }
 }

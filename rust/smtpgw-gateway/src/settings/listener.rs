@@ -1,5 +1,6 @@
 //! Where we listen and with which certificates.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,11 @@ pub struct Listener {
     pub address: String,
     /// Whether and how TLS is offered.
     pub tls: ListenerTls,
-    /// Name of the backend that gets this listener's mail.
-    pub backend: String,
+    /// Who gets this listener's mail.
+    pub backend: Backends,
+    /// Who gets the mail for some domains (lower case) instead.
+    #[serde(default)]
+    pub routes: BTreeMap<String, Backends>,
     /// Domains we take mail for (lower case); empty: the backend decides; `["*"]`: any. See rule O1.
     pub recipient_domains: Vec<String>,
     /// Our own certificates; the first is the default.
@@ -28,16 +32,51 @@ pub struct Listener {
 
 impl Listener {
     /// A listener at `address` for `backend` with the defaults of the configuration file.
-    pub fn at(address: impl Into<String>, backend: impl Into<String>) -> Self {
+    pub fn at(address: impl Into<String>, backend: impl Into<Backends>) -> Self {
         Self {
             address: address.into(),
             tls: ListenerTls::Starttls,
             backend: backend.into(),
+            routes: BTreeMap::new(),
             recipient_domains: Vec::new(),
             certificates: Vec::new(),
             client_certificate: ClientAuth::Off,
             proxy_protocol_from: Vec::new(),
         }
+    }
+}
+
+/// Names of backends in order of priority: a lower one gets mail only while those above it are down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Backends {
+    /// This one alone.
+    One(String),
+    /// The first of these that is not down.
+    Several(Vec<String>),
+}
+
+impl Backends {
+    /// The names, the first choice first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+        .iter()
+        .map(String::as_str)
+    }
+}
+
+impl From<&str> for Backends {
+    fn from(name: &str) -> Self {
+        Self::One(name.to_owned())
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Backends {
+    fn from(names: [&str; N]) -> Self {
+        Self::Several(names.map(str::to_owned).to_vec())
     }
 }
 

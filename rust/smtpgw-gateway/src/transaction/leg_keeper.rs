@@ -4,45 +4,47 @@
 //! Everything here returns the backend's own reply or a [`BackendError`], which [`LegKeeper::failed`] turns into a
 //! record and a 4yz of ours. A leg that failed is never asked again: its next reply could be to anything.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smtpgw_smtp::{ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
 
-use crate::backend::Leg;
+use crate::backend::{Choice, Leg, Place};
 use crate::error::BackendError;
 use crate::house::House;
 use crate::message::Session;
 use crate::outgoing::Outgoing;
 use crate::settings::{Identity, LogLevel, Relay};
-use crate::setup::{Front, Setup};
+use crate::setup::Front;
 use crate::world::World;
 
 /// The leg of one client, if it has one.
 pub(super) struct LegKeeper<W: World> {
     house: Arc<House<W>>,
-    setup: Arc<Setup>,
     front: Arc<Front>,
     leg: Option<Leg<W::Stream>>,
+    /// Where the leg leads, or the last one led.
+    place: Option<Place>,
 }
 
 impl<W: World> LegKeeper<W> {
-    pub(super) fn new(house: Arc<House<W>>, setup: Arc<Setup>, front: Arc<Front>) -> Self {
-        Self { house, setup, front, leg: None }
+    pub(super) fn new(house: Arc<House<W>>, front: Arc<Front>) -> Self {
+        Self { house, front, leg: None, place: None }
     }
 
-    /// Whether there is a leg that can be asked.
-    pub(super) const fn is_standing(&self) -> bool {
-        self.leg.is_some()
+    /// Where the leg leads, or the last one led.
+    pub(super) const fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// Whether a dial would be in vain; a flag, not a question to the network (rule B2).
     pub(super) fn is_down(&self) -> bool {
-        self.leg.is_none() && self.front.backend.is_down()
+        self.leg.is_none() && self.front.routes.are_down()
     }
 
     /// The client introduces itself by another name: a backend that was told the old one must not keep it.
     pub(super) async fn renamed(&mut self) {
-        if self.front.backend.settings.identity == Identity::Xclient {
+        if self.place.as_ref().is_some_and(|place| place.site.settings.identity == Identity::Xclient) {
             self.part().await;
         }
     }
@@ -50,16 +52,34 @@ impl<W: World> LegKeeper<W> {
     /// MAIL, with recipients that may go in the same segment; dials if need be.
     pub(super) async fn mail(
         &mut self,
+        choice: &Choice,
         session: &Session,
         path: &ReversePath,
         parameters: &MailParameters,
         ahead: &[(ForwardPath, RecipientParameters)],
     ) -> Result<Reply, BackendError> {
-        self.dial(session).await?;
-        let leg = self.leg.as_mut().ok_or(BackendError::Closed)?;
+        if self.leg.is_some() && !self.place.as_ref().is_some_and(|place| choice.would_take(&place.site)) {
+            self.part().await;
+        }
+        if self.leg.is_none() {
+            self.leg = Box::pin(choice.warm(&self.house, session)).await;
+        }
+        if let Some(leg) = &mut self.leg {
+            self.place = Some(leg.place());
+            match leg.mail(path, parameters, ahead).await {
+                Ok(reply) if !reply.is_closing() => return Ok(reply),
+                // Since the message before it went away or fell out of step. Nothing of this one was handed on, and
+                // another leg may be asked.
+                Ok(_) | Err(_) => self.leg = None,
+            }
+        }
+        self.place = None;
+        // Boxed: dialling with its handshake is large and short-lived.
+        let mut leg = Box::pin(choice.dial(&self.house, session)).await?;
+        self.place = Some(leg.place());
         let reply = leg.mail(path, parameters, ahead).await?;
-        if reply.is_closing() {
-            self.leg = None;
+        if !reply.is_closing() {
+            self.leg = Some(leg);
         }
         Ok(reply)
     }
@@ -94,7 +114,7 @@ impl<W: World> LegKeeper<W> {
 
     /// Octets that gather before they go to the backend, if content goes to it while it arrives.
     pub(super) fn streams(&self) -> Option<u64> {
-        let settings = &self.front.backend.settings;
+        let settings = &self.place.as_ref()?.site.settings;
         (settings.relay == Relay::Stream).then_some(settings.stream_chunk)
     }
 
@@ -129,10 +149,12 @@ impl<W: World> LegKeeper<W> {
         }
     }
 
-    /// Parts with the backend.
+    /// Parts with the backend; the leg may be another client's.
     pub(super) async fn part(&mut self) {
-        if let Some(leg) = self.leg.take() {
-            leg.quit().await;
+        match self.leg.take() {
+            Some(leg) if !self.house.is_draining() => self.house.pool.keep(leg).await,
+            Some(leg) => leg.quit().await,
+            None => {}
         }
     }
 
@@ -144,21 +166,15 @@ impl<W: World> LegKeeper<W> {
     /// The leg is of no more use; the client is told to come back.
     pub(super) fn failed(&mut self, session: &Session, error: &BackendError) -> Reply {
         self.give_up();
-        let body = Failed { session: &session.id, backend: &self.front.backend.settings.address, error };
+        let backend = self.place.as_ref().map(|place| place.site.name.clone());
+        let backend = backend.unwrap_or_else(|| self.front.routes.names());
+        let address = self.place.as_ref().and_then(|place| place.address);
+        let body = Failed { session: &session.id, backend, address, error };
         self.house.log(LogLevel::Warning, "backend-failed", &body);
         match error {
             BackendError::Closed | BackendError::Io(_) | BackendError::Protocol(_) => replies::BACKEND_LOST,
             _ => replies::BACKEND_UNREACHABLE,
         }
-    }
-
-    async fn dial(&mut self, session: &Session) -> Result<(), BackendError> {
-        if self.leg.is_none() {
-            let size = self.setup.desk.settings.limits.message_size;
-            // Boxed: dialling with its handshake is large and short-lived.
-            self.leg = Some(Box::pin(self.front.backend.dial(&self.house.world, session, size)).await?);
-        }
-        Ok(())
     }
 }
 
@@ -166,7 +182,9 @@ impl<W: World> LegKeeper<W> {
 #[derive(serde::Serialize)]
 struct Failed<'a> {
     session: &'a str,
-    backend: &'a str,
+    backend: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<SocketAddr>,
     #[serde(serialize_with = "displayed")]
     error: &'a BackendError,
 }

@@ -49,6 +49,8 @@ impl<W: World> Correspondence<W> {
             client_hello: session.tls.as_ref().and_then(|tls| tls.client_hello.as_deref()),
             reverse_path: transaction.reverse_path.as_str(),
             forward_paths: &transaction.envelope.forward_paths,
+            backend: transaction.place.as_ref().map(|place| place.site.name.as_str()),
+            backend_address: transaction.place.as_ref().and_then(|place| place.address),
             outcome: outcome.name,
             reply: outcome.reply.map(text),
             backend_reply: outcome.backend_reply.map(text),

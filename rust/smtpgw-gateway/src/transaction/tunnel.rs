@@ -22,9 +22,8 @@ impl<W: World> Correspondence<W> {
         if self.backend_is_down() {
             return None;
         }
-        let site = &self.front.backend;
-        match site.dial_tunnel(&self.house.world, session).await {
-            Ok(stream) => Some((stream, site.settings.data_s)),
+        match self.front.routes.only()?.dial_tunnel(&self.house, session).await {
+            Ok(reached) => Some(reached),
             Err(error) => {
                 self.leg.failed(session, &error);
                 None

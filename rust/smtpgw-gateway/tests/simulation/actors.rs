@@ -32,6 +32,8 @@ pub struct Witnessed {
 /// A message a client tried to send.
 #[derive(Clone, Debug)]
 pub struct Sent {
+    /// Its client's address and port.
+    pub from: String,
     pub content: Vec<u8>,
     pub sender: String,
     /// Recipients for which the client heard 2yz.
@@ -44,6 +46,10 @@ pub struct Sent {
 /// A message the backend took.
 #[derive(Clone, Debug)]
 pub struct Taken {
+    /// Which backend.
+    pub by: &'static str,
+    /// The client's address and port as the backend was told.
+    pub identity: Option<String>,
     pub content: Vec<u8>,
     pub sender: String,
     pub recipients: Vec<String>,
@@ -93,6 +99,10 @@ impl Caller {
         for (nth, message) in messages.iter().enumerate() {
             if !self.envelope(nth, message, ahead).await? {
                 ahead = false;
+                if self.plan.resets {
+                    self.say(b"RSET\r\n").await?;
+                    self.hear("RSET").await?;
+                }
                 continue;
             }
             let sender = self.sender(nth);
@@ -118,6 +128,7 @@ impl Caller {
         let group = self.group(nth, message);
         let lines: Vec<&[u8]> = group.split_inclusive(|octet| *octet == b'\n').collect();
         let sent = Sent {
+            from: self.stream.get_ref().local_addr()?.to_string(),
             content: message.content.clone(),
             sender: self.sender(nth),
             recipients: Vec::new(),
@@ -157,7 +168,8 @@ impl Caller {
         let size = message.size.map_or_else(String::new, |size| format!(" SIZE={size}"));
         let mut group = format!("MAIL FROM:{}{size}\r\n", self.sender(nth));
         for recipient in 0..message.recipients {
-            group += &format!("RCPT TO:<c{}m{nth}r{recipient}@example.org>\r\n", self.number);
+            let domain = message.domains[recipient % message.domains.len()];
+            group += &format!("RCPT TO:<c{}m{nth}r{recipient}@{domain}>\r\n", self.number);
         }
         group += if message.reset { "RSET\r\n" } else { "DATA\r\n" };
         group.into_bytes()
@@ -215,7 +227,7 @@ fn stuffed(content: &[u8]) -> Vec<u8> {
 }
 
 /// A backend that is strict, and does to each connection what its plan says.
-pub async fn backend(plan: BackendPlan, log: Log, count: Arc<AtomicUsize>) -> io::Result<()> {
+pub async fn backend(name: &'static str, plan: BackendPlan, log: Log, count: Arc<AtomicUsize>) -> io::Result<()> {
     if turmoil::sim_elapsed().unwrap_or_default() < Duration::from_millis(plan.opens_at) {
         sleep(Duration::from_millis(plan.opens_at)).await;
     }
@@ -227,8 +239,8 @@ pub async fn backend(plan: BackendPlan, log: Log, count: Arc<AtomicUsize>) -> io
             0 => Vec::new(),
             connections => plan.connections[nth % connections].clone(),
         };
-        let chunking = plan.chunking;
-        let served = Served { nth, faults, chunking, log: Arc::clone(&log), stream: BufReader::new(stream) };
+        let (chunking, log, stream) = (plan.chunking, Arc::clone(&log), BufReader::new(stream));
+        let served = Served { name, nth, faults, chunking, log, stream, identity: None };
         tokio::spawn(async move { served.run().await });
     }
 }
@@ -244,11 +256,14 @@ impl Drop for Open {
 }
 
 struct Served {
+    name: &'static str,
     nth: usize,
     faults: Vec<(Step, Act)>,
     chunking: bool,
     log: Log,
     stream: BufReader<TcpStream>,
+    /// Who the client is, by XCLIENT.
+    identity: Option<String>,
 }
 
 impl Served {
@@ -256,29 +271,45 @@ impl Served {
         self.log.lock().unwrap().backend_open += 1;
         let open = Open(Arc::clone(&self.log));
         let result = self.serve().await;
-        note(&self.log, &format!("b{}", self.nth), &format!("(ends: {result:?})"));
+        note(&self.log, &format!("{}{}", self.name, self.nth), &format!("(ends: {result:?})"));
         drop(open);
     }
 
     async fn serve(&mut self) -> io::Result<()> {
         self.answer(Step::Greeting, "220 backend.example ESMTP").await?;
-        let mut envelope = Envelope::default();
+        let (mut envelope, mut greeted) = (Envelope::default(), false);
         loop {
             let mut line = String::new();
             if self.stream.read_line(&mut line).await? == 0 {
                 return Ok(());
             }
-            note(&self.log, &format!("b{} <", self.nth), &line);
+            note(&self.log, &format!("{}{} <", self.name, self.nth), &line);
             let path = line.trim_end().split_once(':').map_or("", |(_, path)| path);
             let path = path.split(' ').next().unwrap_or_default().to_owned();
             match line.split([' ', ':', '\r']).next().unwrap_or_default() {
                 "EHLO" => {
                     envelope = Envelope::default();
                     let chunking = if self.chunking { "250-CHUNKING\r\n" } else { "" };
-                    let reply =
-                        format!("250-backend.example\r\n250-PIPELINING\r\n{chunking}250-SIZE 1000000\r\n250 8BITMIME");
-                    self.answer(Step::Ehlo, &reply).await?;
+                    let reply = format!(
+                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}250-SIZE 1000000\r\n250-8BITMIME\r\n\
+                         250 XCLIENT NAME ADDR PORT PROTO HELO"
+                    );
+                    greeted |= self.answer(Step::Ehlo, &reply).await?;
                 }
+                "XCLIENT" if envelope.sender.is_some() => self.say("503 5.5.1 in a transaction").await?,
+                "XCLIENT" => {
+                    // What is not said again stays as it was, and then the session begins anew.
+                    let said = |name: &str| {
+                        let words = line.split_whitespace();
+                        words.filter_map(|word| word.strip_prefix(name)).next().map(str::to_owned)
+                    };
+                    if let (Some(address), Some(port)) = (said("ADDR="), said("PORT=")) {
+                        self.identity = Some(format!("{address}:{port}"));
+                    }
+                    greeted = false;
+                    self.say("220 backend.example ESMTP").await?;
+                }
+                "MAIL" if !greeted => self.say("503 5.5.1 EHLO first").await?,
                 "MAIL" if envelope.sender.is_some() => self.say("503 5.5.1 nested MAIL").await?,
                 "MAIL" => {
                     if self.answer(Step::Mail, &format!("250 2.1.0 {path} ok")).await? {
@@ -324,11 +355,12 @@ impl Served {
         }
         let lines = raw[2..raw.len() - 3].split_inclusive(|octet| *octet == b'\n');
         let content = lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect();
-        Ok(Taken { content, sender: sender.unwrap_or_default(), recipients, reply: None })
+        let (by, identity) = (self.name, self.identity.clone());
+        Ok(Taken { by, identity, content, sender: sender.unwrap_or_default(), recipients, reply: None })
     }
 
     async fn taken(&mut self, taken: Taken) -> io::Result<()> {
-        note(&self.log, &format!("b{} <", self.nth), &String::from_utf8_lossy(&taken.content));
+        note(&self.log, &format!("{}{} <", self.name, self.nth), &String::from_utf8_lossy(&taken.content));
         let refuses = matches!(self.fault(Step::Dot), Some(Act::Temporary | Act::Permanent | Act::Closing));
         let mut reply = String::new();
         if !refuses {
@@ -356,7 +388,7 @@ impl Served {
             Some(Act::Drop) => return Err(io::ErrorKind::ConnectionAborted.into()),
             Some(Act::Hang) => return self.hang().await,
             Some(Act::Drip(milliseconds)) => {
-                note(&self.log, &format!("b{} > (drips)", self.nth), right);
+                note(&self.log, &format!("{}{} > (drips)", self.name, self.nth), right);
                 for octet in format!("{right}\r\n").bytes() {
                     self.stream.get_mut().write_all(&[octet]).await?;
                     sleep(Duration::from_millis(milliseconds)).await;
@@ -377,7 +409,7 @@ impl Served {
     }
 
     async fn say(&mut self, reply: &str) -> io::Result<()> {
-        note(&self.log, &format!("b{} >", self.nth), reply);
+        note(&self.log, &format!("{}{} >", self.name, self.nth), reply);
         self.stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await
     }
 

@@ -23,6 +23,7 @@ mod proxied;
 mod roll;
 mod scenario;
 mod seeds;
+mod several;
 mod streaming;
 mod world;
 

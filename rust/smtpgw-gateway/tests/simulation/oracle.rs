@@ -3,7 +3,8 @@
 //! - a 2yz at the dot is the backend's own reply to that very message, word for word;
 //! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients;
 //! - what was refused or deferred by verdict was completed at no backend;
-//! - no message is there twice;
+//! - no message is there twice, and none is at a backend under the identity of another client, or at one to which no
+//!   route leads;
 //! - replies are one to one and in order: each 2yz to MAIL and RCPT names the path it answers;
 //! - a client hears no 5yz that nobody gave;
 //! - everybody ends (unless the gateway's host was killed: then others need timeouts of their own), and every place and octet of memory is given back;
@@ -29,7 +30,11 @@ pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
     for (client, command, reply) in heard {
         let well_formed = reply.ends_with("\r\n") && reply.starts_with(['2', '3', '4', '5']);
         let path = command.split_once(':').map_or("", |(_, path)| path.split(' ').next().unwrap_or_default());
-        let names_it = scenario.stutters() || !reply.starts_with('2') || reply.contains(path);
+        // With routes MAIL is answered by the gateway, which names nobody.
+        let names_it = scenario.stutters()
+            || (command.starts_with("MAIL") && scenario.has_routes())
+            || !reply.starts_with('2')
+            || reply.contains(path);
         // Who fell silent just after DATA hears its 354 as the reply to nothing it knows of.
         let intermediate = reply.starts_with('3') && !["DATA", "(nothing)"].contains(&command.as_str());
         if !well_formed || !names_it || intermediate {
@@ -70,6 +75,12 @@ fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<()
     let judged = |reply: &String| ["554 5.7.1 ", "451 4.7.1 "].iter().any(|begin| reply.starts_with(begin));
     if let Some(reply) = sent.reply.as_ref().filter(|reply| judged(reply)) {
         return Err(format!("{whose}: the backend took what the client was told {reply:?} of"));
+    }
+    if scenario.tells_identity() && message.identity.as_ref() != Some(&sent.from) {
+        return Err(format!("{whose}: from {} and delivered as from {:?}", sent.from, message.identity));
+    }
+    if let Some(wrong) = scenario.wrong_backend(message.by, &message.recipients) {
+        return Err(format!("{whose}: {wrong} was delivered to {}", message.by));
     }
     if !sent.ended {
         return Err(format!("{whose}: delivered before its client ended it"));

@@ -45,8 +45,15 @@ pub fn play(scenario: &Scenario) -> Played {
     let (plan, backend_log, count) = (scenario.backend.clone(), Arc::clone(&log), Arc::default());
     sim.host("backend", move || {
         let (plan, log, count) = (plan.clone(), Arc::clone(&backend_log), Arc::<AtomicUsize>::clone(&count));
-        async move { Ok(actors::backend(plan, log, count).await?) }
+        async move { Ok(actors::backend("b", plan, log, count).await?) }
     });
+    if scenario.has_second() {
+        let (plan, second_log, count) = (scenario.second.clone(), Arc::clone(&log), Arc::default());
+        sim.host("second", move || {
+            let (plan, log, count) = (plan.clone(), Arc::clone(&second_log), Arc::<AtomicUsize>::clone(&count));
+            async move { Ok(actors::backend("s", plan, log, count).await?) }
+        });
+    }
     let left = Arc::new(Mutex::new(None));
     let (told, gateway_left, gateway_records) = (scenario.clone(), Arc::clone(&left), Arc::clone(&records));
     sim.host("gateway", move || gateway(told.clone(), Arc::clone(&gateway_left), Arc::clone(&gateway_records)));

@@ -18,6 +18,8 @@ pub struct Scenario {
     pub seed: u64,
     pub clients: Vec<ClientPlan>,
     pub backend: BackendPlan,
+    /// That of the backend `second`, if there is one.
+    pub second: BackendPlan,
     /// The behaviour of the inspector call by call, over and over.
     pub tempers: Vec<Temper>,
     /// By the millisecond in which it happens.
@@ -36,6 +38,8 @@ pub struct ClientPlan {
     pub piece: usize,
     pub rest: Duration,
     pub messages: Vec<MessagePlan>,
+    /// RSET after a message none of whose recipients was accepted: the next one may be for another backend.
+    pub resets: bool,
     /// After how many octets it stops, and how.
     pub leaves: Option<(usize, Leave)>,
     /// How long it waits for the gateway to be the one who ends it, after that.
@@ -46,6 +50,8 @@ pub struct ClientPlan {
 pub struct MessagePlan {
     pub content: Vec<u8>,
     pub recipients: usize,
+    /// Their domains, in turn.
+    pub domains: &'static [&'static str],
     /// What it says in SIZE, true or not.
     pub size: Option<u64>,
     /// RSET instead of DATA.
@@ -58,6 +64,7 @@ impl fmt::Debug for MessagePlan {
         f.debug_struct("MessagePlan")
             .field("content", &format_args!("{}", self.content.escape_ascii()))
             .field("recipients", &self.recipients)
+            .field("domains", &self.domains)
             .field("size", &self.size)
             .field("reset", &self.reset)
             .finish()
@@ -175,6 +182,7 @@ impl Scenario {
             seed,
             clients: vec![ClientPlan::calm(vec![message(&mut roll, 0, 0), message(&mut roll, 0, 1)])],
             backend: BackendPlan::default(),
+            second: BackendPlan::default(),
             tempers: vec![Temper::Fine(2)],
             events: Vec::new(),
             settings: settings(),
@@ -205,6 +213,9 @@ impl Scenario {
             }
         }
         scenario.events.sort_by_key(|(at, _)| *at);
+        if seed % 5 == 4 {
+            scenario.draw_backends(&mut Roll(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        }
         scenario
     }
 
@@ -243,7 +254,9 @@ impl Scenario {
         self.events.iter().all(|(_, event)| *event == Event::Reload)
             && self.tempers.iter().all(|temper| matches!(temper, Temper::Fine(..50)))
             && self.backend.opens_at == 0
+            && self.second.opens_at == 0
             && self.backend.connections.is_empty()
+            && self.second.connections.is_empty()
             && self.clients.iter().all(|client| client.leaves.is_none() && client.messages.iter().all(honest))
     }
 
@@ -251,14 +264,15 @@ impl Scenario {
     /// and only the one to the dot can still be vouched for.
     pub fn stutters(&self) -> bool {
         let twice = |act: Act| matches!(act, Act::Twice | Act::TwiceLate(_));
-        self.backend.connections.iter().flatten().any(|(_, act)| twice(*act))
+        let connections = self.backend.connections.iter().chain(&self.second.connections);
+        connections.flatten().any(|(_, act)| twice(*act))
     }
 }
 
 impl ClientPlan {
     pub fn calm(messages: Vec<MessagePlan>) -> Self {
         let (rest, patience) = (Duration::ZERO, Duration::from_secs(80));
-        Self { at: 20, pipelined: true, piece: 4_096, rest, messages, leaves: None, patience }
+        Self { at: 20, pipelined: true, piece: 4_096, rest, messages, resets: false, leaves: None, patience }
     }
 
     fn draw(roll: &mut Roll, number: usize, trouble: bool) -> Self {
@@ -296,7 +310,7 @@ impl ClientPlan {
 }
 
 impl BackendPlan {
-    fn draw(roll: &mut Roll) -> Self {
+    pub fn draw(roll: &mut Roll) -> Self {
         let connections = (0..roll.within(2, 6)).map(|_| {
             (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len() - 1)], Act::draw(roll))).collect()
         });
@@ -342,7 +356,7 @@ pub fn message(roll: &mut Roll, client: usize, nth: usize) -> MessagePlan {
         content.extend_from_slice(line.as_bytes());
         content.extend_from_slice(b"\r\n");
     }
-    MessagePlan { content, recipients: roll.within(1, 3), size: None, reset: false }
+    MessagePlan { content, recipients: roll.within(1, 3), domains: &["example.org"], size: None, reset: false }
 }
 
 /// `limits.message_size` of the simulated gateway.

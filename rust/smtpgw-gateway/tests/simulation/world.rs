@@ -64,8 +64,15 @@ impl World for SimWorld {
         Ok(SimListener { inner: TcpListener::bind(address.to_owned()).await?, world: self.clone() })
     }
 
-    async fn connect(&self, address: &str) -> io::Result<SimStream> {
-        Ok(self.stream(TcpStream::connect(address.to_owned()).await?))
+    async fn resolve(&self, address: &str) -> io::Result<Vec<SocketAddr>> {
+        let (hosts, port) = address.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
+        let port = port.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+        // A name of several hosts: "one+two".
+        Ok(hosts.split('+').map(|host| SocketAddr::new(turmoil::lookup(host), port)).collect())
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<SimStream> {
+        Ok(self.stream(TcpStream::connect(address).await?))
     }
 
     fn now(&self) -> SystemTime {

@@ -1,5 +1,6 @@
 //! A connection to the backend that is the client's own from STARTTLS on.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use smtpgw_smtp::Command;
@@ -18,10 +19,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     pub(crate) async fn dial_tunnel<W: World<Stream = S>>(
         world: &W,
         site: &Arc<Site>,
+        address: SocketAddr,
         session: &Session,
     ) -> Result<S, BackendError> {
         let agreement = async {
-            let mut leg = Self::connect(world, site).await?;
+            let mut leg = Self::connect(world, site, address).await?;
             leg.greeted().await?;
             let hostname = site.hostname.clone();
             leg.hello(&hostname).await?;

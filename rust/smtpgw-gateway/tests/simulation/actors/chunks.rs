@@ -43,7 +43,7 @@ impl Served {
                 _ => {}
             }
         }
-        note(&self.log, &format!("b{} <", self.nth), &String::from_utf8_lossy(&octets));
+        note(&self.log, &format!("{}{} <", self.name, self.nth), &String::from_utf8_lossy(&octets));
         if envelope.recipients.is_empty() || envelope.spoilt {
             return self.say("503 5.5.1 no chunk now").await;
         }
@@ -54,6 +54,7 @@ impl Served {
         }
         let Envelope { sender, recipients, chunks, .. } = std::mem::take(envelope);
         let (content, sender) = (chunks.unwrap_or_default(), sender.unwrap_or_default());
-        self.taken(Taken { content, sender, recipients, reply: None }).await
+        let (by, identity) = (self.name, self.identity.clone());
+        self.taken(Taken { by, identity, content, sender, recipients, reply: None }).await
     }
 }

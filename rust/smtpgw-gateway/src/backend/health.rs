@@ -1,0 +1,105 @@
+//! Looking after a backend off the way of messages: one task for each, at most one look at a time.
+//!
+//! A look is a dial without a client, as far as EHLO and TLS. Addresses whose circuit is open are looked at until they
+//! answer. A backend that has not been heard of for [`QUIET`] is looked at as well, so that its death is known before the
+//! next message comes, and what it offers (a standby's, too) before the next EHLO. The first look tells nothing
+//! but the offer: when both are started together the backend may need a moment more than we.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::circuit::jittered;
+use super::site::Site;
+use super::smtp::Smtp;
+use crate::error::BackendError;
+use crate::house::House;
+use crate::settings::LogLevel;
+use crate::world::{Instant, World, sleep_until};
+
+/// Looks after `site` until it is aborted.
+pub(crate) async fn look_after<W: World>(house: Arc<House<W>>, site: Arc<Site>) {
+    if !site.is_remote() {
+        return;
+    }
+    if site.look_up(&house.world).await.is_ok() {
+        let addresses = site.ways.lock().all();
+        for address in addresses {
+            look(&house, &site, address, First::Yes).await;
+        }
+    }
+    loop {
+        let quiet = Instant::now() + jittered(QUIET, house.world.random());
+        loop {
+            let open = site.ways.lock().look_at();
+            tokio::select! {
+                () = sleep_until(open.map_or(quiet, |open| open.min(quiet))) => break,
+                // Some circuit has opened: it wants to be looked at sooner.
+                () = site.opened.notified() => {}
+            }
+        }
+        let now = Instant::now();
+        let unheard = now >= quiet && site.heard().is_none_or(|heard| now >= heard + QUIET / 2);
+        if let Err(error) = site.look_up(&house.world).await {
+            note(&house, &site, None, &error);
+            continue;
+        }
+        let addresses = if unheard { site.ways.lock().all() } else { site.ways.lock().due(now) };
+        for address in addresses {
+            look(&house, &site, address, First::No).await;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Yes,
+    No,
+}
+
+async fn look<W: World>(house: &House<W>, site: &Arc<Site>, address: SocketAddr, first: First) {
+    // Boxed: dialling with its handshake is large, and this task sleeps nearly all the time.
+    match Box::pin(Smtp::dial(&house.world, site, address, None)).await {
+        Ok(leg) => {
+            site.answered(house, address, &leg);
+            Box::pin(leg.quit()).await;
+        }
+        Err(_) if first == First::Yes => {}
+        Err(error) => note(house, site, Some(address), &error),
+    }
+}
+
+fn note<W: World>(house: &House<W>, site: &Site, address: Option<SocketAddr>, error: &BackendError) {
+    let dice = house.world.random();
+    let news = site.ways.lock().circuit(address).is_some_and(|circuit| circuit.look_failed(Instant::now(), dice));
+    if news {
+        tell_down(house, site, address, error);
+    }
+}
+
+/// A circuit has opened.
+pub(super) fn tell_down<W: World>(house: &House<W>, site: &Site, address: Option<SocketAddr>, error: &BackendError) {
+    let record = Turn { backend: &site.name, address, error: Some(error.to_string()) };
+    house.log(LogLevel::Warning, "backend-down", &record);
+}
+
+/// A circuit has closed.
+pub(super) fn tell_up<W: World>(house: &House<W>, site: &Site, address: SocketAddr) {
+    house.log(LogLevel::Info, "backend-up", &Turn { backend: &site.name, address: Some(address), error: None });
+}
+
+/// The record of a circuit that has turned.
+#[derive(Serialize)]
+struct Turn<'a> {
+    backend: &'a str,
+    /// Which of its addresses; none if its name has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// A backend that was silent for about this long is looked at, even if nothing speaks against it.
+const QUIET: Duration = Duration::from_secs(60);

@@ -1,0 +1,169 @@
+//! Which backend gets a listener's mail: by the recipient's domain, and among those named for it by priority.
+//!
+//! A [`Choice`] is a list of backends of which the first that is not down is used: a lower one only while those above
+//! it are down. [`Routes`] have one choice for most recipients and others for some domains. Where there is more than one
+//! choice, MAIL cannot be put to a backend before the first recipient is known, and recipients of one transaction
+//! may belong to different backends, of which it can have only one (see [`crate::transaction`]).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use smtpgw_smtp::{ForwardPath, Offer};
+
+use super::leg::Leg;
+use super::site::Site;
+use crate::domain::comparable;
+use crate::error::BackendError;
+use crate::house::House;
+use crate::message::Session;
+use crate::world::World;
+
+/// Backends in order of priority.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    sites: Arc<[Arc<Site>]>,
+}
+
+/// The choices of a listener.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    usual: Choice,
+    /// By domain, in the form for comparing.
+    others: HashMap<String, Choice>,
+}
+
+impl Choice {
+    /// Of at least one.
+    pub(crate) fn new(sites: Vec<Arc<Site>>) -> Self {
+        Self { sites: sites.into() }
+    }
+
+    /// Whether no message can be handed to any of them. A flag, never a question to the network (rule B2).
+    pub(crate) fn is_down(&self) -> bool {
+        self.sites.iter().all(|site| site.is_down())
+    }
+
+    /// Whether mail would go to `site` now, to which a leg stands: unless one above it is back.
+    pub(crate) fn would_take(&self, site: &Arc<Site>) -> bool {
+        let first = self.sites.iter().find(|other| Arc::ptr_eq(other, site) || !other.is_down());
+        first.is_some_and(|first| Arc::ptr_eq(first, site))
+    }
+
+    /// Whether these are the same backends in the same order.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let equal = |(one, other): (&Arc<Site>, &Arc<Site>)| Arc::ptr_eq(one, other);
+        self.sites.len() == other.sites.len() && self.sites.iter().zip(other.sites.iter()).all(equal)
+    }
+
+    /// A leg that another client is done with, introduced to this one. Any trouble with it is no trouble: a new one will do.
+    pub(crate) async fn warm<W: World>(&self, house: &House<W>, session: &Session) -> Option<Leg<W::Stream>> {
+        let site = self.sites.iter().find(|site| !site.is_down())?;
+        let mut leg = house.pool.take(site)?;
+        leg.adopt(session).await.is_ok().then_some(leg)
+    }
+
+    /// Connects on behalf of a client to the first of them that answers.
+    pub(crate) async fn dial<W: World>(
+        &self,
+        house: &House<W>,
+        session: &Session,
+    ) -> Result<Leg<W::Stream>, BackendError> {
+        let (mut tries, mut last) = (TRIES, BackendError::Down);
+        for site in self.sites.iter().filter(|site| !site.is_down()) {
+            match site.dial(house, session, &mut tries).await {
+                Ok(leg) => return Ok(leg),
+                Err(error @ BackendError::Identity(_)) => return Err(error),
+                Err(error) => last = error,
+            }
+            if tries == 0 {
+                break;
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Choice {
+    /// Connects on behalf of a client that will speak TLS with the first of them that answers; with the longest that it may
+    /// take for anything.
+    pub(crate) async fn dial_tunnel<W: World>(
+        &self,
+        house: &House<W>,
+        session: &Session,
+    ) -> Result<(W::Stream, Duration), BackendError> {
+        let (mut tries, mut last) = (TRIES, BackendError::Down);
+        for site in self.sites.iter().filter(|site| !site.is_down()) {
+            match site.dial_tunnel(house, session, &mut tries).await {
+                Ok(stream) => return Ok((stream, site.settings.data_s)),
+                Err(error @ (BackendError::Identity(_) | BackendError::Tls(_))) => return Err(error),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Routes {
+    pub(crate) const fn new(usual: Choice, others: HashMap<String, Choice>) -> Self {
+        Self { usual, others }
+    }
+
+    /// The one choice, if there are no others: then MAIL can be put to it.
+    pub(crate) fn only(&self) -> Option<&Choice> {
+        self.others.is_empty().then_some(&self.usual)
+    }
+
+    /// Who gets mail for `path`.
+    pub(crate) fn of(&self, path: &ForwardPath) -> &Choice {
+        let named = path.domain().filter(|_| !self.others.is_empty());
+        named.and_then(|domain| self.others.get(&comparable(domain))).unwrap_or(&self.usual)
+    }
+
+    /// Whether there is nobody to whom mail could be handed.
+    pub(crate) fn are_down(&self) -> bool {
+        self.choices().all(Choice::is_down)
+    }
+
+    /// Every backend that may get mail, some perhaps more than once.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Arc<Site>> {
+        self.choices().flat_map(|choice| choice.sites.iter())
+    }
+
+    /// Their names, for a record.
+    pub(crate) fn names(&self) -> String {
+        let names: BTreeSet<&str> = self.sites().map(|site| site.name.as_str()).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
+    /// What a client can be offered whoever gets its mail: what all of them can do.
+    pub(crate) fn offer(&self, size: u64) -> Offer {
+        let mut offers = self.sites().map(|site| site.offer(size));
+        let first = offers.next().unwrap_or_default();
+        offers.fold(first, |all, one| both(&all, &one))
+    }
+
+    fn choices(&self) -> impl Iterator<Item = &Choice> {
+        std::iter::once(&self.usual).chain(self.others.values())
+    }
+}
+
+/// What two servers can both do.
+fn both(one: &Offer, other: &Offer) -> Offer {
+    // Every extension by name: a new one must be thought of here.
+    let Offer { size, eight_bit_mime, chunking, smtputf8, dsn, pipelining, starttls, enhanced_status_codes } = *other;
+    Offer {
+        size: one.size.min(size),
+        eight_bit_mime: one.eight_bit_mime && eight_bit_mime,
+        chunking: one.chunking && chunking,
+        smtputf8: one.smtputf8 && smtputf8,
+        dsn: one.dsn && dsn,
+        pipelining: one.pipelining && pipelining,
+        starttls: one.starttls && starttls,
+        enhanced_status_codes: one.enhanced_status_codes && enhanced_status_codes,
+    }
+}
+
+/// Addresses that one MAIL may try in vain, each for `connect_s`: with its default well within the five minutes that a
+/// client waits for the reply (RFC 5321 §4.5.3.2.2).
+const TRIES: usize = 4;

@@ -1,0 +1,66 @@
+//! How a leg has behaved, and what it takes to hand it to another client (see [`crate::backend::Pool`]).
+
+use std::time::Duration;
+
+use smtpgw_smtp::{ClientStateName, Reply, Verb};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Smtp, within};
+use crate::error::BackendError;
+use crate::message::Session;
+use crate::settings::Identity;
+use crate::world::Instant;
+
+/// What was heard on a leg.
+#[derive(Debug)]
+pub(super) struct Conduct {
+    dialled: Instant,
+    /// A message went over it since its client has it.
+    relayed: bool,
+    /// Something was refused. Servers count such things per connection, and the next client must not pay for it.
+    blotted: bool,
+}
+
+impl Conduct {
+    pub(super) fn new() -> Self {
+        Self { dialled: Instant::now(), relayed: false, blotted: false }
+    }
+
+    pub(super) fn heard(&mut self, to: Verb, reply: &Reply) {
+        self.blotted |= !(reply.is_positive_completion() || reply.is_intermediate());
+        self.relayed |= to == Verb::EndOfData && reply.is_positive_completion();
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
+    /// Whether every word on it was as it should be, and it has been of use.
+    pub(in crate::backend) fn is_spotless(&self) -> bool {
+        let Conduct { dialled, relayed, blotted } = self.conduct;
+        let in_order = self.client.state() == ClientStateName::Ready && self.in_step().is_ok();
+        in_order
+            && relayed
+            && !blotted
+            && self.ahead.is_empty()
+            && self.wire.input.is_empty()
+            && dialled.elapsed() < LIFE
+    }
+
+    /// Leaves its client: nothing of it is to be left.
+    pub(in crate::backend) async fn rest(&mut self) -> Result<(), BackendError> {
+        self.reset().await?;
+        self.unasked().await
+    }
+
+    /// Serves another client, who is introduced as the first one was.
+    pub(in crate::backend) async fn adopt(&mut self, session: &Session) -> Result<(), BackendError> {
+        self.unasked().await?;
+        self.conduct.relayed = false;
+        if self.site.settings.identity == Identity::Xclient {
+            within(self.site.settings.connect_s, "connect_s", self.identify(session)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How old a leg may become. Backends behind one address are to get their share, and a restarted one its new clients.
+const LIFE: Duration = Duration::from_secs(300);
