@@ -54,7 +54,35 @@ fn archive(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(run()));
         group.bench_function(name, |bencher| bencher.iter(run));
     }
+    for (name, format, packed) in streams(4 << 20) {
+        let run = || {
+            let mut count = Count(0);
+            let mut budget = Budget::new(Limits { ratio: u64::MAX, ..Limits::default() }, || Duration::ZERO);
+            assert_eq!(unpack(format, Cursor::new(black_box(&packed)), &mut budget, &mut count), Ok(()));
+            count.0
+        };
+        group.throughput(Throughput::Bytes(run()));
+        group.bench_function(name, |bencher| bencher.iter(run));
+    }
     group.finish();
+}
+
+/// The same text by every packer of streams.
+fn streams(size: usize) -> [(&'static str, Format, Vec<u8>); 4] {
+    let text = message::text(size);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&text).expect("memory takes it");
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    bzip2.write_all(&text).expect("memory takes it");
+    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(6)).expect("a preset");
+    xz.write_all(&text).expect("memory takes it");
+    let zstd = ruzstd::encoding::compress_to_vec(&text[..], ruzstd::encoding::CompressionLevel::Fastest);
+    [
+        ("gzip-4MiB", Format::Gzip, gzip.finish().expect("memory takes it")),
+        ("bzip2-4MiB", Format::Bzip2, bzip2.finish().expect("memory takes it")),
+        ("xz-4MiB", Format::Xz, xz.finish().expect("memory takes it")),
+        ("zstd-4MiB", Format::Zstd, zstd),
+    ]
 }
 
 criterion_group!(benches, archive);

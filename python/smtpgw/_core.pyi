@@ -336,6 +336,11 @@ class Part:
     def container(self) -> str | None:
         """What it was packed in (`zip`), for a member of a container."""
 
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What it is seen to have when it is a container: `macros` (a VBA project), `external_target` (a document that
+        loads a part of itself from elsewhere: a template, an object)."""
+
     def __eq__(self, other: object, /) -> bool:
         """Whether it is the same part of the same message."""
 

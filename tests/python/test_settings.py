@@ -7,10 +7,12 @@ default that differs would show to nobody.
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from smtpgw import config
+from smtpgw.config import decode
 from smtpgw.config.units import LATER
 
 CRATE = Path(__file__).parent.parent.parent / "rust/smtpgw-gateway/src"
@@ -103,6 +105,13 @@ def test_defaults_of_a_listener():
     given = {"address", "backend", "tls", "recipient_domains"}
     ours = settings()["listener"][0]
     assert {key: ours[key] for key in rust if key not in given} == {key: rust[key] for key in rust if key not in given}
+
+
+def test_formats():
+    source = (CRATE.parent.parent / "smtpgw-archive/src/format.rs").read_text()
+    names = re.findall(r'Self::\w+ => "([\w]+)",', source)
+    assert sorted(names) == sorted(get_args(decode.Format))
+    assert len(re.search(r"ALL: \[Self; \d+\] = \[(.*?)\];", source, re.DOTALL)[1].split()) == len(names)
 
 
 def test_reasons_and_their_actions():

@@ -28,6 +28,12 @@ class Archive(Table):
     """Time spent on unpacking, seconds."""
 
 
+Format: TypeAlias = Literal[
+    "zip", "gzip", "bzip2", "xz", "lzma", "zstd", "tar", "7z", "rar",
+    "ar", "cpio", "cab", "cfb", "iso", "ace", "arj", "lha",
+]  # fmt: skip
+
+
 UnscannedAction: TypeAlias = Literal["reject", "quarantine", "defer", "tag", "accept"]
 
 
@@ -83,5 +89,8 @@ class Decode(Table):
     `ambiguous`."""
     archive: Archive = Archive()
     """How far containers are unpacked."""
+    disabled_formats: list[Format] = []
+    """Formats of containers that are not opened; one of them is `disabled_format`. `zip` includes what is built on it:
+    docx, xlsx, jar; `cfb` is doc, xls, msg."""
     unscanned: Unscanned = Unscanned()
     """The action for each reason."""

@@ -5,6 +5,7 @@
 use memchr::memmem;
 
 use crate::cpio;
+use crate::sfx;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 
@@ -49,6 +50,27 @@ pub enum Format {
 }
 
 impl Format {
+    /// Every format, in the order of the documentation.
+    pub const ALL: [Self; 17] = [
+        Self::Zip,
+        Self::Gzip,
+        Self::Bzip2,
+        Self::Xz,
+        Self::Lzma,
+        Self::Zstd,
+        Self::Tar,
+        Self::SevenZip,
+        Self::Rar,
+        Self::Ar,
+        Self::Cpio,
+        Self::Cab,
+        Self::Cfb,
+        Self::Iso,
+        Self::Ace,
+        Self::Arj,
+        Self::Lha,
+    ];
+
     /// The name used in configuration and records.
     pub const fn name(self) -> &'static str {
         match self {
@@ -102,8 +124,9 @@ const MARKS: [(usize, &[u8], Format); 22] = [
     (34_817, b"CD001", Format::Iso),
 ];
 
-/// Octets from the beginning that [`detect`] wants to see; more are ignored. An ISO image has its mark farthest in.
-pub const HEAD: usize = 34_822;
+/// Octets from the beginning that [`detect`] wants to see; more are ignored. Programs that unpack themselves keep the
+/// archive behind their own code, which is below a mebioctet in those that archivers write.
+pub const HEAD: usize = 2 << 20;
 
 /// Octets up to the end that [`detect`] wants to see: a zip's end record with the longest comment.
 pub const TAIL: usize = END_LENGTH + u16::MAX as usize;
@@ -128,6 +151,7 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
         .or_else(|| is_header(head).then_some(Format::Tar))
         .or_else(|| cpio::begins_as_binary(head).then_some(Format::Cpio))
         .or_else(|| begins_as_lzma(head).then_some(Format::Lzma))
+        .or_else(|| sfx::find(head).map(|(format, _)| format))
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).

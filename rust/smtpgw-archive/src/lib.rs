@@ -25,6 +25,7 @@ mod cfb;
 mod cpio;
 mod decoder;
 mod error;
+mod facts;
 mod flow;
 mod format;
 mod iso;
@@ -33,6 +34,7 @@ mod member;
 mod packed;
 mod rar;
 mod sevenzip;
+mod sfx;
 mod source;
 mod streams;
 mod tar;
@@ -48,6 +50,7 @@ pub use limits::Limits;
 pub use member::{Fact, Member, Members};
 
 use decoder::Packing;
+use facts::Office;
 use flow::Flow;
 use source::Source;
 
@@ -62,9 +65,17 @@ pub fn unpack<R: Read + Seek>(
     budget: &mut Budget,
     members: &mut dyn Members,
 ) -> Result<(), Unscanned> {
+    if budget.limits().disabled.contains(&format) {
+        return Err(Unscanned::DisabledFormat);
+    }
     budget.open()?;
-    let outcome = Source::new(source).and_then(|source| match format {
-        Format::Zip => zip::unpack(source, budget, members),
+    let outcome = Source::new(source).and_then(|source| source.at_archive(format)).and_then(|source| match format {
+        Format::Zip => {
+            let mut office = Office::new(members);
+            let outcome = zip::unpack(source, budget, &mut office);
+            office.tell();
+            outcome
+        }
         Format::Gzip => streams::unpack(Packing::Gzip, source, budget, members),
         Format::Bzip2 => streams::unpack(Packing::Bzip2, source, budget, members),
         Format::Xz => streams::unpack(Packing::Xz, source, budget, members),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Format;
+
 /// What all containers of one message may cost together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -17,6 +19,8 @@ pub struct Limits {
     pub depth: usize,
     /// Time spent in unpacking, not counting the time between containers.
     pub duration: Duration,
+    /// Formats that are not opened: they are [`Unscanned::DisabledFormat`](crate::Unscanned::DisabledFormat).
+    pub disabled: Vec<Format>,
 }
 
 impl Default for Limits {
@@ -28,6 +32,7 @@ impl Default for Limits {
             members: 10_000,
             depth: 8,
             duration: Duration::from_secs(10),
+            disabled: Vec::new(),
         }
     }
 }
@@ -83,3 +88,6 @@ pub(crate) const ISO_FOLDER: u64 = 4 << 20;
 
 /// Octets of one header of RAR 5: the format's own limit.
 pub(crate) const RAR_HEADER: u64 = 2 << 20;
+
+/// Octets of one list of relationships of an Office document that are looked at. Real ones are below 100 KiB.
+pub(crate) const RELATIONSHIPS: usize = 1 << 20;

@@ -6,13 +6,16 @@
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
-use crate::Unscanned;
+use crate::format::HEAD;
+use crate::{Format, Unscanned, sfx};
 
 /// A container of known length.
 ///
 /// Reading borrows it shared: some packed streams are read several at a time.
 pub(crate) struct Source<R> {
     inner: RefCell<R>,
+    /// Octets in front of the container, which positions do not count.
+    before: u64,
     length: u64,
     /// Where `inner` stands; seeking is left out when it is already there.
     position: Cell<u64>,
@@ -21,7 +24,21 @@ pub(crate) struct Source<R> {
 impl<R: Read + Seek> Source<R> {
     pub(crate) fn new(mut inner: R) -> Result<Self, Unscanned> {
         let length = inner.seek(SeekFrom::End(0)).map_err(|_| Unscanned::Unreadable)?;
-        Ok(Self { inner: RefCell::new(inner), length, position: Cell::new(length) })
+        Ok(Self { inner: RefCell::new(inner), before: 0, length, position: Cell::new(length) })
+    }
+
+    /// The container as it begins in a program that unpacks itself, where it is one of those.
+    pub(crate) fn at_archive(mut self, format: Format) -> Result<Self, Unscanned> {
+        if matches!(format, Format::SevenZip | Format::Rar | Format::Cab)
+            && self.array_at::<4>(0)?.is_some_and(|mark| mark.starts_with(b"MZ") || mark == *b"\x7fELF")
+        {
+            let mut head = vec![0; HEAD];
+            let before = sfx::find(self.read_at(0, &mut head)?).map_or(0, |(_, at)| at as u64);
+            (self.before, self.length) = (before, self.length - before);
+            // Of the inner one nothing is known to these positions.
+            self.position.set(u64::MAX);
+        }
+        Ok(self)
     }
 
     /// Octets in the container.
@@ -38,7 +55,7 @@ impl<R: Read + Seek> Source<R> {
         }
         let Ok(mut inner) = self.inner.try_borrow_mut() else { return Err(Unscanned::Unreadable) };
         if self.position.get() != at {
-            inner.seek(SeekFrom::Start(at)).map_err(|_| Unscanned::Unreadable)?;
+            inner.seek(SeekFrom::Start(self.before + at)).map_err(|_| Unscanned::Unreadable)?;
         }
         // Unknown until the reads below are done.
         self.position.set(u64::MAX);

@@ -124,6 +124,15 @@ fn ordinary_things_are_no_second_reading() {
     let inner = zip_of(&[stored("inner", b"hello")]);
     let (outcome, members) = unzip(&zip_of(&[stored("a", b"x"), stored("inner.zip", &inner)]));
     assert_eq!((outcome, names(&members)), (Ok(()), vec!["a", "inner.zip"]));
+    // Written to a pipe, where some numbers are known beforehand: Info-ZIP tells the size, others nothing.
+    for (size, crc) in [(5, 0), (0, 0), (u32::MAX, 0)] {
+        let central = Made { flags: 8, ..stored("a", b"hello") };
+        let mut zip = Vec::new();
+        let at = local(&mut zip, &Made { unpacked: size, crc, ..central.clone() });
+        zip[at + 18..at + 22].fill(0);
+        directory(&mut zip, &[(&central, at)]);
+        assert_eq!((unzip(&zip).0, unzip(&zip).1.0.len()), (Ok(()), 1), "{size}");
+    }
     // A program in front that unpacks it, and knows the mark.
     let program = [&b"MZ"[..], &[7; 500], b"PK\x03\x04\xff\xff\xff\xff\xff\xff\xff\xff", &[9; 500]].concat();
     let mut zip = program;

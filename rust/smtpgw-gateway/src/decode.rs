@@ -14,10 +14,11 @@ mod readings;
 mod tests;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use smtpgw_archive as archive;
 use smtpgw_mime::{Decoder, Dialect};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::content::detect;
 use crate::message::{Content, Message, Part};
@@ -139,8 +140,10 @@ impl Decoding {
         if !parts.iter().any(may_be_container) {
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
+        let place = place().await;
         let Some(mut opening) = self.opening.take() else { return Ok(Vec::new()) };
         let (opening, result) = blocking(move || {
+            let _place = place;
             let result = opening.open_all(parts);
             (opening, result)
         })
@@ -150,6 +153,18 @@ impl Decoding {
         result
     }
 }
+
+/// A place among those that unpack; kept until the work is done, whether or not somebody still waits for it.
+async fn place() -> Option<OwnedSemaphorePermit> {
+    static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(UNPACKING)));
+    // It is never closed.
+    Arc::clone(&PLACES).acquire_owned().await.ok()
+}
+
+/// Messages whose containers are opened at a time, in the whole process. Each may take the window of a decoder, 72 MiB,
+/// so a hundred messages that ask for one wait rather than take seven gibioctets; and more threads than processors
+/// would not unpack faster.
+const UNPACKING: usize = 8;
 
 /// Whether it is worth a trip to a thread that may block: what is in memory is looked at here.
 fn may_be_container(rested: &Rested) -> bool {
@@ -171,6 +186,7 @@ fn archive_budget(settings: &Settings) -> archive::Budget {
         members: limits.members,
         depth: limits.depth,
         duration: limits.seconds,
+        disabled: settings.decode.disabled_formats.clone(),
     };
     let begin = Instant::now();
     archive::Budget::new(limits, move || begin.elapsed())

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -137,6 +137,9 @@ pub struct Part {
     /// What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or choices of
     /// [`smtpgw_mime::Dialect`] (`delimiter=exact,nul=drop`).
     pub reading: Option<Arc<str>>,
+    /// What it is seen to have when it is a container: `macros`, `external_target`. Set when it has been opened, before
+    /// anybody else sees the part.
+    pub facts: OnceLock<Vec<&'static str>>,
 }
 
 /// Octets at rest: in memory, or a stretch of an unlinked file.

@@ -7,7 +7,15 @@ use smtpgw_archive::{Budget, Format, HEAD, Limits, Member, Members, TAIL, Unscan
 
 /// Small enough that small inputs reach each of them.
 fn limits() -> Limits {
-    Limits { total: 3 << 20, member: 2 << 20, ratio: 100, members: 50, depth: 3, duration: Duration::from_secs(3_600) }
+    Limits {
+        total: 3 << 20,
+        member: 2 << 20,
+        ratio: 100,
+        members: 50,
+        depth: 3,
+        duration: Duration::from_secs(3_600),
+        disabled: Vec::new(),
+    }
 }
 
 /// What came out.

@@ -1,7 +1,7 @@
 //! Messages and parts that never came over a wire, for the tests of inspectors (`smtpgw.testing`).
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -41,6 +41,7 @@ pub(crate) fn make_part(
         defects: Vec::new(),
         container: container.then_some("zip"),
         reading: None,
+        facts: OnceLock::new(),
     }))
 }
 

@@ -130,6 +130,11 @@ impl Part {
         self.part.reading.as_deref()
     }
 
+    #[getter]
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.part.facts.get().map_or(&[][..], Vec::as_slice))
+    }
+
     fn __repr__(&self) -> String {
         let Self { part, .. } = self;
         let name = part.filename.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();

@@ -147,14 +147,21 @@ impl Header {
     /// Whether a program that goes by this local header sees something else than one that goes by the directory's
     /// header for it. Numbers that stand behind the data need not stand here.
     pub(super) fn is_other_than(&self, central: &Self) -> bool {
-        let numbers = |header: &Self| (header.crc, header.packed, header.unpacked);
-        let is_open = self.has_descriptor()
-            && self.crc == 0
-            && [self.packed, self.unpacked].iter().all(|&size| [0, FULL].contains(&size));
         self.name != central.name
             || self.method != central.method
             || self.is_encrypted() != central.is_encrypted()
-            || (!is_open && numbers(self) != numbers(central))
+            || !self.may_mean(self.crc.into(), central.crc.into())
+            || !self.has_sizes_of(central)
+    }
+
+    fn has_sizes_of(&self, central: &Self) -> bool {
+        self.may_mean(self.packed, central.packed) && self.may_mean(self.unpacked, central.unpacked)
+    }
+
+    /// Whether a number of this local header agrees with one that stands elsewhere. Some of those that stand behind the
+    /// data may be known beforehand, even so.
+    fn may_mean(&self, own: u64, told: u64) -> bool {
+        own == told || (self.has_descriptor() && [0, FULL].contains(&own))
     }
 
     /// Whether the difference is one of name or octets: most streams end where they end, whatever the sizes say.
@@ -163,7 +170,7 @@ impl Header {
         self.name != central.name
             || self.method != central.method
             || self.is_encrypted() != central.is_encrypted()
-            || (is_measured && (self.packed, self.unpacked) != (central.packed, central.unpacked))
+            || (is_measured && !self.has_sizes_of(central))
     }
 
     /// Whether this can be a local header, among octets that were no zip's: a name, and a method that exists.

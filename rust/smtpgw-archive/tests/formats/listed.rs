@@ -1,5 +1,6 @@
 //! RAR, put together by hand: listed, and what is only stored comes out.
 
+use proptest::prelude::*;
 use smtpgw_archive::{Format, Limits, Unscanned, detect};
 
 use crate::{is_complete, open_as};
@@ -61,7 +62,7 @@ fn rar_five(main: u8, files: &[Vec<u8>]) -> Vec<u8> {
     [b"Rar!\x1a\x07\x01\0".to_vec(), five(1, 0, &[main], b"", b""), files.concat(), end].concat()
 }
 
-fn samples() -> [Vec<u8>; 2] {
+pub(crate) fn samples() -> [Vec<u8>; 2] {
     [
         rar_four(
             0,
@@ -131,4 +132,23 @@ fn blocks_without_end_are_bounded() {
     let files = file_four("a", 0, 0x30, b"", b"").repeat(20_000);
     let (outcome, members, _) = open_as(Format::Rar, &rar_four(0, &[files]), Limits::default());
     assert_eq!((outcome, members.0.len()), (Err(Unscanned::FilesLimit), 10_000));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No mutation makes it panic or pass a limit.
+    #[test]
+    fn a_spoilt_one_is_bounded(
+        which in 0..2usize,
+        spoils in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut made = samples()[which].clone();
+        for (at, octet) in spoils {
+            let at = at.index(made.len());
+            made[at] = octet;
+        }
+        let (_, _, budget) = open_as(Format::Rar, &made, Limits { total: 1_000, members: 10, ..Limits::default() });
+        prop_assert!(budget.unpacked() <= 1_000 && budget.members() <= 10);
+    }
 }

@@ -7,8 +7,10 @@ mod cfb_files;
 #[path = "../collected/mod.rs"]
 mod collected;
 mod listed;
+mod office;
 mod plain;
 mod samples;
+mod self_extracting;
 mod sevenzip;
 
 use std::io::Cursor;

@@ -98,10 +98,12 @@ impl Opening {
             ended: Vec::new(),
             rested: Vec::new(),
             gaps: Vec::new(),
+            facts: Vec::new(),
             error: None,
         };
         let outcome = archive::unpack(format, Reader::new(&part.data), &mut self.budget, &mut members);
-        let Members { ended, mut rested, gaps, error, .. } = members;
+        let Members { ended, mut rested, gaps, facts, error, .. } = members;
+        _ = part.facts.set(facts);
         self.gaps.extend(gaps);
         if matches!(outcome, Err(archive::Unscanned::Unreadable)) {
             // Our own trouble, not the sender's: the message is deferred.
@@ -131,6 +133,7 @@ struct Members<'a> {
     ended: Vec<Leaf>,
     rested: Vec<Content>,
     gaps: Vec<UnscannedRecord>,
+    facts: Vec<&'static str>,
     error: Option<io::Error>,
 }
 
@@ -159,6 +162,10 @@ impl archive::Members for Members<'_> {
         }
         self.spool.cut();
         self.ended.push(leaf);
+    }
+
+    fn fact(&mut self, fact: archive::Fact) {
+        self.facts.push(fact.name());
     }
 }
 

@@ -1,6 +1,6 @@
 //! A leaf while its octets are still coming.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
 use smtpgw_mime::{Defect, Header, InlineWatch, PartHead, Region};
@@ -81,6 +81,7 @@ impl Leaf {
             defects: self.defects,
             container: self.container,
             reading: self.reading,
+            facts: OnceLock::new(),
         });
         Rested { part, has_files }
     }

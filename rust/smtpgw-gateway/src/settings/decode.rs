@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use smtpgw_archive::Format;
+
 use super::seconds;
 use crate::unscanned::{Unscanned, UnscannedAction};
 
@@ -26,6 +28,9 @@ pub struct Decode {
     pub readings: usize,
     /// Opening of containers.
     pub archive: Archive,
+    /// Formats that are not opened, which is `disabled_format`.
+    #[serde(with = "formats")]
+    pub disabled_formats: Vec<Format>,
     /// What happens to a message of which something could not be scanned, by reason.
     pub unscanned: BTreeMap<Unscanned, UnscannedAction>,
 }
@@ -40,6 +45,7 @@ impl Default for Decode {
             fields: 2_000,
             readings: 64,
             archive: Archive::default(),
+            disabled_formats: Vec::new(),
             unscanned: Unscanned::ALL.into_iter().map(|reason| (reason, reason.default_action())).collect(),
         }
     }
@@ -74,5 +80,22 @@ impl Default for Archive {
             depth: 8,
             seconds: Duration::from_secs(10),
         }
+    }
+}
+
+/// Formats by their names.
+mod formats {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use smtpgw_archive::Format;
+
+    pub(super) fn serialize<S: Serializer>(formats: &[Format], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(formats.iter().map(|format| format.name()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Format>, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        let format = |name: &String| Format::ALL.into_iter().find(|format| format.name() == name);
+        names.iter().map(|name| format(name).ok_or_else(|| D::Error::custom(format!("no format {name:?}")))).collect()
     }
 }
