@@ -1,0 +1,154 @@
+"""What real archivers pack, inspectors are shown: every octet of it, under its path.
+
+Packed here and now, so that what the newest 7-Zip or libarchive writes is tried too. Each is skipped where it is not
+installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from email.message import EmailMessage
+
+import pytest
+
+from smtpgw import Inspector, config
+from smtpgw._core import Scanner
+from smtpgw.inspector import roster
+
+CONTENT = {
+    "hello.txt": b"hello\n",
+    "folder/numbers.txt": b"".join(b"%d\n" % n for n in range(50_000)),
+    "folder/program.exe": b"MZ" + bytes(range(256)) * 300 + b"\xe8\x01\x02\x03\x00" * 2_000,
+    "noise.bin": bytes((n * n * 2_654_435_761 >> 13) & 0xFF for n in range(90_000)),
+}
+ZIP = "zip", ["7zz", "a", "-bso0", "-bsp0", "-tzip"]
+SEVEN = "7z", ["7zz", "a", "-bso0", "-bsp0"]
+
+
+def of(packer, *options):
+    name, command = packer
+    return (f"a.{name}", [*command, *options, "{out}", *CONTENT])
+
+
+PACKERS = {
+    **{f"7-Zip: zip by {method}": of(ZIP, f"-mm={method}") for method in
+       ("Copy", "Deflate", "Deflate64", "BZip2", "LZMA", "PPMd")},
+    **{f"7-Zip: 7z by {method}": of(SEVEN, f"-m0={method}") for method in
+       ("Copy", "Deflate", "Deflate64", "BZip2", "LZMA", "LZMA2", "PPMd")},
+    "7-Zip: 7z at its best": of(SEVEN, "-mx=9"),
+    "7-Zip: 7z, not solid, names not packed": of(SEVEN, "-ms=off", "-mhc=off"),
+    "7-Zip: 7z with BCJ2": of(SEVEN, "-mf=BCJ2"),
+    "7-Zip: 7z with ARM64 and Delta": of(SEVEN, "-m0=Delta:4", "-m1=ARM64", "-m2=LZMA2"),
+    "7-Zip: tar": ("a.tar", ["7zz", "a", "-bso0", "-bsp0", "{out}", *CONTENT]),
+    "Info-ZIP": ("a.zip", ["zip", "-q", "{out}", *CONTENT]),
+    "Info-ZIP by bzip2": ("a.zip", ["zip", "-q", "-Z", "bzip2", "{out}", *CONTENT]),
+    "Info-ZIP to a pipe": ("a.zip", ["sh", "-c", "zip -q - " + " ".join(CONTENT) + " | cat > {out}"]),
+    **{f"libarchive: {form}": ("a", ["bsdtar", f"--format={form}", "-cf", "{out}", *CONTENT]) for form in
+       ("zip", "7zip", "ustar", "pax", "gnutar", "cpio", "newc", "iso9660")},
+    **{f"libarchive: tar in {name}": ("a", ["bsdtar", f"--{name}", "-cf", "{out}", *CONTENT]) for name in
+       ("gzip", "bzip2", "xz", "zstd", "lzma")},
+    "gcab": ("a.cab", ["gcab", "-c", "{out}", *CONTENT]),
+    "gcab by MSZIP": ("a.cab", ["gcab", "-cz", "{out}", *CONTENT]),
+    "genisoimage": ("a.iso", ["genisoimage", "-quiet", "-J", "-R", "-o", "{out}", "."]),
+    "ar": ("a.a", ["ar", "rc", "{out}", "hello.txt", "noise.bin"]),
+    "cpio": ("a.cpio", ["sh", "-c", "find . -type f | cpio -o -H bin --quiet > {out}"]),
+}  # fmt: skip
+ENCRYPTED = {
+    "zip": of(ZIP, "-psecret"),
+    "zip by AES": of(ZIP, "-psecret", "-mem=AES256"),
+    "7z": of(SEVEN, "-psecret"),
+    "7z with its names": of(SEVEN, "-psecret", "-mhe=on"),
+}
+
+
+class Collector(Inspector):
+    """Keeps what it is shown."""
+
+    name = "collector"
+
+    def __init__(self):
+        self.parts = {}
+        self.facts = {}
+
+    def on_part(self, part):
+        self.parts[part.path] = bytes(part.data)
+        self.facts[part.path] = part.facts
+
+
+@pytest.fixture
+def scan():
+    collector = Collector()
+
+    def scan(octets, **decode):
+        message = EmailMessage()
+        message.set_content("see attachment")
+        message.add_attachment(octets, maintype="application", subtype="octet-stream", filename="a")
+        settings = config.default()
+        settings = settings.model_copy(update={"decode": settings.decode.model_copy(update=decode)})
+        scanner = Scanner(settings.to_core_json(), roster([collector]), threads=1)
+        report = json.loads(scanner.scan(message.as_bytes()))
+        return collector, {(one["reason"], one["what"]) for one in report["unscanned"]}
+
+    return scan
+
+
+@pytest.fixture
+def pack(tmp_path):
+    folder = tmp_path / "in"
+    for name, data in CONTENT.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+    def pack(name, command):
+        program = command[2].split()[0] if command[0] == "sh" else command[0]
+        if shutil.which("cpio" if "cpio" in command[-1] else program) is None:
+            pytest.skip(f"{program} is not installed")
+        out = tmp_path / name
+        filled = [word.format(out=out) for word in command]
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+        subprocess.run(filled, cwd=folder, check=True, timeout=60, env=environment, stdin=subprocess.DEVNULL)
+        return out.read_bytes()
+
+    return pack
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_everything_comes_out(pack, scan, packer):
+    collector, unscanned = scan(pack(*PACKERS[packer]))
+    assert unscanned == set()
+    wanted = CONTENT if packer != "ar" else {name: CONTENT[name] for name in ("hello.txt", "noise.bin")}
+    for name, data in wanted.items():
+        found = [octets for path, octets in collector.parts.items() if path.endswith("/" + name)]
+        assert found == [data], f"{name} of {list(collector.parts)}"
+
+
+@pytest.mark.parametrize("packer", ENCRYPTED)
+def test_encrypted_is_told(pack, scan, packer):
+    collector, unscanned = scan(pack(*ENCRYPTED[packer]))
+    assert {reason for reason, _ in unscanned} == {"encrypted"}
+    assert not any(data in collector.parts.values() for data in CONTENT.values())
+
+
+def test_a_format_may_be_switched_off(pack, scan):
+    collector, unscanned = scan(pack(*PACKERS["Info-ZIP"]), disabled_formats=["zip"])
+    assert unscanned == {("disabled_format", "2")}
+    assert list(collector.parts) == ["1", "2"]
+
+
+def test_facts_of_a_document(scan, tmp_path):
+    import zipfile
+
+    document = tmp_path / "a.docm"
+    with zipfile.ZipFile(document, "w") as packed:
+        packed.writestr("word/document.xml", "<w/>")
+        packed.writestr("word/vbaProject.bin", b"\0")
+        relationship = '<Relationship Type="x/attachedTemplate" Target="http://a.example/" TargetMode="External"/>'
+        packed.writestr("word/_rels/settings.xml.rels", f"<Relationships>{relationship}</Relationships>")
+    collector, unscanned = scan(document.read_bytes())
+    assert unscanned == set()
+    assert collector.facts["2"] == ("macros", "external_target")
+    assert collector.facts["2/word/document.xml"] == ()
