@@ -6,11 +6,12 @@
 //! - the data of an attachment of a `.msg` (MS-OXMSG §2.2.2) has the attachment's file name;
 //! - a packaged file (`Ole10Native`) comes out once more, without its wrapping, under its own name.
 //!
-//! A document in `EncryptedPackage` (MS-OFFCRYPTO) or one of Word that says so is `Encrypted`. A VBA project is the fact
+//! A document that says that it is encrypted is `Encrypted`. A VBA project is the fact
 //! [`Fact::Macros`]. The tables cost four octets for each sector that the file really has, and no chain is followed for
 //! longer than there are sectors.
 
 mod directory;
+mod encrypted;
 mod native;
 mod sectors;
 
@@ -19,7 +20,7 @@ use std::io::{Read, Seek};
 
 use crate::flow::{CHUNK, Out};
 use crate::member::display_name;
-use crate::source::{Source, le16};
+use crate::source::Source;
 use crate::{Budget, Fact, Members, Unscanned};
 
 use directory::{Directory, Entry};
@@ -60,11 +61,7 @@ impl<R: Read + Seek> Unpacking<'_, R> {
     /// Hands out one stream. An error ends all unpacking.
     fn stream(&mut self, out: &mut Out<'_>, directory: &Directory, entry: &Entry) -> Result<(), Unscanned> {
         let is = |name: &str| entry.name.eq_ignore_ascii_case(name);
-        self.is_encrypted |= is("EncryptedPackage");
-        if is("WordDocument") {
-            let head = self.sectors.head(self.mini, entry, 12)?;
-            self.is_encrypted |= le16(&head, 0) == WORD && le16(&head, 10) & WORD_ENCRYPTED != 0;
-        }
+        self.is_encrypted |= encrypted::is(self.sectors, self.mini, entry)?;
         let name = match self.attachment_name(directory, entry)? {
             Some(name) => format!("{}{name}", entry.folder()),
             None => entry.path.clone(),
@@ -109,10 +106,6 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         Ok(None)
     }
 }
-
-/// The mark of Word's main stream, and the flag that the rest of it is encrypted (MS-DOC §2.5.2).
-const WORD: u16 = 0xa5ec;
-const WORD_ENCRYPTED: u16 = 0x0100;
 
 /// Octets of an attachment's name that are read.
 const NAME: usize = 1_024;
