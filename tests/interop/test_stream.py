@@ -25,6 +25,9 @@ TAGS = ("encrypted", "corrupted", "partially_corrupted", "multipart", "unhandled
 BODY = CONTENTS["in the spool file"].partition(b"\r\n\r\n")[2][: 400 * 78]
 """Lines for a message that goes on in several pieces."""
 
+REFUSED = 12
+"""Messages in a row that are taken back on one connection; more than Exim allows of commands that bring no mail."""
+
 
 @dataclass(slots=True)
 class Place:
@@ -123,13 +126,22 @@ def test_accepted_arrives_byte_for_byte(body: bytes, place: Place, gateway: Runn
     assert [record["outcome"] for record in records] == ["relayed"] * 2
 
 
+def test_many_on_one_connection(place: Place, gateway: RunningGateway) -> None:
+    """Exim hangs up on who says too much beside mail (`smtp_accept_max_nonmail`, 10): it must not come to that."""
+    marker, message = marked(place, "one of many", BODY[: 78 * 120])
+    with Dialogue(gateway.port) as client:
+        client.open()
+        assert [send(client, message)[:3] for _ in range(20)] == [b"250"] * 20
+    wait_until(lambda: len(place.kept(marker)) == 20, "all are kept")
+
+
 def test_refused_by_verdict_leaves_nothing_behind(place: Place, gateway: RunningGateway) -> None:
     before = len(place.server.log())
     marker, message = marked(place, "refuse me")
     after, wanted = marked(place, "wanted all the same")
     with Dialogue(gateway.port) as client:
         client.open()
-        for _ in range(3):
+        for _ in range(REFUSED):
             assert send(client, message).startswith(b"554 5.7.1 ")
         # The connection of the client goes on, and so does that to the server where RSET took the message back.
         assert send(client, wanted).startswith(b"250")
@@ -138,7 +150,7 @@ def test_refused_by_verdict_leaves_nothing_behind(place: Place, gateway: Running
     assert (record["outcome"], record["streamed"]) == ("rejected", True)
     wait_until(lambda: not place.queued(), "nothing is queued")
     assert not place.kept(marker)
-    place.log_says_so(place.server.log()[before:], lost=3)
+    place.log_says_so(place.server.log()[before:], lost=REFUSED)
 
 
 def test_a_client_that_vanishes_leaves_nothing_behind(place: Place, gateway: RunningGateway) -> None:
