@@ -350,6 +350,7 @@ impl Served {
             match fault {
                 Some(Act::Drop | Act::Closing) if raw.len() > 40 => return Err(io::ErrorKind::BrokenPipe.into()),
                 Some(Act::Hang) if raw.len() > 40 => return self.hang().await,
+                Some(Act::Temporary | Act::Permanent) if raw.len() > 40 => return self.give_up().await,
                 _ => {}
             }
         }
@@ -411,6 +412,12 @@ impl Served {
     async fn say(&mut self, reply: &str) -> io::Result<()> {
         note(&self.log, &format!("{}{} >", self.name, self.nth), reply);
         self.stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await
+    }
+
+    /// Says in mid-content that it has had enough, and closes.
+    async fn give_up<T>(&mut self) -> io::Result<T> {
+        self.say("452 4.3.1 full").await?;
+        Err(io::ErrorKind::StorageFull.into())
     }
 
     /// Reads on, says nothing, until the other end has gone.

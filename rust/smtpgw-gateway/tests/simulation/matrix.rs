@@ -7,7 +7,7 @@
 //! | C silent | `silent_client_is_told_421` | the same | `silence_in_content_ends_it` | – |
 //! | B refuses, greets wrongly | `greeting_and_ehlo_need_no_backend` | `backend_that_is_not_there_is_421_or_451` | – | – |
 //! | B answers 4yz, 5yz | – | `refusals_are_the_backends_own` | `refused_data_resets_the_leg` | `refusals_are_the_backends_own` |
-//! | B drops, closes | – | `backend_drops_is_451` | the same | the same |
+//! | B drops, closes | – | `backend_drops_is_451` | the same, `backend_that_gives_up_in_content_is_4yz` | the same |
 //! | B hangs, drips, late | `greeting_and_ehlo_need_no_backend` | `backend_hangs_is_451` | the same | the same, `late_reply_is_still_the_backends` |
 //! | B says a reply twice | – | `replies_said_twice_forge_nothing` | the same | the same |
 //! | inspector hangs, raises, dies | – | – | – | `inspector_in_trouble_defers` |
@@ -134,6 +134,13 @@ fn backend_drops_is_451() {
         assert!(all_begin(&replies, &["451", "421", "503"]), "{step:?}: {replies:?}");
         assert!(replies.iter().any(|reply| reply.starts_with("451")), "{step:?}: {replies:?}");
     }
+}
+
+#[test]
+fn backend_that_gives_up_in_content_is_4yz() {
+    let played = changed("gives up", |it| it.backend = backend(Step::Content, Act::Temporary));
+    assert!(all_begin(&heard(&played, "dot"), &["451", "452"]), "{:?}", heard(&played, "dot"));
+    assert!(played.witnessed.taken.is_empty());
 }
 
 #[test]

@@ -101,7 +101,8 @@ pub enum Step {
     Mail,
     Recipient,
     Data,
-    /// In the middle of content: only [`Act::Drop`] and [`Act::Hang`] mean something.
+    /// In the middle of content: a refusal comes there, and closes; [`Act::Drop`] and [`Act::Hang`] are themselves, and
+    /// the rest means nothing.
     Content,
     /// A chunk that is not the last.
     Chunk,

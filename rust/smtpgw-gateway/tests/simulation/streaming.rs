@@ -122,7 +122,8 @@ fn refusals_on_the_way_are_the_backends_own() {
 #[test]
 fn backend_in_trouble_is_451() {
     for step in [Step::Data, Step::Content, Step::Chunk, Step::Dot] {
-        for act in [Act::Drop, Act::Closing, Act::Hang, Act::Drip(90)] {
+        let refusal = (step == Step::Content).then_some(Act::Temporary);
+        for act in [Act::Drop, Act::Closing, Act::Hang, Act::Drip(90)].into_iter().chain(refusal) {
             for (chunking, slow) in [(true, true), (true, false), (false, true), (false, false)] {
                 let played = changed("in trouble", chunking, |it| {
                     faulty(it, step, act);
@@ -135,7 +136,7 @@ fn backend_in_trouble_is_451() {
                     continue;
                 }
                 let replies = at_the_dot(&played);
-                let gone = |reply: &&str| ["451", "421"].iter().any(|begin| reply.starts_with(begin));
+                let gone = |reply: &&str| ["451", "452", "421"].iter().any(|begin| reply.starts_with(begin));
                 assert!(
                     !replies.is_empty() && replies.iter().all(gone),
                     "{act:?} at {step:?}, {chunking}: {replies:?}"

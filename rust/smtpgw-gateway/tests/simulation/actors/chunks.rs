@@ -40,6 +40,7 @@ impl Served {
                     return Err(io::ErrorKind::BrokenPipe.into());
                 }
                 Some(Act::Hang) if before + octets.len() > 40 => return self.hang().await,
+                Some(Act::Temporary | Act::Permanent) if before + octets.len() > 40 => return self.give_up().await,
                 _ => {}
             }
         }
