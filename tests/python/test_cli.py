@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import smtplib
 import socket
@@ -122,6 +123,23 @@ def test_check_explains_every_key_and_stays_the_same(smtpgw):
     keys = [at for at, line in enumerate(lines) if " = " in line and not line.startswith("#")]
     first_tables = lines[: lines.index('use = "urls"')]
     assert all(lines[at - 1].startswith("#") for at in keys if at < len(first_tables))
+
+
+def test_check_shows_every_limit(smtpgw):
+    out, _ = smtpgw("check", "--limits", "--set", "limits.connections=7")
+    lines = out.splitlines()
+    assert lines[0].startswith("limits.connections = 7 (default 10000), number: Connections at a time")
+    # One table: what the documentation says of each is what is said here.
+    documented = re.findall(
+        r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$",
+        (Path(__file__).parents[2] / "docs/limits.md").read_text(),
+        re.M,
+    )
+    shown = dict(line.split(" = ", 1) for line in lines)
+    for name, default, unit, reason in documented:
+        text = shown[name.replace("NAME", "mail")]
+        assert text.endswith(f", {unit}: {reason}")
+        assert name == "limits.connections" or text.startswith(f"{default}, ")
 
 
 def test_check_gives_the_core_its_json(smtpgw):

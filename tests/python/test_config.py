@@ -63,7 +63,7 @@ def test_settings_for_the_core_have_its_shape():
     ]  # fmt: skip
     assert list(settings["listener"][0]) == [
         "address", "tls", "backend", "routes", "recipient_domains", "certificates", "client_certificate",
-        "proxy_protocol_from",
+        "proxy_protocol_from", "xclient_from",
     ]  # fmt: skip
     assert settings["limits"]["connections_per_network"] == 10_000
     assert (settings["limits"]["network_prefix_v4"], settings["limits"]["network_prefix_v6"]) == (32, 64)
@@ -104,7 +104,6 @@ def test_every_mistake_is_named_at_once():
             "shows us no recipients, and backend.postfix does not learn the client's address: an open relay",
             'set backend.postfix.identity = "xclient"',
         ),
-        "listener[1].xclient_from": ('["10.0.0.0/8"]', "is not available in this version", "leave it out"),
         "listener[1].recipient_domains": (
             None,
             "is empty, and backend.postfix does not learn the client's address, which makes an open relay",
@@ -146,9 +145,7 @@ def test_networks_of_clients_have_bounds(key, value):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("listener__0__xclient_from", ["10.0.0.0/8"]),
-     ("backend__postfix__identity", "proxy-v2"),
-     ("backend__postfix__identity", "xforward"),
+    [
      ("inspector", [{"use": "spam", "isolation": "process"}]),
      ("log__format", "syslog"), ("metrics", {"address": "127.0.0.1:1"})],
 )  # fmt: skip
@@ -196,15 +193,16 @@ def test_implicit_tls_is_not_for_port_25():
     config.parse(right)
 
 
+@pytest.mark.parametrize("key", ["proxy_protocol_from", "xclient_from"])
 @pytest.mark.parametrize(
     ("network", "hint"),
     [("10.0.0.1/8", 'write "10.0.0.0/8", or one address'), ("10.0.0", 'write "192.0.2.7" or "192.0.2.0/24"'),
      ("10.0.0.0/33", 'write "192.0.2.7" or "192.0.2.0/24"'),
      ("mx1.example.org", 'write "192.0.2.7" or "192.0.2.0/24"')],
 )  # fmt: skip
-def test_what_is_no_network(network, hint):
-    found = problems(changed(listener__0__proxy_protocol_from=["::/1", network]))
-    assert found["listener[0].proxy_protocol_from[1]"].hint == hint
+def test_what_is_no_network(key, network, hint):
+    found = problems(changed(**{f"listener__0__{key}": ["::/1", network]}))
+    assert found[f"listener[0].{key}[1]"].hint == hint
 
 
 def test_networks_reach_the_core():
@@ -220,9 +218,9 @@ def test_whoever_may_say_who_the_client_is_should_be_few():
 
 def test_external_tls_needs_somebody_who_ends_it():
     external = changed(listener__0__tls="external")
-    assert problems(external)["listener[0].tls"].hint == "name its network in proxy_protocol_from"
-    external["listener"][0]["proxy_protocol_from"] = ["127.0.0.1"]
-    config.parse(external)
+    assert problems(external)["listener[0].tls"].hint == "name its network in proxy_protocol_from or xclient_from"
+    for key in ("proxy_protocol_from", "xclient_from"):
+        config.parse({**external, "listener": [external["listener"][0] | {key: ["127.0.0.1"]}]})
 
 
 def test_a_tunnel_leads_to_a_server_that_knows_who_asks():
@@ -351,8 +349,12 @@ def test_a_tunnel_has_no_routes():
 def test_rule_o1():
     empty = changed(listener__0__recipient_domains=[])
     assert list(problems(empty)) == ["listener[0].recipient_domains"]
-    empty["backend"]["postfix"]["identity"] = "xclient"
-    assert config.warnings(config.parse(empty)) == ["the configuration names no inspector"]
+    for identity in ("xclient", "proxy-v1", "proxy-v2"):
+        empty["backend"]["postfix"]["identity"] = identity
+        assert config.warnings(config.parse(empty)) == ["the configuration names no inspector"]
+    # XFORWARD is for the log alone: the backend still takes us for the client.
+    empty["backend"]["postfix"]["identity"] = "xforward"
+    assert list(problems(empty)) == ["listener[0].recipient_domains"]
     any_domain = config.parse(changed(listener__0__recipient_domains=["*"]))
     assert "takes mail for any domain" in config.warnings(any_domain)[0]
 

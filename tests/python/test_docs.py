@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smtpgw import Inspector, config
+from smtpgw.config.bounds import bounds, page
 from smtpgw.config.reference import reference
 from smtpgw.discovery import build
 from smtpgw.inspector import register
@@ -22,6 +23,17 @@ BACKEND = '[backend.b]\naddress = "127.0.0.1:1"\n'
 def test_every_key_stands_in_the_reference():
     page = (ROOT / "docs" / "configuration.md").read_text()
     assert page.partition(MARKER)[2] == reference() + "\n"
+
+
+def test_every_limit_stands_in_its_table():
+    assert (ROOT / "docs" / "limits.md").read_text() == page()
+    named = {bound.name: bound for bound in bounds()}
+    keys = {f"limits.{key}" for key in config.model.Limits.model_fields} - {"limits.bare_newline"}
+    assert keys < named.keys()
+    assert {"spool.total", "decode.archive.ratio", "verdict.budget_s", "backend.NAME.data_s"} < named.keys()
+    assert all(bound.reason.endswith(".") for bound in named.values())
+    assert named["limits.message_size"].default == "25 MiB"
+    assert (named["limits.command_s"].default, named["limits.command_s"].unit) == ("300", "seconds")
 
 
 @pytest.mark.parametrize("path", ["examples/gateway.toml", "examples/postfix/smtpgw.toml"])

@@ -136,6 +136,9 @@ def test_reasons_and_their_actions():
 def test_words(enum, table, key):
     from smtpgw.config import model
 
-    rust = {word.lower() for word in re.findall(r"^\s*(\w+),$", block(f"pub enum {enum} {{"), re.MULTILINE)}
+    rust = {
+        re.sub(r"(?<!^)(?=[A-Z])", "-", word).lower()
+        for word in re.findall(r"^\s*(\w+),$", block(f"pub enum {enum} {{"), re.MULTILINE)
+    }
     ours = set(re.findall(r"'([a-z0-9-]+)'", str(getattr(model, table).model_fields[key].annotation)))
     assert ours - LATER == rust

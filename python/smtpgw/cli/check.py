@@ -22,6 +22,8 @@ EXAMPLES = """[bold]Examples[/]
 
   smtpgw check --explain > smtpgw.toml    the defaults, to begin with
 
+  smtpgw check -c smtpgw.toml --limits    every limit, what it is and why
+
 The exit status is 0 if a gateway would start with it, and 78 if it would not.
 """
 
@@ -33,12 +35,14 @@ def check(
     backend: options.Backend = None,
     explain: Annotated[bool, typer.Option("--explain", help="Write the meaning of every key above it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write what the core is given, as JSON.")] = False,
+    limits: Annotated[bool, typer.Option("--limits", help="Write a table of all limits, and why they are.")] = False,
 ) -> None:
     """Check a configuration and show what it resolves to.
 
     Everything that can be wrong is looked at: keys and values, certificates and their keys, folders, rule files, block
     lists, inspectors of your own. What is allowed but should be known is said on standard error.
     """
+    from smtpgw.config.bounds import bounds
     from smtpgw.config.render import to_toml
     from smtpgw.config.streams import check_roster
     from smtpgw.discovery import build
@@ -53,6 +57,11 @@ def check(
         errors.print(f"[yellow]warning:[/] {escape(warning)}")
     if as_json:
         typer.echo(resolved.to_core_json())
+        return
+    if limits:
+        for bound in bounds(resolved):
+            default = "" if bound.value == bound.default else f" (default {bound.default})"
+            typer.echo(f"{bound.name} = {bound.value}{default}, {bound.unit}: {bound.reason}")
         return
     text = to_toml(resolved, explain=explain)
     console = Console(highlight=False)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from smtpgw.config.table import Table, later
+from smtpgw.config.table import Table
 from smtpgw.config.units import BackendAddress, File, Hostname, Pin, Seconds, Size
 
 __all__ = ["Backend"]
@@ -27,12 +27,10 @@ class Backend(Table):
     pin: list[Pin] = []
     """SHA-256 of the public keys that a verified backend may have, 64 hexadecimal digits each; two while a key is
     being changed. Without `ca`, name and time of the certificate do not matter."""
-    identity: Annotated[
-        Literal["xclient", "proxy-v2", "xforward", "none"],
-        later('use "xclient" or "none"'),
-    ] = "none"
-    """How it learns the client's true address: `xclient`: Postfix's XCLIENT, without which it gets no mail; `none`:
-    not at all. (`proxy-v2`, `xforward`: later.)"""
+    identity: Literal["xclient", "proxy-v1", "proxy-v2", "xforward", "none"] = "none"
+    """How it learns the client's true address: `xclient`: Postfix's XCLIENT, without which it gets no mail; `proxy-v1`,
+    `proxy-v2`: a PROXY header before its greeting, version 2 with the facts of the client's TLS; `xforward`: Postfix's
+    XFORWARD, for its log alone; `none`: not at all. With the last two it still takes us for the client."""
     relay: Literal["store", "stream"] = "store"
     """When content goes to it: `store`: after the verdict; `stream`: while it arrives, and its end after the verdict.
     With `stream` nothing that the verdict would put on top of a message can be written: see "Relaying while a message

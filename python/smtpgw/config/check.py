@@ -41,7 +41,7 @@ def warnings(config: Config) -> list[str]:
         where = f"listener[{at}] ({listener.address})"
         if "*" in listener.recipient_domains:
             said.append(f'{where} takes mail for any domain (recipient_domains = ["*"])')
-        for key in ("proxy_protocol_from",):
+        for key in ("proxy_protocol_from", "xclient_from"):
             for network in getattr(listener, key):
                 if ipaddress.ip_network(network).prefixlen == 0:
                     said.append(f"{where} lets anybody be anybody ({key} names {network})")
@@ -99,7 +99,7 @@ def _used(at: int, listener: Mapping[str, Any], backends: Mapping[str, Any]) -> 
         for name in [names] if isinstance(names, str) else names if isinstance(names, list) else []:
             backend = backends.get(name) if isinstance(name, str) else None
             if isinstance(backend, Mapping):
-                if backend.get("identity", "none") == "none" and name not in trusting:
+                if backend.get("identity", "none") in ("none", "xforward") and name not in trusting:
                     trusting.append(name)
             elif isinstance(name, str) and name not in backends:
                 there = f"there are: {', '.join(map(str, backends))}" if backends else None
@@ -144,7 +144,9 @@ def _tunnel(at: int, listener: Mapping[str, Any], name: str, backend: Mapping[st
     path = path_of(["listener", at, "tls"])
     if str(backend.get("address", "")).startswith("maildir:"):
         yield Problem(path, f"has nowhere to lead: backend.{name} is a Maildir", shorten("tunnel"))
-    elif backend.get("identity", "none") == "none" and "*" not in (listener.get("recipient_domains") or []):
+    elif backend.get("identity", "none") in ("none", "xforward") and "*" not in (
+        listener.get("recipient_domains") or []
+    ):
         reason = f"shows us no recipients, and backend.{name} does not learn the client's address: an open relay"
         yield Problem(path, reason, shorten("tunnel"), f'set backend.{name}.identity = "xclient"')
 
@@ -156,10 +158,15 @@ def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Probl
         if (tls := listener.get("tls")) in ("none", "external", "tunnel") and asks != "off":
             reason = f'means nothing to tls = "{tls}": a certificate is shown to us under TLS'
             yield Problem(path_of(["listener", at, "client_certificate"]), reason, shorten(asks), "leave it out")
-        if listener.get("tls") == "external" and not listener.get("proxy_protocol_from"):
+        if listener.get("tls") == "external" and not (
+            listener.get("proxy_protocol_from") or listener.get("xclient_from")
+        ):
             reason = "needs somebody who ends TLS and says so"
             yield Problem(
-                path_of(["listener", at, "tls"]), reason, "external", "name its network in proxy_protocol_from"
+                path_of(["listener", at, "tls"]),
+                reason,
+                "external",
+                "name its network in proxy_protocol_from or xclient_from",
             )
         address = listener.get("address")
         if not isinstance(address, str) or address.endswith(":0"):

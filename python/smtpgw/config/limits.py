@@ -69,3 +69,5 @@ class Spool(Table):
     """Folder for files that have no name: nothing is left behind by a crash. Default: the system's."""
     memory: Size = 256 << 10
     """A message up to this size never touches the disk."""
+    total: Size = 10 << 30
+    """What the files of all messages may take together; above it 452, and nothing is lost: the sender comes back."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, PlainValidator
 
-from smtpgw.config.table import Table, not_yet
+from smtpgw.config.table import Table
 from smtpgw.config.units import Address, Domain, File, Network, wrong
 
 __all__ = ["Certificate", "Listener"]
@@ -71,5 +71,6 @@ class Listener(Table):
     proxy_protocol_from: list[Network] = []
     """Networks whose connections must begin with a PROXY header, version 1 or 2, which names the client: our own
     proxies, and nobody else."""
-    xclient_from: Annotated[list[str], not_yet("leave it out")] = []
-    """Networks that may speak XCLIENT to us. (Later.)"""
+    xclient_from: list[Network] = []
+    """Networks whose connections must say by XCLIENT, before MAIL, who the client is: our own proxies, and nobody
+    else. To others XCLIENT is not offered, and they are refused it."""

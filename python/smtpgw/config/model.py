@@ -134,7 +134,6 @@ class Config(Table):
 
     CORE_LEAVES_OUT: ClassVar[dict[str, Iterable[str]]] = {
         "": ("inspector", "metrics"),
-        "listener": ("xclient_from",),
     }
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
@@ -156,7 +155,4 @@ class Config(Table):
         whole = self.model_dump(mode="json")
         for key in self.CORE_LEAVES_OUT[""]:
             del whole[key]
-        for listener in whole["listener"]:
-            for key in self.CORE_LEAVES_OUT["listener"]:
-                del listener[key]
         return json.dumps(whole)

@@ -160,7 +160,7 @@ def _pin(value: str) -> str:
     return value.lower()
 
 
-LATER = frozenset(("process", "proxy-v2", "syslog", "xforward"))
+LATER = frozenset(("process", "syslog"))
 """Words of the contract that a later version builds: known, and refused."""
 
 SIZE = re.compile(r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,3})?)\s*(?P<unit>[A-Za-z]*)")

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf as _;
-use smtpgw_smtp::{Offer, Server, ServerEvent, ServerOptions};
+use smtpgw_smtp::{Offer, Server, ServerEvent, ServerOptions, XclientRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -58,6 +58,8 @@ pub(crate) struct Connection<W: World> {
     tls_failure: Option<Cause>,
     /// Whether STARTTLS is not offered, because of what the ledger says of this client.
     starttls_withheld: bool,
+    /// What was said by XCLIENT so far, as long as it is not said whom it is for.
+    speaks_for: Option<Box<XclientRequest>>,
     /// Its place, given back when it ends.
     ticket: Ticket,
     /// What went through unseen, once it has.
@@ -136,7 +138,9 @@ impl<W: World> Connection<W> {
             bare_newline: settings.limits.bare_newline.into(),
         };
         let starttls_withheld = withholds_starttls(&house, &front, client);
-        let server = Server::new(options, offer(&front, settings.limits.message_size, !starttls_withheld));
+        let speaks_for = front.is_xclient(client.ip());
+        let size = settings.limits.message_size;
+        let server = Server::new(options, offer(&front, size, !starttls_withheld, speaks_for));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -152,9 +156,16 @@ impl<W: World> Connection<W> {
             client_hello: None,
             tls_failure: None,
             starttls_withheld,
+            speaks_for: speaks_for.then(Box::default),
             ticket: arrival.ticket,
             tunnelled: None,
         }
+    }
+
+    /// What the next EHLO announces.
+    fn offer(&self) -> Offer {
+        let size = self.setup.desk.settings.limits.message_size;
+        offer(&self.front, size, !self.wire.is_tls() && !self.starttls_withheld, self.speaks_for.is_some())
     }
 
     /// Asks `on_connect`, beside whatever the client does (rule B1).
@@ -211,9 +222,9 @@ fn withholds_starttls<W: World>(house: &House<W>, front: &Front, client: SocketA
     in_clear_is_mail && house.ledger.withholds_starttls(client.ip(), Instant::now())
 }
 
-/// What EHLO announces: what the backend can do with us, and STARTTLS where it is due.
-fn offer(front: &Front, size: u64, starttls: bool) -> Offer {
-    Offer { starttls: starttls && (front.tls.is_some() || front.tunnel), ..front.routes.offer(size) }
+/// What EHLO announces: what the backend can do with us, STARTTLS where it is due, XCLIENT to those who must use it.
+fn offer(front: &Front, size: u64, starttls: bool, xclient: bool) -> Offer {
+    Offer { starttls: starttls && (front.tls.is_some() || front.tunnel), xclient, ..front.routes.offer(size) }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener,
     let mut connections = JoinSet::new();
     let mut draining = house.draining.subscribe();
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
+    let mut rest = ACCEPT_PAUSE;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -35,8 +36,19 @@ pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, client)) => admit(&house, &mut connections, stream, client, address, front),
-            Err(error) => pause(&house, &error).await,
+            Ok((stream, client)) => {
+                rest = ACCEPT_PAUSE;
+                admit(&house, &mut connections, stream, client, address, front);
+            }
+            Err(error) if is_harmless(&error) => {}
+            Err(error) => {
+                house.log(LogLevel::Error, "accept-failed", &Notice { message: error.to_string() });
+                tokio::select! {
+                    biased;
+                    _ = draining.wait_for(|draining| *draining) => break,
+                    () = sleep(rest) => rest = LONGEST_PAUSE.min(rest * 2),
+                }
+            }
         }
     }
     drop(listener);
@@ -59,7 +71,8 @@ fn admit<W: World>(
     let Some(front) = setup.fronts.get(front_number).map(Arc::clone) else { return };
     let proxied = front.is_proxy(client.ip());
     let admitted = house.admission.admit(front_number, limits).and_then(|mut ticket| {
-        if !proxied {
+        // Who speaks for others is not counted itself; whom it speaks for is, as soon as that is said.
+        if !proxied && !front.is_xclient(client.ip()) {
             ticket.identify(client.ip(), limits)?;
         }
         Ok(ticket)
@@ -87,14 +100,10 @@ async fn turn_away<W: World>(house: Arc<House<W>>, mut stream: W::Stream, client
     house.log(LogLevel::Warning, "refused", &Refused { client, proxied_by: None, limit: refusal.name() });
 }
 
-/// A failed accept: mostly the client's own reset, which costs nothing; out of descriptors, accepting must wait.
-async fn pause<W: World>(house: &House<W>, error: &io::Error) {
-    let harmless = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::InvalidInput];
-    if harmless.contains(&error.kind()) {
-        return;
-    }
-    house.log(LogLevel::Error, "accept-failed", &Notice { message: error.to_string() });
-    sleep(ACCEPT_PAUSE).await;
+/// A failed accept is mostly the client's own reset, which costs nothing; out of descriptors, accepting must wait.
+fn is_harmless(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | InvalidInput)
 }
 
 fn note_panic<W: World>(house: &House<W>, ended: Result<(), tokio::task::JoinError>) {
@@ -105,8 +114,10 @@ fn note_panic<W: World>(house: &House<W>, ended: Result<(), tokio::task::JoinErr
     }
 }
 
-/// How long accepting rests after the system had no descriptor or memory for a connection.
+/// How long accepting rests after the system had no descriptor or memory for a connection: a moment at first, twice
+/// as long each time it was in vain, never so long that whoever waits would give up.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long a refused client may take to read its 421.
 const TURN_AWAY: Duration = Duration::from_secs(2);

@@ -41,6 +41,13 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Where the client connected to, as far as is known: a proxy's address, or ours.
+    pub fn destination(&self) -> SocketAddr {
+        self.carried.as_ref().and_then(|carried| carried.destination).unwrap_or(self.listener)
+    }
+}
+
 /// What a proxy of ours said of its client, by PROXY or XCLIENT. Facts of the proxy's: as true as it is.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Carried {

@@ -12,8 +12,11 @@
 
 mod v1;
 mod v2;
+mod write;
 
 use std::net::SocketAddr;
+
+pub(crate) use self::write::{version_1, version_2};
 
 /// What a header says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

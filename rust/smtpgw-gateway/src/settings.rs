@@ -75,11 +75,13 @@ pub struct Spool {
     pub path: PathBuf,
     /// Octets of one message, raw and decoded counted apart, that stay in memory.
     pub memory: u64,
+    /// Octets of all messages together in files.
+    pub total: u64,
 }
 
 impl Default for Spool {
     fn default() -> Self {
-        Self { path: std::env::temp_dir(), memory: 256 << 10 }
+        Self { path: std::env::temp_dir(), memory: 256 << 10, total: 10 << 30 }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::StartError;
 use crate::inspect::Inspect;
 use crate::inspection::Panel;
 use crate::reception::Desk;
-use crate::settings::{Backends, ClientAuth, Identity, Limits, Listener, ListenerTls, Network, Settings};
+use crate::settings::{Backends, ClientAuth, Limits, Listener, ListenerTls, Network, Settings};
 use crate::spool::Budget;
 use crate::tls::ServerSide;
 
@@ -47,6 +47,8 @@ pub(crate) struct Front {
     pub(crate) external_tls: bool,
     /// Whose connections begin with a PROXY header.
     pub(crate) proxies: Vec<Network>,
+    /// Who speaks for others by XCLIENT.
+    pub(crate) xclients: Vec<Network>,
     pub(crate) routes: Routes,
     pub(crate) recipients: Recipients,
 }
@@ -73,7 +75,7 @@ impl Setup {
         check_limits(&settings.limits)?;
         let settings = Arc::new(settings);
         let budget = before.map(|before| Arc::clone(&before.desk.budget));
-        let budget = budget.unwrap_or_else(|| Budget::new(settings.limits.memory));
+        let budget = budget.unwrap_or_else(|| Budget::with_disk(settings.limits.memory, settings.spool.total));
         let mut sites = BTreeMap::new();
         for (name, backend) in &settings.backend {
             let known = before.and_then(|before| before.sites.get(name)).filter(|site| site.is_for(&settings, backend));
@@ -108,7 +110,7 @@ impl Front {
         before: Option<&Self>,
     ) -> Result<Self, StartError> {
         let recipients = Recipients::of(&listener.recipient_domains);
-        let trusts_us = routes.sites().any(|site| site.settings.identity == Identity::None);
+        let trusts_us = routes.sites().any(|site| !site.settings.identity.decides());
         if recipients == Recipients::BackendDecides && trusts_us {
             let reason = "without recipient_domains the backend must learn the client's address (identity), or this \
                           is an open relay";
@@ -124,11 +126,10 @@ impl Front {
         if tls.is_none() && listener.client_certificate != ClientAuth::Off {
             return Err(StartError::settings(key("client_certificate"), "a client shows its certificate under TLS"));
         }
-        if listener.tls == ListenerTls::External && listener.proxy_protocol_from.is_empty() {
-            return Err(StartError::settings(
-                key("tls"),
-                "external TLS needs somebody who ends it: proxy_protocol_from",
-            ));
+        let proxied = !listener.proxy_protocol_from.is_empty() || !listener.xclient_from.is_empty();
+        if listener.tls == ListenerTls::External && !proxied {
+            let reason = "external TLS needs somebody who ends it: proxy_protocol_from, xclient_from";
+            return Err(StartError::settings(key("tls"), reason));
         }
         let tunnel = listener.tls == ListenerTls::Tunnel;
         if tunnel && recipients != Recipients::Anybody && trusts_us {
@@ -153,6 +154,7 @@ impl Front {
             implicit_tls: listener.tls == ListenerTls::Implicit,
             external_tls: listener.tls == ListenerTls::External,
             proxies: listener.proxy_protocol_from.clone(),
+            xclients: listener.xclient_from.clone(),
             routes,
             recipients,
         })
@@ -163,6 +165,11 @@ impl Front {
     /// Whether `peer` must say by a PROXY header whom it speaks for.
     pub(crate) fn is_proxy(&self, peer: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(peer))
+    }
+
+    /// Whether `peer` must say by XCLIENT whom it speaks for.
+    pub(crate) fn is_xclient(&self, peer: IpAddr) -> bool {
+        self.xclients.iter().any(|network| network.contains(peer))
     }
 }
 

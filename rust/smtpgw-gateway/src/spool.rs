@@ -21,16 +21,38 @@ use bytes::{Bytes, BytesMut};
 
 use crate::message::Content;
 
-/// Octets of memory that all messages share.
+/// Octets of memory, and of disk, that all messages share.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: u64,
     used: AtomicU64,
+    disk_limit: u64,
+    disk_used: AtomicU64,
 }
 
 impl Budget {
+    /// Of memory; as much disk as there is.
     pub(crate) fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicU64::new(0) })
+        Self::with_disk(limit, u64::MAX)
+    }
+
+    /// Of memory and of disk.
+    pub(crate) fn with_disk(limit: u64, disk_limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit, used: AtomicU64::new(0), disk_limit, disk_used: AtomicU64::new(0) })
+    }
+
+    /// Whether the disk's share is used up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.disk_used.load(Ordering::Relaxed) >= self.disk_limit
+    }
+
+    /// Takes octets of the disk, if so many are left.
+    fn take_disk(&self, octets: u64) -> io::Result<()> {
+        let more = |used: u64| used.checked_add(octets).filter(|used| *used <= self.disk_limit);
+        match self.disk_used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::new(io::ErrorKind::StorageFull, "spool.total is used up")),
+        }
     }
 
     /// Whether nothing is left.
@@ -80,6 +102,8 @@ pub(crate) struct Spool {
     /// Octets that may stay in memory.
     threshold: u64,
     charge: Charge,
+    /// Octets of disk charged to the budget.
+    disk: u64,
     /// What is neither in the file nor handed out.
     buffer: BytesMut,
     /// Where stretches end in `buffer`.
@@ -99,6 +123,7 @@ impl Spool {
             folder,
             threshold,
             charge: Charge::new(budget),
+            disk: 0,
             buffer: BytesMut::new(),
             cuts: Vec::new(),
             resting: 0,
@@ -125,6 +150,7 @@ impl Spool {
         if !self.must_write() {
             return Ok(self.rest());
         }
+        self.take_disk()?;
         let octets = std::mem::take(&mut self.buffer);
         let (file, folder, at) = (self.file.clone(), Arc::clone(&self.folder), self.written);
         let (file, octets, result) = blocking(move || {
@@ -140,6 +166,7 @@ impl Spool {
         if !self.must_write() {
             return Ok(self.rest());
         }
+        self.take_disk()?;
         let octets = std::mem::take(&mut self.buffer);
         let (file, result) = write_at(self.file.clone(), &self.folder, &octets, self.written);
         self.wrote(file, octets, result)
@@ -191,9 +218,23 @@ impl Spool {
         Ok(stretches)
     }
 
+    /// Charges the buffer, which is about to be written, to the disk's share.
+    fn take_disk(&mut self) -> io::Result<()> {
+        let octets = self.buffer.len() as u64;
+        self.charge.budget.take_disk(octets)?;
+        self.disk += octets;
+        Ok(())
+    }
+
     /// Brings the charge to the budget up to date.
     fn charge(&mut self) {
         self.charge.set(self.resting + self.buffer.len() as u64);
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.charge.budget.disk_used.fetch_sub(self.disk, Ordering::Relaxed);
     }
 }
 
@@ -329,6 +370,26 @@ mod tests {
         spool.cut();
         assert!(matches!(spool.settle().await.unwrap()[..], [Content::File { .. }]));
         assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_share_of_the_disk_is_kept_and_given_back() {
+        let piece = vec![0; WRITE_AT_LEAST];
+        let budget = Budget::with_disk(u64::MAX, 3 * WRITE_AT_LEAST as u64 - 1);
+        let mut first = spool(0, &budget);
+        let mut second = spool(0, &budget);
+        first.append(&piece);
+        second.append(&piece);
+        first.settle().await.unwrap();
+        second.settle_blocking().unwrap();
+        assert!(!budget.is_full());
+        second.append(&piece);
+        assert_eq!(second.settle().await.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        drop(first);
+        second.settle().await.unwrap();
+        drop(second);
+        assert_eq!(budget.disk_used.load(Ordering::Relaxed), 0);
+        assert!(Budget::with_disk(1, 0).is_full());
     }
 
     #[tokio::test]

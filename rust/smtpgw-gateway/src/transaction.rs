@@ -125,7 +125,7 @@ impl<W: World> Correspondence<W> {
         if let Some(refusal) = refusal(&decision) {
             return refusal;
         }
-        if self.setup.desk.budget.is_exhausted() {
+        if self.setup.desk.budget.is_exhausted() || self.setup.desk.budget.is_full() {
             return replies::NO_SPACE;
         }
         let own_decision = |(path, _): &(ForwardPath, _)| self.refusal_of(path).is_some();

@@ -1,6 +1,6 @@
 //! The client role: commands go out, replies come in, one to one and in order.
 //!
-//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), Postfix's XCLIENT. Like the
+//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), Postfix's XCLIENT and XFORWARD. Like the
 //! server role it owns no input; the contract of [`Client::receive`] is the same: unread input is shown again from its
 //! first octet. A server that says anything out of turn, or anything that is no reply, has lost our trust: the error
 //! says what it did, and the connection is of no use any more.
@@ -12,6 +12,7 @@
 //! | EHLO, HELO | – | sent | sent | – | – | – | – |
 //! | STARTTLS, where announced and not inside TLS | – | – | sent | – | – | – | – |
 //! | XCLIENT, where announced | – | sent, behind another XCLIENT | sent | – | – | – | – |
+//! | XFORWARD, where announced | – | – | sent | – | – | – | – |
 //! | MAIL, RCPT, DATA | – | – | sent | – | – | – | – |
 //! | RSET, NOOP | – | sent | sent | – | – | sent | – |
 //! | QUIT | – | sent | sent | – | – | sent | – |
@@ -138,7 +139,7 @@ impl Client {
             return Err(Misuse::NotOffered);
         }
         if let Some(last) = self.outstanding.back() {
-            let alone = matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Xclient);
+            let alone = matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Xclient | Verb::Xforward);
             let group = matches!(last, Verb::Mail | Verb::Recipient | Verb::Reset | Verb::Chunk);
             if alone || !group || !self.extensions.pipelining {
                 return Err(Misuse::MustWait);
@@ -279,6 +280,7 @@ impl Client {
         let chunks = matches!(self.state, State::Chunks(_));
         let offered = match verb {
             Verb::Starttls => self.extensions.starttls && !self.tls,
+            Verb::Xforward => self.extensions.xforward.is_some(),
             Verb::Xclient => self.extensions.xclient.is_some() || (hello && self.more_xclient),
             _ => true,
         };

@@ -12,6 +12,7 @@ use crate::parameters::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::verb::Verb;
 use crate::xclient::XclientLine;
+use crate::xforward::XforwardLine;
 
 /// One command to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub enum Command {
     Quit,
     /// XCLIENT; made by [`xclient_commands`](crate::xclient_commands).
     Xclient(XclientLine),
+    /// XFORWARD; made by [`xforward_commands`](crate::xforward_commands).
+    Xforward(XforwardLine),
 }
 
 impl Command {
@@ -63,6 +66,7 @@ impl Command {
             Self::Noop => Verb::Noop,
             Self::Quit => Verb::Quit,
             Self::Xclient(_) => Verb::Xclient,
+            Self::Xforward(_) => Verb::Xforward,
         }
     }
 
@@ -106,6 +110,7 @@ impl Command {
                 out.push(b'>');
                 out.extend_from_slice(parameters.to_string().as_bytes());
             }
+            Self::Xforward(line) => out.extend_from_slice(line.as_str().as_bytes()),
             Self::Xclient(line) => out.extend_from_slice(line.as_str().as_bytes()),
             Self::Starttls | Self::Data | Self::Reset | Self::Noop | Self::Quit => {}
         }

@@ -160,6 +160,10 @@ table! {
         RecipientFirst => 503 "5.5.1 Send RCPT first",
         /// DATA, and every RCPT was refused (RFC 5321 §3.3).
         NoRecipients => 554 "5.5.1 No valid recipients",
+        /// XCLIENT from somebody who may not say who a client is.
+        XclientDenied => 550 "5.7.0 Not permitted to speak for others",
+        /// MAIL from a proxy that has not said whom it speaks for.
+        XclientFirst => 503 "5.5.1 Send XCLIENT with ADDR first",
         /// MAIL within a transaction.
         NestedMail => 503 "5.5.1 A transaction is already under way",
         /// RCPT or DATA behind a BDAT (RFC 3030 §2).

@@ -9,6 +9,8 @@ use crate::parameters::{MailParameters, RecipientParameters};
 use crate::replies;
 use crate::reply::Reply;
 use crate::xclient::XclientAttributes;
+use crate::xclient_request;
+use crate::xforward::XforwardAttributes;
 
 /// What the next EHLO announces. [`Default`] is HELO-like: only SIZE without a figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Offer {
     pub starttls: bool,
     /// `ENHANCEDSTATUSCODES`
     pub enhanced_status_codes: bool,
+    /// `XCLIENT`, to a proxy of ours: it must say whom it speaks for before it may send MAIL.
+    pub xclient: bool,
 }
 
 impl Offer {
@@ -46,6 +50,7 @@ impl Offer {
             (self.dsn, "DSN"),
             (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
             (self.starttls, "STARTTLS"),
+            (self.xclient, xclient_request::ANNOUNCED),
         ];
         for (_, keyword) in announced.iter().filter(|(offered, _)| *offered) {
             out.extend_from_slice(b"250-");
@@ -83,6 +88,8 @@ pub struct Extensions {
     pub enhanced_status_codes: bool,
     /// `XCLIENT`, with the attributes the server takes from us.
     pub xclient: Option<XclientAttributes>,
+    /// `XFORWARD`, with the attributes the server takes from us.
+    pub xforward: Option<XforwardAttributes>,
 }
 
 impl Extensions {
@@ -113,6 +120,8 @@ impl Extensions {
                 extensions.enhanced_status_codes = true;
             } else if is("XCLIENT") {
                 extensions.xclient = Some(XclientAttributes::parse(words));
+            } else if is("XFORWARD") {
+                extensions.xforward = Some(XforwardAttributes::parse(words));
             }
         }
         extensions
@@ -163,6 +172,7 @@ mod tests {
     use super::*;
     use crate::reply::ReplyCode;
     use crate::xclient::XclientName;
+    use crate::xforward::XforwardName;
 
     #[test]
     fn announces_in_one_reply() {
@@ -176,6 +186,7 @@ mod tests {
             pipelining: true,
             starttls: true,
             enhanced_status_codes: true,
+            xclient: false,
         };
         offer.write_ehlo_reply("mx.example", &mut out);
         assert_eq!(
@@ -189,7 +200,7 @@ mod tests {
 
     #[test]
     fn reads_what_a_server_announces() {
-        let text = b"STARTTLS is my name\npipelining\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\n8BITMIME\nSMTPUTF8\nDSN\nCHUNKING\nENHANCEDSTATUSCODES\n";
+        let text = b"STARTTLS is my name\npipelining\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\nXFORWARD SOURCE Y\n8BITMIME\nSMTPUTF8\nDSN\nCHUNKING\nENHANCEDSTATUSCODES\n";
         let extensions = Extensions::parse(&Reply::from_clean_lines(ReplyCode::new(250).unwrap(), text.to_vec()));
         let xclient = extensions.xclient.unwrap();
         assert!(xclient.contains(XclientName::Addr) && !xclient.contains(XclientName::Login));
@@ -203,6 +214,7 @@ mod tests {
             dsn: true,
             enhanced_status_codes: true,
             xclient: Some(xclient),
+            xforward: Some(XforwardAttributes::default().with(XforwardName::Source)),
         };
         assert_eq!(extensions, expected);
     }

@@ -78,6 +78,8 @@ mod server;
 mod server_event;
 mod verb;
 mod xclient;
+mod xclient_request;
+mod xforward;
 mod xtext;
 
 pub use client::{Client, ClientEvent, ClientStateName};
@@ -95,4 +97,6 @@ pub use server::{Server, ServerOptions};
 pub use server_event::{HelloKind, Received, ServerEvent, StateName};
 pub use verb::Verb;
 pub use xclient::{XclientAttributes, XclientLine, XclientName, XclientValue, xclient_address, xclient_commands};
+pub use xclient_request::{Fact, XclientRequest};
+pub use xforward::{XforwardAttributes, XforwardLine, XforwardName, xforward_commands};
 pub use xtext::Xtext;

@@ -216,6 +216,7 @@ mod tests {
         pipelining: false,
         starttls: false,
         enhanced_status_codes: false,
+        xclient: false,
     };
 
     fn mail(text: &str) -> Result<String, CommandError> {

@@ -16,7 +16,7 @@
 //! | EHLO, HELO | → Ready | = | → Ready | → Ready |
 //! | STARTTLS (offered) | 503 | → Handshake | 503 | 503 |
 //! | STARTTLS inside TLS; not offered | 503; 502 | 503; 502 | 503; 502 | 503; 502 |
-//! | MAIL | 503 | → MailPending | 503 | 503 |
+//! | MAIL | 503 | → MailPending, 503 as long as XCLIENT is offered | 503 | 503 |
 //! | RCPT | 503 | 503 | → RecipientPending | → RecipientPending (452 at the limit) |
 //! | DATA | 503 | 503 | 503, 554 once an RCPT was refused | → DataPending |
 //! | BDAT (offered) | 503 | 503 | 503, 554 once an RCPT was refused | → Chunk |
@@ -24,7 +24,9 @@
 //! | RSET | = 250 | = 250 | → Ready | → Ready |
 //! | NOOP, HELP, VRFY | = 250, 214, 252 | = | = | = |
 //! | QUIT | → Closed | → Closed | → Closed | → Closed |
-//! | EXPN, AUTH, ETRN, XCLIENT, XFORWARD | = 502 | = 502 | = 502 | = 502 |
+//! | XCLIENT (offered) | → XclientPending | → XclientPending | 503 | 503 |
+//! | XCLIENT (not offered) | = 550 | = 550 | = 550 | = 550 |
+//! | EXPN, AUTH, ETRN, XFORWARD | = 502 | = 502 | = 502 | = 502 |
 //! | another protocol | → Closed | → Closed | → Closed | → Closed |
 //!
 //! | pending state | positive reply | negative reply | `start_content` |
@@ -38,10 +40,11 @@
 //! own 250, → EndPending if it was the last, → Ready if it was refused. Chunks, between two of them, takes BDAT → Chunk,
 //! and like Mail the commands that end a transaction or change nothing; MAIL, RCPT, DATA and STARTTLS are 503.
 //!
+//! XclientPending → Start by [`Server::xclient_done`], with another greeting.
 //! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
 //! Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
 //!
-//! Leaves to others: sockets, deadlines, what to answer to pending commands. AUTH and XCLIENT rows of their own; nothing else changes.
+//! Leaves to others: sockets, deadlines, what to answer to pending commands.
 
 mod ahead;
 mod commands;
@@ -111,6 +114,7 @@ enum State {
     /// Between two chunks.
     Chunks(ChunkReader),
     EndPending,
+    XclientPending,
     Handshake,
     Closed {
         /// Why, as long as it has not been reported.
@@ -264,6 +268,17 @@ impl Server {
         self.answer(reply);
     }
 
+    /// XCLIENT is taken: the machine is where it was before EHLO, and greets again. Where `offer` has XCLIENT still,
+    /// who the client is has not been said yet. Does nothing where no XCLIENT is pending.
+    pub fn xclient_done(&mut self, offer: Offer) {
+        if let State::XclientPending = self.state {
+            self.output.extend_from_slice(&replies::greeting(&self.options.hostname));
+            self.state = State::Start;
+            self.announced = Offer::default();
+            self.set_offer(offer);
+        }
+    }
+
     /// Sets what the next EHLO announces.
     pub fn set_offer(&mut self, offer: Offer) {
         self.offer = Offer { starttls: offer.starttls && !self.tls, ..offer };
@@ -286,7 +301,10 @@ impl Server {
 
     /// Whether a transaction is open: from MAIL, pending or accepted, to the answer to the end of data.
     pub fn in_transaction(&self) -> bool {
-        !matches!(self.state, State::Start | State::Ready { .. } | State::Handshake | State::Closed { .. })
+        !matches!(
+            self.state,
+            State::Start | State::Ready { .. } | State::XclientPending | State::Handshake | State::Closed { .. }
+        )
     }
 
     /// Mistakes and refusals since the last accepted message.
@@ -307,6 +325,7 @@ impl Server {
             State::Chunk(_) => StateName::Chunk,
             State::Chunks(_) => StateName::Chunks,
             State::EndPending => StateName::EndPending,
+            State::XclientPending => StateName::XclientPending,
             State::Handshake => StateName::Handshake,
             State::Closed { .. } => StateName::Closed,
         }

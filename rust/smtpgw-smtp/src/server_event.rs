@@ -3,6 +3,7 @@
 use crate::error::{CloseReason, CommandError, ContentError};
 use crate::parameters::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
+use crate::xclient_request::XclientRequest;
 
 /// What one step found.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub enum ServerEvent<'b> {
     ContentRefused(ContentError),
     /// RSET, already answered. A transaction that was open is gone.
     Reset,
+    /// XCLIENT; pending: [`Server::xclient_done`](crate::Server::xclient_done), or hang up.
+    Xclient(alloc::boxed::Box<XclientRequest>),
     /// STARTTLS: write the output, then do the handshake, then [`Server::starttls_done`](crate::Server::starttls_done). The read buffer must be
     /// empty: `receive` reports octets behind the command as [`CloseReason::PlaintextBehindStarttls`].
     Starttls,
@@ -95,6 +98,8 @@ pub enum StateName {
     Chunks,
     /// The end of data is to be answered.
     EndPending,
+    /// XCLIENT is to be answered.
+    XclientPending,
     /// STARTTLS was answered 220; the handshake is due.
     Handshake,
     /// Nothing is read any more.

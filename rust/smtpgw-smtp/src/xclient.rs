@@ -106,7 +106,7 @@ pub fn xclient_commands(offered: XclientAttributes, attributes: &[(XclientName, 
     let mut lines: Vec<String> = Vec::new();
     for name in XclientName::ALL.into_iter().rev().filter(|name| offered.contains(*name)) {
         let Some((_, value)) = attributes.iter().find(|(given, _)| *given == name) else { continue };
-        let piece = attribute(name, *value);
+        let piece = attribute(name.as_str(), *value);
         match lines.last_mut() {
             Some(line) if line.len() + piece.len() <= room => line.insert_str(0, &piece),
             _ => lines.push(piece),
@@ -135,7 +135,7 @@ pub fn xclient_address(address: IpAddr) -> String {
 }
 
 /// ` NAME=value`
-fn attribute(name: XclientName, value: XclientValue<'_>) -> String {
+pub(crate) fn attribute(name: &str, value: XclientValue<'_>) -> String {
     let mut coded = String::new();
     let text = match value {
         XclientValue::Known(text) => {
@@ -145,7 +145,7 @@ fn attribute(name: XclientName, value: XclientValue<'_>) -> String {
         XclientValue::Unavailable => UNAVAILABLE,
         XclientValue::TemporarilyUnavailable => "[TEMPUNAVAIL]",
     };
-    alloc::format!(" {}={text}", name.as_str())
+    alloc::format!(" {name}={text}")
 }
 
 const UNAVAILABLE: &str = "[UNAVAILABLE]";

@@ -48,7 +48,7 @@ VRFY            | 501 Start       | 501 Ready       | 501 Ready       | 501 Mail
 EXPN x          | 502 Start       | 502 Ready       | 502 Ready       | 502 Mail        | 502 Mail             | 502 Mail             | 502 Mail
 AUTH PLAIN      | 502 Start       | 502 Ready       | 502 Ready       | 502 Mail        | 502 Mail             | 502 Mail             | 502 Mail
 ETRN x          | 502 Start       | 502 Ready       | 502 Ready       | 502 Mail        | 502 Mail             | 502 Mail             | 502 Mail
-XCLIENT ADDR=1.2.3.4 | 502 Start  | 502 Ready       | 502 Ready       | 502 Mail        | 502 Mail             | 502 Mail             | 502 Mail
+XCLIENT ADDR=1.2.3.4 | 550 Start  | 550 Ready       | 550 Ready       | 550 Mail        | 550 Mail             | 550 Mail             | 550 Mail
 XFORWARD NAME=x | 502 Start       | 502 Ready       | 502 Ready       | 502 Mail        | 502 Mail             | 502 Mail             | 502 Mail
 QUIT            | 221 Closed      | 221 Closed      | 221 Closed      | 221 Closed      | 221 Closed           | 221 Closed           | 221 Closed
 QUIT x          | 501 Start       | 501 Ready       | 501 Ready       | 501 Mail        | 501 Mail             | 501 Mail             | 501 Mail

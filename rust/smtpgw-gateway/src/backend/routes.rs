@@ -151,7 +151,8 @@ impl Routes {
 /// What two servers can both do.
 fn both(one: &Offer, other: &Offer) -> Offer {
     // Every extension by name: a new one must be thought of here.
-    let Offer { size, eight_bit_mime, chunking, smtputf8, dsn, pipelining, starttls, enhanced_status_codes } = *other;
+    let Offer { size, eight_bit_mime, chunking, smtputf8, dsn, pipelining, starttls, enhanced_status_codes, xclient } =
+        *other;
     Offer {
         size: one.size.min(size),
         eight_bit_mime: one.eight_bit_mime && eight_bit_mime,
@@ -161,6 +162,7 @@ fn both(one: &Offer, other: &Offer) -> Offer {
         pipelining: one.pipelining && pipelining,
         starttls: one.starttls && starttls,
         enhanced_status_codes: one.enhanced_status_codes && enhanced_status_codes,
+        xclient: one.xclient && xclient,
     }
 }
 

@@ -1,9 +1,9 @@
 //! One SMTP connection to the backend.
 //!
-//! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207), XCLIENT where configured and EHLO anew, all
-//! within `connect_s`. A backend that is configured to learn the client's address and does not offer the way gets
-//! no mail (rule O1): it would take our own address for the client's and might relay for anybody. Every later wait
-//! has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
+//! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207), who the client is ([`identity`]), all within
+//! `connect_s`. Every later wait has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
+
+mod identity;
 
 mod conduct;
 mod tunnel;
@@ -20,7 +20,7 @@ use bytes::Buf as _;
 use rustls_pki_types::ServerName;
 use smtpgw_smtp::{
     Client, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Misuse, Offer,
-    RecipientParameters, Reply, ReversePath, XclientName, XclientValue, xclient_address, xclient_commands,
+    RecipientParameters, Reply, ReversePath,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -29,7 +29,7 @@ use super::Site;
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::outgoing::Outgoing;
-use crate::settings::{Backend, BackendTls, Identity};
+use crate::settings::{Backend, BackendTls};
 use crate::wire::Wire;
 use crate::world::{Instant, World, timeout};
 
@@ -48,6 +48,8 @@ pub(crate) struct Smtp<S> {
     /// Messages after whose last chunk it was asked for a further sign.
     pub(super) confirmed: u32,
     conduct: Conduct,
+    /// What is said before each MAIL (XFORWARD).
+    pub(super) forward: Vec<Command>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -60,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     ) -> Result<Self, BackendError> {
         let introduction = async {
             let mut leg = Self::connect(world, site, address).await?;
+            leg.announce(session).await?;
             leg.introduce(session).await?;
             Ok(leg)
         };
@@ -82,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             introduced: String::new(),
             confirmed: 0,
             conduct: Conduct::new(),
+            forward: Vec::new(),
         })
     }
 
@@ -119,6 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         if let Some(missing) = self.client.extensions().missing(parameters) {
             return Ok(missing.reply());
         }
+        let patience = self.site.settings.reply_s;
+        within(patience, "reply_s", self.forward()).await?;
         let (reverse_path, parameters) = (reverse_path.clone(), parameters.clone());
         self.client.send(&Command::Mail { reverse_path, parameters }).map_err(misused)?;
         for (path, parameters) in ahead {
@@ -213,12 +219,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             self.start_tls().await?;
             self.hello(&hostname).await?;
         }
-        if let (Identity::Xclient, Some(session)) = (self.site.settings.identity, session) {
-            // Whatever goes wrong from here on may be this client's doing: it says nothing on the backend's health.
-            self.identify(session).await.map_err(|error| match error {
-                BackendError::Identity(_) => error,
-                other => BackendError::Identity(format!("XCLIENT: {other}")),
-            })?;
+        if let Some(session) = session {
+            self.identify(session).await?;
         }
         Ok(())
     }
@@ -256,36 +258,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         Ok(())
     }
 
-    /// Tells who the client is. Afterwards the backend is as after its greeting, and hears the client's own name.
-    async fn identify(&mut self, session: &Session) -> Result<(), BackendError> {
-        let offered = self.client.extensions().xclient.unwrap_or_default();
-        if !offered.contains(XclientName::Addr) {
-            return Err(BackendError::Identity("XCLIENT with ADDR is not offered".into()));
-        }
-        let address = xclient_address(session.client.ip().to_canonical());
-        let port = session.client.port().to_string();
-        let attributes = [
-            (XclientName::Name, XclientValue::Unavailable),
-            (XclientName::Addr, XclientValue::Known(&address)),
-            (XclientName::Port, XclientValue::Known(&port)),
-            (XclientName::Proto, XclientValue::Known(if session.esmtp { "ESMTP" } else { "SMTP" })),
-            (XclientName::Helo, XclientValue::Known(&session.helo)),
-        ];
-        for command in xclient_commands(offered, &attributes) {
-            let reply = self.exchange(&command).await?;
-            if reply.code().value() != 220 {
-                return Err(BackendError::Identity(format!("XCLIENT was answered {}", reply.code())));
-            }
-        }
-        self.hello(&session.helo).await
-    }
-
     async fn hello(&mut self, name: &str) -> Result<(), BackendError> {
         name.clone_into(&mut self.introduced);
         let reply = self.exchange(&Command::Ehlo(name.into())).await?;
         if reply.is_positive_completion() {
             return Ok(());
         }
+        self.heard_header(&reply)?;
         let reply = self.exchange(&Command::Helo(name.into())).await?;
         if reply.is_positive_completion() { Ok(()) } else { Err(BackendError::Hello(reply.code().to_string())) }
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use smtpgw_smtp::{CloseReason, HelloKind, ServerEvent, replies};
+use smtpgw_smtp::{CloseReason, HelloKind, ServerEvent, XclientRequest, replies};
 
-use super::{Connection, End, offer};
+use super::{Connection, End};
 use crate::message::Session;
 use crate::world::World;
 
@@ -19,6 +19,7 @@ pub(super) enum Act {
     ContentRefused(smtpgw_smtp::ContentError),
     Reset,
     Starttls,
+    Xclient(Box<XclientRequest>),
     Quit,
     Close(CloseReason),
     Answered,
@@ -49,6 +50,7 @@ impl Act {
             ServerEvent::ContentRefused(why) => Self::ContentRefused(why),
             ServerEvent::Reset => Self::Reset,
             ServerEvent::Starttls => Self::Starttls,
+            ServerEvent::Xclient(said) => Self::Xclient(said),
             ServerEvent::Quit => Self::Quit,
             ServerEvent::Close(reason) => Self::Close(reason),
             // Handled by the caller, or answered by the machine itself.
@@ -76,6 +78,7 @@ impl<W: World> Connection<W> {
             Act::Reset => self.correspondence.reset().await,
             Act::Starttls if self.front.tunnel => Box::pin(self.tunnel()).await?,
             Act::Starttls => self.start_tls().await?,
+            Act::Xclient(said) => self.xclient(*said).await?,
             Act::Quit => {
                 self.flush().await?;
                 return Err(End::of("quit"));
@@ -94,11 +97,7 @@ impl<W: World> Connection<W> {
         self.session =
             Arc::new(Session { esmtp: kind == HelloKind::Ehlo, helo: name, ..Session::clone(&self.session) });
         // What the backend was last seen to offer may have changed since the last EHLO.
-        self.server.set_offer(offer(
-            &self.front,
-            self.setup.desk.settings.limits.message_size,
-            !self.wire.is_tls() && !self.starttls_withheld,
-        ));
+        self.server.set_offer(self.offer());
     }
 
     async fn mail(&mut self, event: MailEvent) -> Result<(), End> {

@@ -1,15 +1,17 @@
-//! What comes before the greeting where it cannot come at once: a proxy's PROXY header, then TLS from the first octet.
+//! Proxies of ours that say who the client is: by a PROXY header before the greeting, or by XCLIENT behind it. And the
+//! greeting, where it cannot come at once: behind a PROXY header, and under TLS from the first octet.
 //!
-//! The sole exception to rule B0, with limits of its own. A connection from a listed network that does not begin with
+//! The first is the sole exception to rule B0, with limits of its own. A connection from a listed network that does not begin with
 //! a header is closed without a word: taken as it is, it would pass for one of the proxy's own, which a backend may
 //! trust. From anywhere else a PROXY line is an unknown command like any other.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Buf as _;
-use smtpgw_smtp::replies;
+use smtpgw_smtp::{Fact, XclientRequest, replies};
 
-use super::{Connection, End, greet, offer, withholds_starttls};
+use super::{Connection, End, greet, withholds_starttls};
 use crate::message::{Carried, Session, TlsFacts};
 use crate::proxy_header::{self, ProxyHeader, Step};
 use crate::record::Refused;
@@ -73,12 +75,51 @@ impl<W: World> Connection<W> {
         self.session =
             Arc::new(Session { client, tls, carried: Some(Arc::new(carried)), ..Session::clone(&self.session) });
         self.starttls_withheld = withholds_starttls(&self.house, &self.front, client);
-        self.server.set_offer(offer(
-            &self.front,
-            self.setup.desk.settings.limits.message_size,
-            !self.starttls_withheld,
-        ));
-        self.count_client().await
+        // Behind the proxy may be another one of ours, which speaks XCLIENT: that one's clients are counted.
+        self.speaks_for = self.front.is_xclient(client.ip()).then(Box::default);
+        self.server.set_offer(self.offer());
+        if self.speaks_for.is_some() { Ok(()) } else { self.count_client().await }
+    }
+
+    /// Takes over what a proxy says by XCLIENT, all at once as soon as it has said for whom it speaks. From then on it
+    /// is a stranger like any other: it can say it once.
+    pub(super) async fn xclient(&mut self, said: XclientRequest) -> Result<(), End> {
+        let said = said.over(self.speaks_for.take().map(|earlier| *earlier).unwrap_or_default());
+        // The backend was told of somebody else, if of anybody.
+        self.correspondence.forget().await;
+        if let Fact::Known(address) = said.address {
+            self.spoken_for(address, said);
+            self.count_client().await?;
+            if let Some(checks) = self.checks.take() {
+                checks.abort();
+                self.start_checks();
+            }
+        } else {
+            self.speaks_for = Some(Box::new(said));
+        }
+        self.server.xclient_done(self.offer());
+        Ok(())
+    }
+
+    fn spoken_for(&mut self, address: IpAddr, said: XclientRequest) {
+        let before = self.session.carried.as_deref();
+        let destination = said
+            .destination
+            .known()
+            .map(|destination| SocketAddr::new(destination, said.destination_port.known().unwrap_or_default()));
+        let carried = Carried {
+            proxied_by: before.map_or(self.session.client, |before| before.proxied_by),
+            destination: destination.or_else(|| before?.destination),
+            client_name: said.name.known(),
+            login: said.login.known(),
+        };
+        self.session = Arc::new(Session {
+            client: SocketAddr::new(address, said.port.known().unwrap_or_default()),
+            esmtp: said.esmtp.known().unwrap_or_default(),
+            helo: said.helo.known().unwrap_or_default(),
+            carried: Some(Arc::new(carried)),
+            ..Session::clone(&self.session)
+        });
     }
 
     /// Counts the connection as the client's whom a proxy named; over its limits the client is turned away.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Connection, End, offer};
+use super::{Connection, End};
 use crate::message::Session;
 use crate::tls::Cause;
 use crate::world::{Instant, World, timeout};
@@ -33,7 +33,7 @@ impl<W: World> Connection<W> {
         self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
         // RFC 3207 §4.2: everything learnt in clear is forgotten.
         self.correspondence.forget().await;
-        self.server.starttls_done(offer(&self.front, self.setup.desk.settings.limits.message_size, false));
+        self.server.starttls_done(self.offer());
         let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
         self.session = Arc::new(session);
         Ok(())

@@ -4,7 +4,7 @@
 //! First the server behind must agree, then the client hears its 220: whatever is wrong there is a 454 here, and the
 //! client may go on in clear, inspected as always. Opinions of inspectors on the connection hold here as well.
 
-use smtpgw_smtp::replies;
+use smtpgw_smtp::{CommandError, replies};
 
 use super::{Connection, End};
 use crate::record::TunnelRecord;
@@ -17,6 +17,11 @@ impl<W: World> Connection<W> {
         self.consume_checks().await;
         if let Some(refusal) = self.correspondence.early_refusal() {
             self.server.refuse_starttls(&refusal);
+            return Ok(());
+        }
+        if self.speaks_for.is_some() {
+            // Whatever it said inside would be said in its own name.
+            self.server.refuse_starttls(&CommandError::XclientFirst.reply());
             return Ok(());
         }
         let Some((backend, patience)) = self.correspondence.tunnel(&self.session).await else {

@@ -85,8 +85,24 @@ pub enum BackendTls {
 pub enum Identity {
     /// Postfix's XCLIENT; a backend that does not offer it gets no mail (rule O1).
     Xclient,
+    /// A PROXY header of version 1 before its greeting.
+    ProxyV1,
+    /// A PROXY header of version 2 before its greeting, with the facts of the client's TLS.
+    ProxyV2,
+    /// Postfix's XFORWARD, for its log alone; it is not told whom to trust.
+    Xforward,
     /// Not at all.
     None,
+}
+
+impl Identity {
+    /// Whether the backend takes the client for whom it is, and so can decide whose mail to take (rule O1).
+    pub(crate) const fn decides(self) -> bool {
+        match self {
+            Self::Xclient | Self::ProxyV1 | Self::ProxyV2 => true,
+            Self::Xforward | Self::None => false,
+        }
+    }
 }
 
 /// When content goes to the backend.

@@ -28,6 +28,8 @@ pub struct Listener {
     pub client_certificate: ClientAuth,
     /// Networks whose connections begin with a PROXY header, version 1 or 2, which names the client.
     pub proxy_protocol_from: Vec<Network>,
+    /// Networks whose clients must say by XCLIENT whom they speak for, before MAIL.
+    pub xclient_from: Vec<Network>,
 }
 
 impl Listener {
@@ -42,6 +44,7 @@ impl Listener {
             certificates: Vec::new(),
             client_certificate: ClientAuth::Off,
             proxy_protocol_from: Vec::new(),
+            xclient_from: Vec::new(),
         }
     }
 }

@@ -44,7 +44,8 @@ impl<W: World> LegKeeper<W> {
 
     /// The client introduces itself by another name: a backend that was told the old one must not keep it.
     pub(super) async fn renamed(&mut self) {
-        if self.place.as_ref().is_some_and(|place| place.site.settings.identity == Identity::Xclient) {
+        let told = |identity| matches!(identity, Identity::Xclient | Identity::Xforward);
+        if self.place.as_ref().is_some_and(|place| told(place.site.settings.identity)) {
             self.part().await;
         }
     }

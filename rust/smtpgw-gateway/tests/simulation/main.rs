@@ -24,6 +24,8 @@ mod roll;
 mod scenario;
 mod seeds;
 mod several;
+mod shortage;
+mod spoken_for;
 mod streaming;
 mod world;
 

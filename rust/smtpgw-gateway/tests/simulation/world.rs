@@ -43,12 +43,14 @@ pub struct SimWorld {
     pub seed: u64,
     pub fault: Option<Fault>,
     pub operations: Arc<AtomicU64>,
+    /// So many calls of accept fail for want of descriptors.
+    pub short_of_descriptors: Arc<AtomicU64>,
     rolls: Arc<AtomicU64>,
 }
 
 impl SimWorld {
     pub fn new(seed: u64, fault: Option<Fault>) -> Self {
-        Self { seed, fault, operations: Arc::default(), rolls: Arc::default() }
+        Self { seed, fault, operations: Arc::default(), short_of_descriptors: Arc::default(), rolls: Arc::default() }
     }
 
     fn stream(&self, stream: TcpStream) -> SimStream {
@@ -89,6 +91,9 @@ impl World for SimWorld {
     }
 }
 
+/// Too many open files.
+const EMFILE: i32 = 24;
+
 pub struct SimListener {
     inner: TcpListener,
     world: SimWorld,
@@ -98,6 +103,10 @@ impl Listen for SimListener {
     type Stream = SimStream;
 
     async fn accept(&self) -> io::Result<(SimStream, SocketAddr)> {
+        let short = &self.world.short_of_descriptors;
+        if short.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
         let (stream, peer) = self.inner.accept().await?;
         Ok((self.world.stream(stream), peer))
     }

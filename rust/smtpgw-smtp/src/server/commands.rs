@@ -3,6 +3,8 @@
 //! Whether a command has its place comes before its arguments, so that what is out of sequence is answered 503
 //! whatever it says. Leaves counting and hanging up to the machine.
 
+use alloc::boxed::Box;
+
 use super::{Envelope, Server, State};
 use crate::chunk_reader::ChunkReader;
 use crate::error::{CloseReason, CommandError};
@@ -11,6 +13,7 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::server_event::{HelloKind, Received, ServerEvent};
 use crate::verb::Verb;
+use crate::xclient_request::XclientRequest;
 
 impl Server {
     /// One line, without its CRLF; `more_follows` if there are octets behind it already.
@@ -36,6 +39,15 @@ impl Server {
                 replies::STARTTLS.write_to(&mut self.output);
                 self.state = State::Handshake;
                 ServerEvent::Starttls
+            }
+            Verb::Xclient => {
+                self.permit_xclient()?;
+                let said = XclientRequest::parse(request.argument)?;
+                if self.count_junk() {
+                    return Ok(Performed::Close(CloseReason::TooManyCommands));
+                }
+                self.state = State::XclientPending;
+                ServerEvent::Xclient(Box::new(said))
             }
             Verb::Mail => {
                 self.permit_mail()?;
@@ -106,7 +118,7 @@ impl Server {
                 self.state = State::Closed { unreported: None };
                 ServerEvent::Quit
             }
-            Verb::Expand | Verb::Auth | Verb::Etrn | Verb::Xclient | Verb::Xforward | Verb::EndOfData => {
+            Verb::Expand | Verb::Auth | Verb::Etrn | Verb::Xforward | Verb::EndOfData => {
                 return Err(CommandError::NotImplemented);
             }
         };
@@ -174,10 +186,19 @@ impl Server {
         }
     }
 
+    fn permit_xclient(&self) -> Result<(), CommandError> {
+        match self.state {
+            _ if !self.offer.xclient => Err(CommandError::XclientDenied),
+            State::Mail(_) | State::Chunks(_) => Err(CommandError::InTransaction),
+            _ => Ok(()),
+        }
+    }
+
     fn permit_mail(&self) -> Result<(), CommandError> {
         match self.state {
             State::Start => Err(CommandError::HelloFirst),
             State::Mail(_) | State::Chunks(_) => Err(CommandError::NestedMail),
+            _ if self.offer.xclient => Err(CommandError::XclientFirst),
             _ => Ok(()),
         }
     }

@@ -177,6 +177,7 @@ impl Speaker for Driver {
                     chunking: has("CHUNKING"),
                     smtputf8: has("SMTPUTF8"),
                     dsn: has("DSN"),
+                    xclient: has("XCLIENT"),
                 };
                 self.server.set_offer(self.offer);
             }

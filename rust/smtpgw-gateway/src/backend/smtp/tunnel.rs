@@ -10,7 +10,6 @@ use super::{Smtp, within};
 use crate::backend::Site;
 use crate::error::BackendError;
 use crate::message::Session;
-use crate::settings::Identity;
 use crate::world::World;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -24,18 +23,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     ) -> Result<S, BackendError> {
         let agreement = async {
             let mut leg = Self::connect(world, site, address).await?;
+            leg.announce(Some(session)).await?;
             leg.greeted().await?;
             let hostname = site.hostname.clone();
             leg.hello(&hostname).await?;
             // Rule O1: whatever way of telling is configured must have been gone before the client speaks for itself.
-            match site.settings.identity {
-                Identity::Xclient => leg.identify(session).await.map_err(|error| match error {
-                    BackendError::Identity(_) => error,
-                    other => BackendError::Identity(format!("XCLIENT: {other}")),
-                })?,
-                // Only where anybody may be a recipient.
-                Identity::None => {}
-            }
+            leg.identify(session).await?;
             if !leg.client.extensions().starttls {
                 return Err(BackendError::Tls("a tunnel needs STARTTLS, and it is not offered".into()));
             }
