@@ -169,3 +169,65 @@ fn both(one: &Offer, other: &Offer) -> Offer {
 /// Addresses that one MAIL may try in vain, each for `connect_s`: with its default well within the five minutes that a
 /// client waits for the reply (RFC 5321 §4.5.3.2.2).
 const TRIES: usize = 4;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a failed step is a failed test
+mod tests {
+    use super::*;
+    use crate::settings::{Backend, BackendTls, Settings};
+    use crate::world::Instant;
+
+    fn site(name: &str) -> Arc<Site> {
+        let backend = Backend { tls: BackendTls::None, ..Backend::at(format!("{name}.example:25")) };
+        Site::new(&Settings::default(), name, &backend).unwrap()
+    }
+
+    fn fell(site: &Site) {
+        site.ways.lock().circuit(None).unwrap().dial_failed(Instant::now(), 0);
+    }
+
+    #[test]
+    fn a_leg_is_left_only_for_one_above_it_that_is_up() {
+        let (one, two, three) = (site("one"), site("two"), site("three"));
+        let choice = Choice::new(vec![Arc::clone(&one), Arc::clone(&two)]);
+        assert!(choice.would_take(&one) && !choice.would_take(&two) && !choice.would_take(&three));
+        fell(&one);
+        // A leg that stands is worth more than a dial that failed.
+        assert!(choice.would_take(&one) && choice.would_take(&two) && !choice.is_down());
+        fell(&two);
+        assert!(choice.would_take(&one) && choice.would_take(&two) && choice.is_down());
+        assert!(choice.is_same(&choice.clone()) && !choice.is_same(&Choice::new(vec![one])));
+    }
+
+    #[test]
+    fn routes_lead_by_domain_whatever_its_spelling() {
+        let (one, two) = (Choice::new(vec![site("one")]), Choice::new(vec![site("two")]));
+        let routes = Routes::new(one.clone(), HashMap::from([("xn--bcher-kva.example".into(), two.clone())]));
+        let of = |path: &str| routes.of(&ForwardPath::parse(path).unwrap()).clone();
+        assert!(of("<a@bücher.example>").is_same(&two) && of("<a@XN--BCHER-KVA.example>").is_same(&two));
+        assert!(of("<a@other.example>").is_same(&one) && of("<Postmaster>").is_same(&one));
+        assert!(routes.only().is_none() && Routes::new(one, HashMap::new()).only().is_some());
+        assert_eq!(routes.names(), "one, two");
+    }
+
+    #[test]
+    fn what_is_offered_is_what_all_can_do() {
+        let all = Offer {
+            size: 1_000,
+            eight_bit_mime: true,
+            chunking: true,
+            smtputf8: true,
+            dsn: true,
+            pipelining: true,
+            starttls: true,
+            enhanced_status_codes: true,
+            xclient: true,
+        };
+        assert_eq!(both(&all, &all), all);
+        let nothing = Offer { size: 400, ..Offer::default() };
+        assert_eq!(both(&all, &nothing), nothing);
+        assert_eq!(both(&nothing, &all), nothing);
+        let some = Offer { dsn: false, ..all };
+        assert_eq!(both(&all, &some), some);
+    }
+}
