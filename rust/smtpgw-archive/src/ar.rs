@@ -7,7 +7,7 @@ use std::io::{Read, Seek};
 
 use crate::Unscanned;
 use crate::flow::Flow;
-use crate::limits::AR_NAMES;
+use crate::limits::{AR_NAME, AR_NAMES};
 
 pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscanned> {
     match flow.source.array_at::<8>(0)? {
@@ -40,6 +40,8 @@ pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscan
             }
         } else if let Some(place) = field.strip_prefix(b"/").and_then(decimal) {
             let rest = usize::try_from(place).ok().and_then(|place| names.get(place..)).unwrap_or(&[]);
+            // Many members may share one name of the table.
+            let rest = rest.get(..AR_NAME).unwrap_or(rest);
             let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             name = rest[..end].strip_suffix(b"/").unwrap_or(&rest[..end]).to_vec();
         } else if let Some(short) = field.strip_suffix(b"/").filter(|short| !short.is_empty() && *short != b"/") {

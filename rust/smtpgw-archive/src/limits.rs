@@ -77,6 +77,9 @@ pub(crate) const CAB_FOLDERS: u16 = 4_096;
 /// Octets of one name of an ar member, or of the table of them.
 pub(crate) const AR_NAMES: u64 = 1 << 20;
 
+/// Octets of a name in the table of an ar archive. The longest that a file system takes is 4,096, folders included.
+pub(crate) const AR_NAME: usize = 4_096;
+
 /// Octets of the name of a cpio member.
 pub(crate) const CPIO_NAME: u64 = 64 << 10;
 

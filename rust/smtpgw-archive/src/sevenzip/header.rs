@@ -1,8 +1,8 @@
 //! What a 7z says of itself: where its streams are, how they are packed, and what files they hold (7zFormat.txt of the
 //! LZMA SDK).
 //!
-//! Counts are compared with the octets that are left to hold them before anything is made, so the tables are never
-//! larger than a small multiple of the header.
+//! Counts are compared with the members that there may be, and with the octets that are left to hold them, before
+//! anything is made: a few octets describe a folder, which takes hundreds here.
 
 use crate::Unscanned;
 use crate::limits::SEVENZIP_CODERS;
@@ -144,8 +144,8 @@ impl<'a> Cursor<'a> {
         loop {
             match self.octet()? {
                 END => break,
-                PACK_INFO => self.pack_info(tables)?,
-                UNPACK_INFO => self.unpack_info(tables)?,
+                PACK_INFO => self.pack_info(tables, members)?,
+                UNPACK_INFO => self.unpack_info(tables, members)?,
                 SUBSTREAMS => {
                     self.substreams(tables, members)?;
                     counted = true;
@@ -161,9 +161,12 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn pack_info(&mut self, tables: &mut Tables) -> Result<(), Damage> {
+    fn pack_info(&mut self, tables: &mut Tables, members: usize) -> Result<(), Damage> {
         tables.pack_start = self.number()?;
         let count = self.count()?;
+        if count > members.saturating_mul(SEVENZIP_CODERS) {
+            return Err(Unscanned::FilesLimit);
+        }
         loop {
             match self.octet()? {
                 END => return Ok(()),
@@ -174,11 +177,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn unpack_info(&mut self, tables: &mut Tables) -> Result<(), Damage> {
+    fn unpack_info(&mut self, tables: &mut Tables, members: usize) -> Result<(), Damage> {
         if self.octet()? != FOLDER {
             return Err(DAMAGED);
         }
         let count = self.count()?;
+        if count > members {
+            return Err(Unscanned::FilesLimit);
+        }
         if self.octet()? != 0 {
             return Err(Unscanned::Unhandled);
         }

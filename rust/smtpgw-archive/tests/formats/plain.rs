@@ -116,6 +116,14 @@ fn work_is_linear() {
         let (small, large) = (effort(1_200), effort(9_600));
         assert!(is_linear(small, large), "{small:?}, {large:?}");
     }
+    // One name of the table for all members.
+    let effort = |octets: usize| {
+        let name = vec![b'n'; octets];
+        let made = ar(&[&[("//", &name[..])][..], &vec![("/0", &b""[..]); 2_000]].concat());
+        quickest(|| assert_eq!(open_as(Format::Ar, &made, generous()).0, Ok(())))
+    };
+    let (small, large) = (effort(1 << 16), effort(1 << 19));
+    assert!(is_linear(small, large), "{small:?}, {large:?}");
     let effort = |octets: usize| {
         let made = [cpio(&[("a", b"x")]), b"07070".repeat(octets / 5)].concat();
         quickest(|| assert_eq!(open_as(Format::Cpio, &made, generous()).0, DAMAGED))

@@ -143,6 +143,14 @@ fn a_header_is_bounded() {
     let packed = [&[23, 6, 0, 1, 9, 3, 0, 7, 11, 1, 0, 1][..], COPY, &[12], &number(1 << 30), &[0, 0]].concat();
     let outcome = open_as(Format::SevenZip, &whole(b"abc", &packed), Limits::default()).0;
     assert_eq!(outcome, Err(Unscanned::Mailbomb));
+    // A million folders of two octets each, and as many packed streams of one.
+    let (million, count) = (1_000_000, number(1_000_000));
+    let folders = [&[1, 4, 7, 11][..], &count, &[0], &[1, 1, 0].repeat(million)].concat();
+    let streams = [&[1, 4, 6, 0][..], &count, &[9], &vec![0; million]].concat();
+    for header in [folders, streams] {
+        let outcome = open_as(Format::SevenZip, &whole(b"abc", &header), Limits::default()).0;
+        assert_eq!(outcome, Err(Unscanned::FilesLimit));
+    }
     // Coders bound in a circle.
     let circle =
         [&[1, 4, 6, 0, 1, 9, 3, 0, 7, 11, 1, 0, 2][..], COPY, COPY, &[0, 0, 0, 12, 3, 3, 0, 0, 5, 1, 0, 0]].concat();
