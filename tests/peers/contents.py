@@ -60,8 +60,8 @@ CONTENTS: dict[str, bytes] = {
     "trailing blanks": letter("trailing  ", b"x \t \r\n \r\n\t\r\n"),
     "folded": letter("folded\r\n\tonce\r\n  twice"),
     "broken MIME": letter("broken", b"").replace(b"\r\n\r\n", b"\r\n")
-    + b'Content-Type: multipart/mixed; boundary="a"; boundary=b\r\nContent-Type: text/html\r\n'
-    + b"Content-Transfer-Encoding: base64\r\n\r\n--a\r\nno header here\r\n--b\r\n\r\n=?=?\r\n--a--\r\n--b--\r\n",
+    + b'Content-Type: multipart/mixed; boundary="a"; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n'
+    + b"\r\n--a\r\nno header here\r\n--b\r\n\r\n=?=?\r\n--a--\r\n--b--\r\n",
     "in the spool file": letter("large", _binary(3 << 20)),
 }
 """By what is odd about them. All have CRLF line ends, as they stand on the wire before dot-stuffing."""
