@@ -8,6 +8,7 @@ use crate::cpio;
 use crate::sfx;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
+use crate::tnef::SIGNATURE;
 
 /// A kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,8 @@ pub enum Format {
     Cpio,
     /// Microsoft's cabinet.
     Cab,
+    /// The `winmail.dat` of Outlook.
+    Tnef,
     /// Microsoft's compound file: old Office documents, `.msg`, `.msi`.
     Cfb,
     /// ACE.
@@ -86,6 +89,7 @@ impl Format {
             Self::Ar => "ar",
             Self::Cpio => "cpio",
             Self::Cab => "cab",
+            Self::Tnef => "tnef",
             Self::Cfb => "cfb",
             Self::Ace => "ace",
             Self::Arj => "arj",
@@ -97,7 +101,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 22] = [
+const MARKS: [(usize, &[u8], Format); 23] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -116,6 +120,7 @@ const MARKS: [(usize, &[u8], Format); 22] = [
     (0, b"070707", Format::Cpio),
     (0, b"MSCF\0\0\0\0", Format::Cab),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Cfb),
+    (0, &SIGNATURE, Format::Tnef),
     (7, b"**ACE**", Format::Ace),
     (0, b"\x60\xea", Format::Arj),
     (2, b"-lh", Format::Lha),

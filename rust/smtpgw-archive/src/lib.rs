@@ -38,6 +38,7 @@ mod sfx;
 mod source;
 mod streams;
 mod tar;
+mod tnef;
 mod zip;
 mod zstd;
 
@@ -88,6 +89,7 @@ pub fn unpack<R: Read + Seek>(
         Format::Rar => rar::unpack(Flow::new(source, budget, members)),
         Format::Cab => cab::unpack(source, budget, members),
         Format::SevenZip => sevenzip::unpack(source, budget, members),
+        Format::Tnef => tnef::unpack(Flow::new(source, budget, members)),
         Format::Tar => tar::unpack(Flow::new(source, budget, members)),
         // Known by sight, so that nobody takes it for clean.
         _ => Err(Unscanned::Unhandled),

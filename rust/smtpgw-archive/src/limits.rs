@@ -59,6 +59,9 @@ pub(crate) const STREAMS: usize = 16_384;
 /// header may ask for 4 GiB, before a single octet has come out.
 pub(crate) const WINDOW: u64 = 72 << 20;
 
+/// Octets of a name in TNEF. Real ones are file names.
+pub(crate) const TNEF_NAME: u64 = 4 << 10;
+
 /// Octets of one header that describes a tar member: long names, pax records. Real ones are below 4 KiB.
 pub(crate) const TAR_HEADER: u64 = 256 << 10;
 

@@ -1,0 +1,150 @@
+//! TNEF (MS-OXTNEF), the `winmail.dat` of Outlook and Exchange: a list of attributes, of the message and of its
+//! attachments, and within some of them lists of MAPI properties.
+//!
+//! What a recipient's program shows comes out: attachments under their long names, messages that were attached, and the
+//! body as text, HTML and RTF (which is compressed). Names may follow the octets they belong to, so an attachment is given
+//! out when the next one begins. Nothing of any size is held.
+
+mod properties;
+mod rtf;
+
+use std::io::{Read, Seek};
+
+use crate::Unscanned;
+use crate::flow::Flow;
+use crate::limits::TNEF_NAME;
+use crate::source::{le16, le32};
+
+use properties::Value;
+
+/// `0x223E9F78`, by which every TNEF begins.
+pub(crate) const SIGNATURE: [u8; 4] = [0x78, 0x9f, 0x3e, 0x22];
+
+pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscanned> {
+    let mut attachment = Attachment::default();
+    // Behind the signature stands a key of two octets.
+    let mut at = SIGNATURE.len() as u64 + 2;
+    let mut is_damaged = false;
+    while at < flow.source.length() {
+        flow.out.budget.tick()?;
+        let Some(head) = flow.source.array_at::<HEAD>(at)? else {
+            is_damaged = true;
+            break;
+        };
+        let (level, id, length) = (head[0], le32(&head, 1), u64::from(le32(&head, 5)));
+        if !matches!(level, 1 | 2) {
+            // Lengths are all that holds the list together: nothing behind this can be found.
+            is_damaged = true;
+            break;
+        }
+        let place = Place { start: at + HEAD as u64, length };
+        attribute(&mut flow, &mut attachment, id, place, &mut is_damaged)?;
+        let end = place.end();
+        is_damaged |= !has_sum(&flow, place)?;
+        // A checksum of two octets follows.
+        at = end.saturating_add(2);
+    }
+    attachment.give(&mut flow)?;
+    if is_damaged { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
+}
+
+fn attribute<R: Read + Seek>(
+    flow: &mut Flow<'_, R>,
+    attachment: &mut Attachment,
+    id: u32,
+    place: Place,
+    is_damaged: &mut bool,
+) -> Result<(), Unscanned> {
+    match id {
+        ATTACHMENT_BEGINS => std::mem::take(attachment).give(flow)?,
+        ATTACHMENT_TITLE => attachment.title = flow.text(place.start, place.length, TNEF_NAME)?,
+        ATTACHMENT_DATA => attachment.data.push(place),
+        ATTACHMENT_PROPERTIES => {
+            let mut name = None;
+            *is_damaged |= !properties::walk(flow, place, &mut |flow, value| {
+                match value {
+                    Value { id: LONG_NAME | SHORT_NAME, .. } if name.is_none() || value.id == LONG_NAME => {
+                        name = value.text(flow)?.or(name.take());
+                    }
+                    Value { id: DATA_OBJECT, .. } => attachment.data.push(value.object()),
+                    _ => {}
+                }
+                Ok(())
+            })?;
+            attachment.long_name = name.or(attachment.long_name.take());
+        }
+        BODY => flow.stored(b"body.txt", place.start, place.length, Ok(()))?,
+        MESSAGE_PROPERTIES => {
+            *is_damaged |= !properties::walk(flow, place, &mut |flow, Value { id, place, .. }| match id {
+                BODY_TEXT => flow.stored(b"body.txt", place.start, place.length, Ok(())),
+                BODY_HTML => flow.stored(b"body.html", place.start, place.length, Ok(())),
+                BODY_RTF => rtf::give(flow, place),
+                _ => Ok(()),
+            })?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A stretch of the container.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+}
+
+impl Place {
+    pub(crate) fn end(self) -> u64 {
+        self.start.saturating_add(self.length)
+    }
+}
+
+/// What is known of an attachment before the next one begins.
+#[derive(Default)]
+struct Attachment {
+    title: Option<Vec<u8>>,
+    long_name: Option<Vec<u8>>,
+    data: Vec<Place>,
+}
+
+impl Attachment {
+    /// Gives it out, if there is anything of it.
+    fn give<R: Read + Seek>(self, flow: &mut Flow<'_, R>) -> Result<(), Unscanned> {
+        let name = self.long_name.or(self.title).unwrap_or_default();
+        let name = name.split(|&octet| octet == 0).next().unwrap_or_default();
+        self.data.iter().try_for_each(|place| flow.stored(name, place.start, place.length, Ok(())))
+    }
+}
+
+/// Whether the octets of an attribute sum up to what stands behind them, and are all there.
+fn has_sum<R: Read + Seek>(flow: &Flow<'_, R>, place: Place) -> Result<bool, Unscanned> {
+    let Some(said) = flow.source.array_at::<2>(place.end())? else { return Ok(false) };
+    let mut buffer = vec![0; crate::flow::CHUNK];
+    let (mut at, mut sum) = (place.start, 0_u16);
+    while at < place.end() {
+        let wanted = usize::try_from(place.end() - at).unwrap_or(buffer.len()).min(buffer.len());
+        let octets = flow.source.read_at(at, buffer.get_mut(..wanted).unwrap_or(&mut []))?;
+        sum = octets.iter().fold(sum, |sum, &octet| sum.wrapping_add(u16::from(octet)));
+        at += octets.len() as u64;
+    }
+    Ok(le16(&said, 0) == sum)
+}
+
+/// Level, what it is, how long it is.
+const HEAD: usize = 9;
+
+const ATTACHMENT_BEGINS: u32 = 0x0006_9002;
+const ATTACHMENT_TITLE: u32 = 0x0001_8010;
+const ATTACHMENT_DATA: u32 = 0x0006_800f;
+const ATTACHMENT_PROPERTIES: u32 = 0x0006_9005;
+const MESSAGE_PROPERTIES: u32 = 0x0006_9003;
+const BODY: u32 = 0x0002_800c;
+
+/// MAPI properties (MS-OXPROPS).
+const DATA_OBJECT: u16 = 0x3701;
+const SHORT_NAME: u16 = 0x3704;
+const LONG_NAME: u16 = 0x3707;
+const BODY_TEXT: u16 = 0x1000;
+const BODY_RTF: u16 = 0x1009;
+const BODY_HTML: u16 = 0x1013;

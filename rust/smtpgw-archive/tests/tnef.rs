@@ -1,0 +1,146 @@
+//! TNEF as Outlook writes it, and as nobody should.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test says so by failing
+
+mod collected;
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use collected::Collected;
+use smtpgw_archive::{Budget, Format, Limits, Unscanned, detect, unpack};
+
+fn run(tnef: &[u8], limits: Limits) -> (Result<(), Unscanned>, Collected) {
+    let mut budget = Budget::new(limits, || Duration::ZERO);
+    let mut members = Collected::default();
+    assert_eq!(detect(tnef, tnef), Some(Format::Tnef));
+    let outcome = unpack(Format::Tnef, Cursor::new(tnef), &mut budget, &mut members);
+    assert!(members.0.iter().all(|member| member.2.is_some()), "a member has no end");
+    (outcome, members)
+}
+
+fn attribute(level: u8, id: u32, data: &[u8]) -> Vec<u8> {
+    let sum = data.iter().fold(0_u16, |sum, &octet| sum.wrapping_add(u16::from(octet)));
+    let length = u32::try_from(data.len()).unwrap();
+    [&[level], &id.to_le_bytes()[..], &length.to_le_bytes(), data, &sum.to_le_bytes()].concat()
+}
+
+fn tnef(attributes: &[Vec<u8>]) -> Vec<u8> {
+    [b"\x78\x9f\x3e\x22\x01\x00".to_vec(), attribute(1, 0x0008_9006, &[0, 0, 1, 0])]
+        .into_iter()
+        .chain(attributes.iter().cloned())
+        .flatten()
+        .collect()
+}
+
+fn padded(data: &[u8]) -> Vec<u8> {
+    let mut all = data.to_vec();
+    all.resize(data.len().next_multiple_of(4), 0);
+    all
+}
+
+fn variable(kind: u16, id: u16, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len()).unwrap();
+    [&kind.to_le_bytes()[..], &id.to_le_bytes(), &1_u32.to_le_bytes(), &length.to_le_bytes(), &padded(data)].concat()
+}
+
+fn properties(all: &[Vec<u8>]) -> Vec<u8> {
+    [u32::try_from(all.len()).unwrap().to_le_bytes().to_vec(), all.concat()].concat()
+}
+
+const BEGINS: u32 = 0x0006_9002;
+const TITLE: u32 = 0x0001_8010;
+const DATA: u32 = 0x0006_800f;
+const OF_ATTACHMENT: u32 = 0x0006_9005;
+const OF_MESSAGE: u32 = 0x0006_9003;
+
+/// The example of MS-OXRTFCP §3.1.
+const RTF: [u8; 49] = [
+    0x2d, 0, 0, 0, 0x2b, 0, 0, 0, 0x4c, 0x5a, 0x46, 0x75, 0xf1, 0xc5, 0xc7, 0xa7, 0x03, 0x00, 0x0a, 0x00, 0x72, 0x63,
+    0x70, 0x67, 0x31, 0x32, 0x35, 0x42, 0x32, 0x0a, 0xf3, 0x20, 0x68, 0x65, 0x6c, 0x09, 0x00, 0x20, 0x62, 0x77, 0x05,
+    0xb0, 0x6c, 0x64, 0x7d, 0x0a, 0x80, 0x0f, 0xa0,
+];
+
+fn whole() -> Vec<u8> {
+    let long: Vec<u8> = "gr\u{fc}n.exe\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let inner = tnef(&[attribute(1, 0x0002_800c, b"inner")]);
+    let named = [
+        &0x001e_u16.to_le_bytes()[..],
+        &0x8001_u16.to_le_bytes(),
+        &[7; 16],
+        &1_u32.to_le_bytes(),
+        &6_u32.to_le_bytes(),
+        &padded(b"x\0y\0\0\0"),
+        &1_u32.to_le_bytes(),
+        &3_u32.to_le_bytes(),
+        &padded(b"abc"),
+    ]
+    .concat();
+    let several = [&0x1003_u16.to_le_bytes()[..], &0x0e01_u16.to_le_bytes(), &2_u32.to_le_bytes(), &[0; 8]].concat();
+    tnef(&[
+        attribute(
+            1,
+            OF_MESSAGE,
+            &properties(&[
+                named,
+                several,
+                [&0x0040_u16.to_le_bytes()[..], &0x0e06_u16.to_le_bytes(), &[1; 8]].concat(),
+                variable(0x102, 0x1009, &RTF),
+                variable(0x102, 0x1013, b"<p>html"),
+            ]),
+        ),
+        attribute(2, BEGINS, &[1; 14]),
+        attribute(2, DATA, b"MZ one"),
+        attribute(2, TITLE, b"GRN~1.EXE\0"),
+        attribute(2, OF_ATTACHMENT, &properties(&[variable(0x1f, 0x3707, &long)])),
+        attribute(2, BEGINS, &[1; 14]),
+        attribute(2, TITLE, b"two.txt\0"),
+        attribute(2, DATA, b"two"),
+        attribute(2, BEGINS, &[1; 14]),
+        attribute(2, OF_ATTACHMENT, &properties(&[variable(0x0d, 0x3701, &[[9; 16].as_slice(), &inner].concat())])),
+    ])
+}
+
+#[test]
+fn all_that_is_shown_comes_out() {
+    let (outcome, members) = run(&whole(), Limits::default());
+    assert_eq!(outcome, Ok(()));
+    let names: Vec<_> = members.0.iter().map(|member| member.0.as_str()).collect();
+    assert_eq!(names, ["body.rtf", "body.html", "gr\u{fc}n.exe", "two.txt", "content"]);
+    assert_eq!(members.data("body.rtf"), b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n");
+    assert_eq!(members.data("body.html"), b"<p>html");
+    assert_eq!(members.data("gr\u{fc}n.exe"), b"MZ one");
+    assert_eq!(members.data("two.txt"), b"two");
+    assert!(members.0.iter().all(|member| member.2 == Some(Ok(()))));
+    // A message within it is one more.
+    let (outcome, inner) = run(members.data("content"), Limits::default());
+    assert_eq!((outcome, inner.data("body.txt")), (Ok(()), &b"inner"[..]));
+}
+
+#[test]
+fn damage_is_told_and_hides_nothing_before_it() {
+    let whole = whole();
+    for length in 6..whole.len() {
+        let (outcome, _) = run(&whole[..length], Limits::default());
+        let at_an_end = length == 6 || outcome == Ok(());
+        assert!(at_an_end || outcome == Err(Unscanned::PartiallyCorrupted), "cut at {length}: {outcome:?}");
+    }
+    let (_, members) = run(&whole[..whole.len() - 40], Limits::default());
+    assert_eq!(members.data("two.txt"), b"two");
+    for at in 6..whole.len() {
+        let mut broken = whole.clone();
+        broken[at] ^= 0x55;
+        let _ = run(&broken, Limits::default());
+    }
+}
+
+#[test]
+fn limits_hold() {
+    let many: Vec<_> = (0..50).flat_map(|_| [attribute(2, BEGINS, &[]), attribute(2, DATA, b"x")]).collect();
+    let (outcome, members) = run(&tnef(&many), Limits { members: 10, ..Limits::default() });
+    assert_eq!((outcome, members.0.len()), (Err(Unscanned::FilesLimit), 10));
+    // A count of properties, and of values, that lies.
+    let lie = [&0xffff_ffff_u32.to_le_bytes()[..], &variable(0x102, 0x1013, b"x")].concat();
+    assert_eq!(run(&tnef(&[attribute(1, OF_MESSAGE, &lie)]), Limits::default()).0, Err(Unscanned::PartiallyCorrupted));
+    let lie = [&1_u32.to_le_bytes()[..], &0x0102_u16.to_le_bytes(), &[0x13, 0x10], &[0xff; 4]].concat();
+    assert_eq!(run(&tnef(&[attribute(1, OF_MESSAGE, &lie)]), Limits::default()).0, Err(Unscanned::PartiallyCorrupted));
+}
