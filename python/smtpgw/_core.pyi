@@ -319,6 +319,11 @@ class Part:
         """`data` as text, by the declared charset; what cannot be decoded is replaced. Decoded once, when asked for."""
 
     @property
+    def real_type(self) -> str:
+        """What it is by its first octets, as a media type: `application/x-msdownload`, `application/zip`, ...;
+        `text/plain` and `application/octet-stream` where nothing more is known."""
+
+    @property
     def reading(self) -> str | None:
         """What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or where programs differ the
         choices under which it is seen (`delimiter=exact,nul=drop`); see the documentation on readings."""
@@ -369,6 +374,10 @@ class Message:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """What is odd about it, so far."""
+
+    @property
+    def unscanned(self) -> tuple[tuple[str, str], ...]:
+        """What of it could not be shown, so far: the reason (`encrypted`, `ambiguous`, ...) and which part."""
 
     @property
     def raw(self) -> Buffer:

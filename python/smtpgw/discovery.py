@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from smtpgw.config.model import Config, InspectorTable
 from smtpgw.config.problems import from_validation, meant, shorten
+from smtpgw.config.render import size
 from smtpgw.errors import ConfigError, InspectorError, Problem, SmtpgwError
-from smtpgw.inspector import Inspector, register
+from smtpgw.inspector import Inspector, RosterEntry, register
 
-__all__ = ["GROUP", "available", "build", "find", "mistakes"]
+__all__ = ["GROUP", "available", "build", "check_coverage", "find", "mistakes"]
 
 GROUP = "smtpgw.inspectors"
 """The entry-point group of inspectors that are installed apart."""
@@ -53,6 +54,28 @@ def build(config: Config) -> list[Inspector]:
     if problems:
         raise ConfigError(problems)
     return made
+
+
+def check_coverage(config: Config, entries: Sequence[RosterEntry]) -> None:
+    """Whether every part of every message that is accepted is looked at, or the configuration says what becomes of it.
+
+    Raises `ConfigError` with a line for each inspector that looks at less.
+    """
+    accepted = max(config.limits.message_size, config.decode.archive.member)
+    if "oversize" in config.decode.unscanned.model_fields_set:
+        return
+    gaps = [entry for entry in entries if entry.on_part and entry.largest is not None and entry.largest < accepted]
+    if gaps:
+        raise ConfigError(
+            Problem(
+                "decode.unscanned.oversize",
+                f"is not set, and {entry.name} looks at parts of up to {size(entry.largest or 0)} only, "
+                f"while such of up to {size(accepted)} are accepted",
+                hint='say what becomes of larger ones: oversize = "tag", or accept less (limits.message_size, '
+                "decode.archive.member)",
+            )
+            for entry in gaps
+        )
 
 
 def mistakes(tables: Sequence[Any], base: Path) -> list[Problem]:

@@ -171,10 +171,11 @@ class Gateway:
 
     def _register(self, config: Config) -> list[RosterEntry]:
         from smtpgw.config.streams import check_roster
-        from smtpgw.discovery import build
+        from smtpgw.discovery import build, check_coverage
 
         entries = roster([*build(config), *self._given])
         check_roster(config, entries)
+        check_coverage(config, entries)
         return entries
 
     def _drain_for_run(self) -> None:

@@ -52,6 +52,9 @@ class Inspector:
     """What a call over its time counts as."""
     scores: bool = False
     """Whether it gives points: then relayed messages carry `X-Spam-` fields, and forged ones are removed."""
+    largest: int | None = None
+    """Octets of one part that it looks at; `None`: any. It is not asked about a larger one, which is then `oversize`,
+    and a gateway that accepts such messages only starts if `[decode.unscanned]` says what becomes of them."""
 
     HOOKS: ClassVar[dict[str, tuple[str, ...]]] = {
         "on_connect": ("session",),
@@ -82,6 +85,8 @@ class RosterEntry:
     """What a call over its time counts as."""
     scores: bool
     """Whether it gives points."""
+    largest: int | None
+    """Octets of one part that it looks at."""
     on_connect: Hook | None
     """Its hook for connections."""
     on_recipient: Hook | None
@@ -147,6 +152,7 @@ def register(inspector: Inspector, *, taken: Iterable[str] = ()) -> RosterEntry 
         on_error=inspector.on_error,
         on_timeout=inspector.on_timeout,
         scores=bool(inspector.scores),
+        largest=inspector.largest,
         **hooks,
     )
 
@@ -159,6 +165,9 @@ def _wrong_policies(inspector: Inspector) -> Iterable[str]:
     timeout = inspector.timeout_s
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= A_DAY:
         yield f"{_place(type(inspector))}: timeout_s = {timeout!r}; it is above 0 and at most a day"
+    largest = inspector.largest
+    if largest is not None and (isinstance(largest, bool) or not isinstance(largest, int) or largest < 1):
+        yield f"{_place(type(inspector))}: largest = {largest!r}; it is a number of octets, or None"
     if not isinstance(inspector.name, str) or any(not c.isprintable() for c in inspector.name):
         yield f"{_place(type(inspector))}: name = {inspector.name!r}; it is printable text"
 

@@ -349,6 +349,33 @@ def test_scan_explains(smtpgw):
         assert word in out, word
 
 
+def test_scan_explains_parts_readings_and_gaps(smtpgw):
+    message = b"""Content-Type: multipart/mixed; boundary=b
+
+not mime
+--b
+Content-Type: text/plain; name=a.txt
+
+begin 644 x.exe
+"35H\x20
+`
+end
+--b--
+--b
+Content-Type: application/zip
+
+MZ hidden
+--b--
+""".replace(b"\n", b"\r\n")
+    out, _ = smtpgw("scan", "--explain", "-", stdin=message)
+    for words in (
+        "preamble  text/plain", "(preamble)", "1/x.exe", "(really application/x-msdownload)", "(after_close=reopen)",
+        "seen by yara, urls", "delimiter_after_close",
+    ):  # fmt: skip
+        assert words in out, f"{words}\n{out}"
+    assert out.index("1  text/plain") < out.index("1/x.exe") < out.index("2  application/zip")
+
+
 def test_scan_shows_nothing_that_a_terminal_obeys(smtpgw):
     hostile = b'Subject: \x1b[2Jx [bold]y[/]\r\nContent-Type: x/\x1b]0;z; name="\x1b[31m\xe2\x80\xae[red]"\r\n\r\nx\r\n'
     for arguments in (["--explain"], []):

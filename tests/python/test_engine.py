@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from smtpgw import Inspector, Verdict, config
+from smtpgw import ConfigError, Gateway, Inspector, InspectorError, Verdict, config
 from smtpgw._core import Scanner
 from smtpgw.discovery import build
 from smtpgw.inspector import roster
@@ -201,3 +201,63 @@ def test_shadow_never_counts(judge):
     report = judge(message, overrides=["inspector[0].mode=shadow"])
     assert report["verdict"]["action"] == "accept"
     assert report["inspectors"][0]["verdicts"][0]["action"] == "reject"
+
+
+class Short(Inspector):
+    """Looks at little."""
+
+    name = "short"
+    largest = 100
+
+    def on_part(self, part):
+        return Verdict.reject("seen")
+
+
+def test_what_is_too_large_for_an_inspector_is_unscanned(judge):
+    assert judge(b"\r\n" + b"x" * 100, Short())["verdict"]["by"] == "short"
+    report = judge(b"\r\n" + b"x" * 101, Short())
+    assert report["verdict"]["action"] == "accept"
+    assert report["unscanned"] == [{"reason": "oversize", "what": "short on 1"}]
+    assert "X-Smtpgw-Unscanned: oversize" in report["added_header"]
+    report = judge(b"\r\n" + b"x" * 101, Short(), overrides=['decode.unscanned.oversize="reject"'])
+    assert report["verdict"]["by"] == "unscanned"
+
+
+def test_a_gap_between_what_is_accepted_and_what_is_looked_at_needs_an_action():
+    with pytest.raises(ConfigError, match="short looks at parts of up to 100 B only"):
+        Gateway(config.default(), inspectors=[Short()])
+    stated = config.default(overrides=['decode.unscanned.oversize="defer"'])
+    assert Gateway(stated, inspectors=[Short()]).roster[-1].largest == 100
+    with pytest.raises(InspectorError, match="largest = 0"):
+        short = Short()
+        short.largest = 0
+        Gateway(stated, inspectors=[short])
+
+
+def test_the_receipt_of_a_message(judge):
+    message = letter("Hello.\n")
+    message.add_attachment(packed("a.txt", b"MZ inside"), maintype="application", subtype="pdf", filename="a.pdf")
+    seen = []
+
+    class Looker(Inspector):
+        name = "looker"
+
+        def on_message(self, message):
+            seen.extend((part.path, part.real_type) for part in message.parts)
+            seen.append(message.unscanned)
+
+        def on_part(self, part):
+            if part.path == "2":
+                raise ValueError("no")
+
+    report = judge(message, Looker())
+    receipt = {part["path"]: part for part in report["parts"]}
+    assert {path: part["real_type"] for path, part in receipt.items()} == dict(seen[:-1])
+    assert receipt["2"]["real_type"] == "application/zip"
+    assert receipt["2/a.txt"]["real_type"] == "application/x-msdownload"
+    assert (receipt["2/a.txt"]["container"], receipt["2/a.txt"]["size"]) == ("zip", 9)
+    assert receipt["1"]["inspectors"] == receipt["2/a.txt"]["inspectors"] == ["looker"]
+    assert "inspectors" not in receipt["2"]
+    report = judge(b"Content-Transfer-Encoding: x-mystery\r\n\r\nx\r\n", Looker())
+    assert report["parts"][0]["unscanned"] == ["unhandled"]
+    assert seen[-1] == (("unhandled", "1"),)

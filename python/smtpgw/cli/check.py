@@ -45,13 +45,14 @@ def check(
     from smtpgw.config.bounds import bounds
     from smtpgw.config.render import to_toml
     from smtpgw.config.streams import check_roster
-    from smtpgw.discovery import build
+    from smtpgw.discovery import build, check_coverage
     from smtpgw.inspector import roster
 
     with reported(options.named(config)):
         resolved = options.load(config, set_, listen, backend)
         entries = roster(build(resolved))
         check_roster(resolved, entries)
+        check_coverage(resolved, entries)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for warning in configuration.warnings(resolved):
         errors.print(f"[yellow]warning:[/] {escape(warning)}")

@@ -110,7 +110,7 @@ fn all_that_is_shown_comes_out() {
     assert_eq!(members.data("body.html"), b"<p>html");
     assert_eq!(members.data("gr\u{fc}n.exe"), b"MZ one");
     assert_eq!(members.data("two.txt"), b"two");
-    assert!(members.0.iter().all(|member| member.2 == Some(Ok(()))));
+    names.iter().for_each(|name| assert_eq!(members.outcome(name), Ok(()), "{name}"));
     // A message within it is one more.
     let (outcome, inner) = run(members.data("content"), Limits::default());
     assert_eq!((outcome, inner.data("body.txt")), (Ok(()), &b"inner"[..]));

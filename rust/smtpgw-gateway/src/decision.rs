@@ -56,10 +56,12 @@ pub(crate) fn fold(
         }
         match &opinion.result {
             Ok(verdicts) => verdicts.iter().for_each(|verdict| decision.hear(info, verdict, settings)),
+            // What it does not look at is unscanned, and that has an action of its own.
+            Err(Failure::TooLarge) => {}
             Err(failure) => {
                 let action = match failure {
                     Failure::TimedOut => info.on_timeout,
-                    Failure::Raised(_) | Failure::CircuitOpen => info.on_error,
+                    Failure::Raised(_) | Failure::CircuitOpen | Failure::TooLarge => info.on_error,
                 };
                 decision.raise_to(action, &info.name, failure.text());
             }
@@ -137,6 +139,7 @@ mod tests {
             hooks: Hooks { message: true, ..Hooks::default() },
             asynchronous: false,
             scores: false,
+            largest: None,
         }
     }
 

@@ -154,6 +154,13 @@ impl Inspection {
         let panel = Arc::clone(&self.panel);
         let now = Instant::now();
         for (inspector, info) in panel.roster().iter().enumerate().filter(|(_, info)| has_hook(info, subject)) {
+            if let (Subject::Part(part, _), Some(largest)) = (subject, info.largest)
+                && part.data.len() > largest
+            {
+                let (about, result) = (About::of(subject), Err(Failure::TooLarge));
+                self.opinions.push(Opinion { inspector, about, result, elapsed: Duration::ZERO });
+                continue;
+            }
             if panel.breakers[inspector].lets_through(now) {
                 self.waiting[usize::from(info.asynchronous)].push(Call { inspector, subject: subject.clone() });
             } else {
@@ -187,7 +194,7 @@ impl Inspection {
                 Ok(_) => self.panel.breakers[call.inspector].succeeded(),
                 Err(Failure::Raised(_)) => self.panel.failed(call.inspector, &mut self.failed),
                 // Those that ran were told when they were given up; one that nobody began says nothing on the inspector.
-                Err(Failure::TimedOut | Failure::CircuitOpen) => {}
+                Err(Failure::TimedOut | Failure::CircuitOpen | Failure::TooLarge) => {}
             }
             self.opinions.push(Opinion { inspector: call.inspector, about: About::of(&call.subject), result, elapsed });
         }

@@ -45,6 +45,7 @@ mod proxy_header;
 mod quarantine;
 #[doc(hidden)]
 pub mod readers;
+mod real_type;
 mod received;
 mod reception;
 mod record;

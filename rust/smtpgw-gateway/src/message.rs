@@ -12,6 +12,9 @@ use parking_lot::RwLock;
 // What an implementation of the seam shows of a message is named here, so that it needs no other crate of ours.
 pub use smtpgw_mime::{Defect, Field, Header, charset};
 
+pub use crate::real_type::real_type;
+pub use crate::unscanned::Unscanned;
+
 pub use crate::client_hello::ClientHello;
 pub use crate::tls::ClientCertificate;
 
@@ -112,6 +115,8 @@ pub struct Progress {
     pub parts: Vec<Arc<Part>>,
     /// What is odd about it.
     pub defects: Vec<Defect>,
+    /// What of it could not be shown, so far: why, and which part.
+    pub unscanned: Vec<(Unscanned, String)>,
     /// The whole content, unstuffed, byte for byte; set at the end of data.
     pub raw: Option<Content>,
 }
@@ -139,6 +144,8 @@ pub struct Part {
     pub sha256: [u8; 32],
     /// What is odd about it.
     pub defects: Vec<Defect>,
+    /// What it is by its content, as a media type.
+    pub real_type: &'static str,
     /// What it was packed in (`zip`), for a member of a container.
     pub container: Option<&'static str>,
     /// What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or choices of

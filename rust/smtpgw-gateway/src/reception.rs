@@ -12,9 +12,9 @@ use std::sync::Arc;
 use crate::decision::{Decision, fold};
 use crate::decode::Decoding;
 use crate::inspect::Mode;
-use crate::inspection::{Inspection, Opinion, Panel};
+use crate::inspection::{Failure, Inspection, Opinion, Panel};
 use crate::message::{Content, Envelope, Message, Part, Session};
-use crate::record::{self, JudgedRecord, PartRecord, UnscannedRecord, VerdictRecord};
+use crate::record::{self, JudgedRecord, PartRecord, Receipts, UnscannedRecord, VerdictRecord};
 use crate::settings::{Settings, Unscanned};
 use crate::spool::{Budget, Spool};
 use crate::world::Instant;
@@ -127,10 +127,14 @@ impl Reception {
         for opinion in opinions.iter().filter(|opinion| opinion.result.is_err()) {
             let info = &roster[opinion.inspector];
             let what = format!("{} on {}", info.name, opinion.about);
-            self.gaps.push(UnscannedRecord { reason: Unscanned::InspectorDown, what });
+            let reason = match opinion.result {
+                Err(Failure::TooLarge) => Unscanned::Oversize,
+                _ => Unscanned::InspectorDown,
+            };
+            self.gaps.push(UnscannedRecord { reason, what });
             // A shadow inspector is recorded and never acted on, its failures included.
             if info.mode == Mode::Enforce {
-                reasons.insert(Unscanned::InspectorDown);
+                reasons.insert(reason);
             }
         }
         let decision = fold(&opinions, roster, &reasons, &self.desk.settings);
@@ -157,8 +161,12 @@ impl Reception {
 
     /// Puts parts on the record, with what could not be shown beside them.
     fn note(&mut self, parts: &[Arc<Part>]) {
-        self.gaps.extend(self.decoding.take_gaps());
-        self.message.progress.write().parts.extend(parts.iter().cloned());
+        let gaps = self.decoding.take_gaps();
+        let mut progress = self.message.progress.write();
+        progress.unscanned.extend(gaps.iter().map(|gap| (gap.reason, gap.what.clone())));
+        progress.parts.extend(parts.iter().cloned());
+        drop(progress);
+        self.gaps.extend(gaps);
     }
 }
 
@@ -168,12 +176,13 @@ impl Judged {
         let progress = self.message.progress.read();
         let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(&field.decoded()));
         let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
+        let receipts = Receipts::new(&self.gaps, &self.opinions, roster);
         JudgedRecord {
             size: self.content.len(),
             subject: field("Subject"),
             message_id: field("Message-ID"),
             verdict: Some(VerdictRecord::of(&self.decision)),
-            parts: progress.parts.iter().map(|part| PartRecord::of(part)).collect(),
+            parts: progress.parts.iter().map(|part| PartRecord::of(part, &receipts)).collect(),
             defects: progress.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
             unscanned: self.gaps.clone(),
             inspectors: record::inspectors(&self.opinions, roster),

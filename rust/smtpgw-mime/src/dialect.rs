@@ -92,7 +92,7 @@ choices! {
         EndsHeader = "ends_header",
     }
 
-    /// What a line is whose name has blanks before its colon.
+    /// What a line is whose name has blanks before its colon, or is empty.
     BlankBeforeColon {
         /// A field (RFC 5322 §4.5).
         #[default]

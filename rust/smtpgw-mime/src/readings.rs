@@ -111,7 +111,7 @@ fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Diale
     });
     each(seen(&[K::JunkInHeader]), JunkLine::ALL, |value| found(Dialect { junk_line: value, ..dialect }));
     each(seen(&[K::BlankContinuation]), BlankLine::ALL, |value| found(Dialect { blank_line: value, ..dialect }));
-    each(seen(&[K::BlankBeforeColon]), BlankBeforeColon::ALL, |value| {
+    each(seen(&[K::BlankBeforeColon, K::EmptyFieldName]), BlankBeforeColon::ALL, |value| {
         found(Dialect { blank_before_colon: value, ..dialect });
     });
     each(seen(&[K::NulInHeader]), Nul::ALL, |value| found(Dialect { nul: value, ..dialect }));

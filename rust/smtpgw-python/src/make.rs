@@ -42,6 +42,7 @@ pub(crate) fn make_part(
         container: container.then_some("zip"),
         reading: None,
         facts: OnceLock::new(),
+        real_type: message::real_type(data.get(..512).unwrap_or(data)),
     }))
 }
 
@@ -78,6 +79,7 @@ pub(crate) fn make_message(
         header: Some(Arc::new(message::Header::parse(header))),
         parts: parts.iter().map(|part| Arc::clone(&part.part)).collect(),
         defects: Vec::new(),
+        unscanned: Vec::new(),
         raw: raw.map(|raw| Content::Memory(Bytes::copy_from_slice(raw))),
     };
     let envelope = message::Envelope { reverse_path, forward_paths };

@@ -97,6 +97,12 @@ impl Message {
     }
 
     #[getter]
+    fn unscanned<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let unscanned = self.message.progress.read().unscanned.clone();
+        PyTuple::new(py, unscanned.into_iter().map(|(reason, what)| (reason.name(), what)))
+    }
+
+    #[getter]
     fn raw<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Buffer>> {
         let open = || {
             let content = self.message.progress.read().raw.clone();

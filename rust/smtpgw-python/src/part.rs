@@ -126,6 +126,11 @@ impl Part {
     }
 
     #[getter]
+    fn real_type(&self) -> &'static str {
+        self.part.real_type
+    }
+
+    #[getter]
     fn reading(&self) -> Option<&str> {
         self.part.reading.as_deref()
     }

@@ -121,6 +121,7 @@ fn info(entry: &Bound<'_, PyAny>, of: &HooksOf) -> PyResult<InspectorInfo> {
             message: of.message.is_some(),
         },
         asynchronous: all.into_iter().flatten().any(|hook| hook.awaited),
+        largest: entry.getattr_opt("largest")?.map_or(Ok(None), |largest| largest.extract())?,
         scores: entry.getattr_opt("scores")?.map_or(Ok(false), |scores| scores.is_truthy())?,
         name,
     })

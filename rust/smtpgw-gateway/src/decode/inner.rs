@@ -185,6 +185,7 @@ impl Leaf {
             transfer_encoding: "binary".into(),
             header: Arc::default(),
             hash: Sha256::new(),
+            head: Vec::new(),
             watch: Default::default(),
             defects: Vec::new(),
             container: Some(kind),

@@ -8,6 +8,7 @@ use smtpgw_mime::{Defect, Header, InlineWatch, PartHead, Region};
 use super::collector::HeaderBudget;
 use super::inner::is_inline_encoding;
 use crate::message::{Content, Part};
+use crate::real_type::{HEAD, real_type};
 
 /// A leaf without its octets.
 pub(super) struct Leaf {
@@ -19,6 +20,8 @@ pub(super) struct Leaf {
     pub(super) transfer_encoding: String,
     pub(super) header: Arc<Header>,
     pub(super) hash: Sha256,
+    /// Its first octets, which tell what it is.
+    pub(super) head: Vec<u8>,
     /// Looks for files within it.
     pub(super) watch: InlineWatch,
     pub(super) defects: Vec<Defect>,
@@ -52,6 +55,7 @@ impl Leaf {
             transfer_encoding: head.transfer_encoding,
             header: headers.keep(head.header),
             hash: Sha256::new(),
+            head: Vec::new(),
             watch: InlineWatch::default(),
             defects: Vec::new(),
             container: None,
@@ -63,6 +67,8 @@ impl Leaf {
     pub(super) fn take(&mut self, octets: &[u8]) {
         self.hash.update(octets);
         self.watch.push(octets);
+        let room = HEAD.saturating_sub(self.head.len());
+        self.head.extend_from_slice(octets.get(..room).unwrap_or(octets));
     }
 
     /// The part, now that its octets rest.
@@ -78,6 +84,7 @@ impl Leaf {
             header: self.header,
             data,
             sha256: self.hash.finalize().into(),
+            real_type: real_type(&self.head),
             defects: self.defects,
             container: self.container,
             reading: self.reading,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::inspect::Subject;
+use crate::message::Part;
 use crate::verdict::Verdict;
 
 /// What one inspector said in one hook call.
@@ -35,6 +36,8 @@ pub(crate) enum Failure {
     TimedOut,
     /// It failed so often that it is not asked for a while.
     CircuitOpen,
+    /// The part is larger than what it looks at.
+    TooLarge,
 }
 
 impl Failure {
@@ -44,6 +47,7 @@ impl Failure {
             Self::Raised(reason) => reason,
             Self::TimedOut => "timed out",
             Self::CircuitOpen => "failed too often, not asked",
+            Self::TooLarge => "larger than it looks at, not asked",
         }
     }
 }
@@ -60,14 +64,19 @@ impl fmt::Display for About {
 }
 
 impl About {
+    /// A part by its path, and by the reading that shows it.
+    pub(crate) fn part(part: &Part) -> String {
+        match &part.reading {
+            Some(reading) => format!("{} ({reading})", part.path),
+            None => part.path.clone(),
+        }
+    }
+
     pub(super) fn of(subject: &Subject) -> Self {
         match subject {
             Subject::Connect(_) => Self::Connect,
             Subject::Recipient { .. } => Self::Recipient,
-            Subject::Part(part, _) => Self::Part(match &part.reading {
-                Some(reading) => format!("{} ({reading})", part.path),
-                None => part.path.clone(),
-            }),
+            Subject::Part(part, _) => Self::Part(Self::part(part)),
             Subject::Message(_) => Self::Message,
         }
     }

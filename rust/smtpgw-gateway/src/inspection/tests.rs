@@ -33,6 +33,7 @@ fn panel() -> Arc<Panel> {
         hooks: Hooks { connect: true, ..Hooks::default() },
         asynchronous: false,
         scores: false,
+        largest: None,
     };
     Panel::new(Arc::new(Raising(vec![info])))
 }

@@ -46,6 +46,7 @@ impl Scripted {
             hooks: Hooks { part: true, message: true, ..Hooks::default() },
             asynchronous: false,
             scores: false,
+            largest: None,
         };
         Self { roster: vec![info], delay, verdict, overruns: AtomicUsize::new(0) }
     }

@@ -28,6 +28,7 @@ impl Moody {
             hooks: Hooks { part: true, message: true, ..Hooks::default() },
             asynchronous: false,
             scores: false,
+            largest: None,
         };
         let shadow = InspectorInfo { name: "shadow".into(), mode: Mode::Shadow, ..moody.clone() };
         let shadow = InspectorInfo { on_error: Action::Reject, on_timeout: Action::Reject, ..shadow };

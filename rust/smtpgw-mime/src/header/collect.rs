@@ -203,8 +203,10 @@ impl Collector {
                 self.dropped = true;
                 return Line::Taken;
             }
-            if field_name(text, &Dialect::default()).is_some() {
-                note(&mut self.notes, DefectKind::BlankBeforeColon, at);
+            if let Some((name_len, _)) = field_name(text, &Dialect::default()) {
+                let is_empty = name_len == 0;
+                let kind = if is_empty { DefectKind::EmptyFieldName } else { DefectKind::BlankBeforeColon };
+                note(&mut self.notes, kind, at);
             }
             note(&mut self.notes, DefectKind::JunkInHeader, at);
             let skip_junk = dialect.junk_line == JunkLine::Skip;
@@ -278,7 +280,7 @@ fn field_name(line: &[u8], dialect: &Dialect) -> Option<(usize, usize)> {
     let name = line.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~'))?;
     let after = line.get(name..)?;
     let blanks = after.iter().position(|&b| b != b' ' && b != b'\t')?;
-    let allowed = blanks == 0 || dialect.blank_before_colon == BlankBeforeColon::Field;
+    let allowed = (blanks == 0 && name > 0) || dialect.blank_before_colon == BlankBeforeColon::Field;
     (allowed && after.get(blanks) == Some(&b':')).then_some((name, blanks))
 }
 
