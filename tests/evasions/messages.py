@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
+import zipfile
 from collections.abc import Iterator
 
 MARKER = b"marker-of-evil-7f3a"
@@ -228,6 +230,89 @@ def composites() -> Iterator[tuple[str, bytes]]:
     yield "twenty deep", letter(deep)
 
 
+def names() -> Iterator[tuple[str, bytes]]:
+    """Files that are programs by one of their names; the marker is the octets of one."""
+    for field, parameters in (
+        ("Disposition", "filename=a.exe"), ("Disposition", "filename=a.txt; filename=b.exe"),
+        ("Disposition", "filename=a.txt; filename*=utf-8''b.exe"), ("Disposition", "filename*=utf-8''a.txt; filename=b.exe"),
+        ("Disposition", "filename*0=a.; filename*1=exe"), ("Disposition", "filename*1=exe; filename*0=a."),
+        ("Disposition", 'filename="=?utf-8?q?a=2Eexe?="'), ("Disposition", 'filename="a.txt".exe'),
+        ("Disposition", 'filename="a.exe"; filename="a.txt"'), ("Disposition", "filename=my file.exe"),
+        ("Disposition", 'filename="\u202eftxt.exe"'.encode().decode("latin-1")), ("Disposition", 'filename="dir\\\\a.exe"'),
+        ("Type", "name=a.exe"), ("Type", "name=a.txt; name=b.exe"), ("Type", "name*=iso-8859-1''a%2Eexe"),
+        ("Disposition", "FILENAME=A.EXE"), ("Disposition", "filename =a.exe"), ("Disposition", "filename=a.exe."),
+    ):  # fmt: skip
+        value = "attachment" if field == "Disposition" else "image/png"
+        header = f"Content-{field}: {value}; {parameters}\n"
+        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header.replace('image/png', 'text/plain'))}--b--\n")
+
+
+def charsets() -> Iterator[tuple[str, bytes]]:
+    text = PLAIN
+    for charset in (
+        "utf-7",
+        "utf-16",
+        "utf-16-le",
+        "utf-16-be",
+        "utf-32",
+        "utf-32-le",
+        "cp037",
+        "cp500",
+        "cp273",
+        "hz",
+        "iso2022_kr",
+    ):
+        for label in (charset.replace("iso2022_kr", "iso-2022-kr"), "us-ascii", "utf-8", "x-unknown"):
+            wide = charset.startswith(("utf-16", "utf-32")) or charset in ("hz", "iso2022_kr")
+            if label == charset or wide or label == "iso-2022-kr":
+                body = base64.b64encode(text.encode(charset)).decode()
+                header = f"Content-Type: text/plain; charset={label}\nContent-Transfer-Encoding: base64\n"
+                yield f"{charset} as {label}", letter(f"{header}\n{body}\n")
+    for label in (
+        "utf-7",
+        "utf-16",
+        "utf-32",
+        "cp037",
+        "iso-2022-kr",
+        "hz-gb-2312",
+        "gb18030",
+        "x-unknown",
+        "utf-16be",
+    ):
+        yield f"plain as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{text}\n")
+    body = base64.b64encode("\0".join(text).encode()).decode()
+    yield "NULs between letters", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{body}\n")
+
+
+def tnef(*attributes: tuple[int, int, bytes]) -> bytes:
+    out = b"\x78\x9f\x3e\x22\x01\x00"
+    for level, number, data in attributes:
+        out += bytes([level]) + number.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data
+        out += (sum(data) & 0xFFFF).to_bytes(2, "little")
+    return out
+
+
+def containers() -> Iterator[tuple[str, bytes]]:
+    """Files within files; what archives do to hide something is tested where they are opened."""
+    program = b"MZ " + MARKER
+    attached = tnef((2, 0x00069002, b"x" * 14), (2, 0x0006800F, program), (2, 0x00018010, b"a.exe\0"))
+    files = {"winmail.dat": attached, "a.zip": zipped("a.exe", program), "b.zip": zipped("winmail.dat", attached)}
+    files["a.uu.zip"] = zipped("a.uu", b"begin 644 a\n" + binascii.b2a_uu(MARKER) + b"`\nend\n")
+    files["a.eml.zip"] = zipped("a.eml", letter(evil()))
+    for name, content in files.items():
+        for kind in ("application/ms-tnef", "application/octet-stream", "image/png", "text/plain"):
+            body = base64.encodebytes(content).decode()
+            header = f"Content-Type: {kind}; name={name}\nContent-Transfer-Encoding: base64\n"
+            yield f"{name} as {kind}", mixed(f"--b\n{header}\n{body}--b--\n")
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
 FAMILIES = {
     "encoding fields": encoding_fields,
     "type fields": type_fields,
@@ -235,4 +320,7 @@ FAMILIES = {
     "header breaks": header_breaks,
     "transfer encodings": transfer_encodings,
     "composites": composites,
+    "names": names,
+    "charsets": charsets,
+    "containers": containers,
 }

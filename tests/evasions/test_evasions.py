@@ -31,9 +31,17 @@ class Seeker(Inspector):
 
 
 @pytest.fixture(scope="module")
-def judge():
-    scanner = Scanner(config.default().to_core_json(), roster([Seeker()]), threads=2)
-    return lambda raw: json.loads(scanner.scan(raw))
+def scanner_of():
+    def scanner_of(inspector):
+        scanner = Scanner(config.default().to_core_json(), roster([inspector]), threads=2)
+        return lambda raw: json.loads(scanner.scan(raw))
+
+    return scanner_of
+
+
+@pytest.fixture(scope="module")
+def judge(scanner_of):
+    return scanner_of(Seeker())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -89,3 +97,19 @@ def test_messages_that_programs_wrote_pass(judge):
             refused[file.name] = report["verdict"]["reason"]
     # Those are halves of a message that was cut in two on purpose, where there are any.
     assert all("partial_message" in reason for reason in refused.values()), refused
+
+
+def test_every_name_counts(scanner_of):
+    names = []
+
+    class Namer(Inspector):
+        name = "namer"
+
+        def on_part(self, part):
+            names.extend(part.names)
+
+    judge = scanner_of(Namer())
+    for name, raw in FAMILIES["names"]():
+        names.clear()
+        judge(raw)
+        assert any(shown.lower().rstrip(". ").endswith("exe") for shown in names), f"{name}: {names}"

@@ -115,6 +115,7 @@ impl Reception {
         // A limit or a piece that cannot be shown is so in most readings.
         let mut known = HashSet::new();
         self.gaps.retain(|gap| known.insert(gap.clone()));
+        self.message.progress.write().unscanned = self.gaps.iter().map(|gap| (gap.reason, gap.what.clone())).collect();
         parts.extend(further);
         let mut opinions = early;
         if let Some(mut inspection) = self.inspection.take() {

@@ -4,7 +4,8 @@
 //! hash, which inspectors ran and for how long, what was not scanned and why, the decision with its reason, the
 //! backend's reply, where the time went. Addresses of people are in them; the log is as private as the mail.
 
-use std::collections::{BTreeSet, HashMap};
+mod part;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +16,13 @@ use crate::client_hello::ClientHello;
 use crate::decision::Decision;
 use crate::inspect::{InspectorInfo, Mode};
 use crate::inspection::{About, Failure, Opinion};
-use crate::message::{Carried, Part, TlsFacts};
+use crate::message::{Carried, TlsFacts};
 use crate::settings::{ListenerTls, Unscanned};
 use crate::tls::{Cause, CertificateState};
 use crate::verdict::{Action, Verdict};
+
+pub use part::PartRecord;
+pub(crate) use part::Receipts;
 
 /// Every listener is bound.
 #[derive(Debug, Serialize)]
@@ -191,39 +195,6 @@ pub struct VerdictRecord {
     pub symbols: Vec<String>,
 }
 
-/// One leaf.
-#[derive(Debug, Serialize)]
-pub struct PartRecord {
-    /// `1.2`, `1.2/member.exe`.
-    pub path: String,
-    /// Declared type.
-    pub media_type: String,
-    /// Shown name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub filename: Option<String>,
-    /// What shows it, if not the RFCs' reading of the message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reading: Option<String>,
-    /// What it is by its content, as a media type.
-    pub real_type: &'static str,
-    /// What it was packed in, for a member of a container.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub container: Option<&'static str>,
-    /// Decoded octets.
-    pub size: u64,
-    /// Lower-case hexadecimal.
-    pub sha256: String,
-    /// Names of its defects.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub defects: Vec<String>,
-    /// Why something of it could not be scanned.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub unscanned: BTreeSet<Unscanned>,
-    /// Inspectors that were asked about it and looked at it to the end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub inspectors: Vec<String>,
-}
-
 /// Something that could not be scanned.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct UnscannedRecord {
@@ -295,45 +266,6 @@ pub(crate) struct Timing {
     /// From there to the backend's reply.
     #[serde(serialize_with = "seconds")]
     pub(crate) relay_s: Duration,
-}
-
-/// What is known of each part beside the part itself: the receipt of what was looked at.
-pub(crate) struct Receipts {
-    unscanned: HashMap<String, BTreeSet<Unscanned>>,
-    inspectors: HashMap<String, Vec<String>>,
-}
-
-impl Receipts {
-    pub(crate) fn new(gaps: &[UnscannedRecord], opinions: &[Opinion], roster: &[InspectorInfo]) -> Self {
-        let mut receipts = Self { unscanned: HashMap::new(), inspectors: HashMap::new() };
-        for gap in gaps {
-            receipts.unscanned.entry(gap.what.clone()).or_default().insert(gap.reason);
-        }
-        for opinion in opinions {
-            if let (About::Part(part), Ok(_)) = (&opinion.about, &opinion.result) {
-                receipts.inspectors.entry(part.clone()).or_default().push(roster[opinion.inspector].name.clone());
-            }
-        }
-        receipts
-    }
-}
-
-impl PartRecord {
-    pub(crate) fn of(part: &Part, receipts: &Receipts) -> Self {
-        Self {
-            path: shortened(&part.path),
-            media_type: part.media_type.clone(),
-            filename: part.filename.as_deref().map(shortened),
-            reading: part.reading.as_deref().map(shortened),
-            size: part.data.len(),
-            sha256: hex(&part.sha256),
-            real_type: part.real_type,
-            container: part.container,
-            defects: part.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
-            unscanned: receipts.unscanned.get(&part.path).cloned().unwrap_or_default(),
-            inspectors: receipts.inspectors.get(&About::part(part)).cloned().unwrap_or_default(),
-        }
-    }
 }
 
 impl VerdictRecord {

@@ -117,8 +117,13 @@ const HEADERS: u64 = 4;
 pub(super) fn gap_of(head: &PartHead) -> Option<UnscannedRecord> {
     let reason = match head.media_type.as_str() {
         "message/partial" => Unscanned::PartialMessage,
+        "application/pgp-encrypted" => Unscanned::Encrypted,
         // The message in it is encrypted, or stands in a signature's envelope that is not opened here.
-        "application/pkcs7-mime" | "application/x-pkcs7-mime" => Unscanned::Unhandled,
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
+            let field = head.header.first("Content-Type").map(|field| field.value().to_ascii_lowercase());
+            let is_encrypted = field.is_some_and(|field| field.contains("enveloped-data"));
+            if is_encrypted { Unscanned::Encrypted } else { Unscanned::Unhandled }
+        }
         _ => return None,
     };
     Some(UnscannedRecord { reason, what: head.path.to_string() })

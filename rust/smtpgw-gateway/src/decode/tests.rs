@@ -237,3 +237,17 @@ async fn messages_attached_as_files_are_opened() {
         assert_eq!(parts_of(&format!("\n{text}")).await.0.len(), 1, "{text}");
     }
 }
+
+#[tokio::test]
+async fn what_is_sealed_is_unscanned() {
+    let table = [
+        ("application/pkcs7-mime; smime-type=enveloped-data", Unscanned::Encrypted),
+        ("application/pkcs7-mime; smime-type=signed-data", Unscanned::Unhandled),
+        ("application/x-pkcs7-mime", Unscanned::Unhandled),
+        ("application/pgp-encrypted", Unscanned::Encrypted),
+        ("message/partial; id=x", Unscanned::PartialMessage),
+    ];
+    for (media_type, reason) in table {
+        assert_eq!(parts_of(&format!("Content-Type: {media_type}\n\nx\n")).await.1, [reason], "{media_type}");
+    }
+}

@@ -8,6 +8,9 @@
 //!
 //! Between calls at most three characters of a group and one buffer of decoded octets are held.
 
+mod alphabet;
+mod lines;
+
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -17,6 +20,9 @@ use base64_simd::{AsOut, STANDARD_NO_PAD};
 use super::{Offset, Output};
 use crate::defect::DefectKind;
 use crate::dialect::{AfterPadding, Base64Junk};
+
+use alphabet::{BLANK, JUNK, PAD, VALUES};
+use lines::{gather, gather_fixed};
 
 /// Characters decoded at once: both buffers stay in the first-level cache.
 const BLOCK: usize = 16 * 1024;
@@ -353,72 +359,6 @@ impl Base64 {
         }
     }
 }
-
-/// Copies the lines at the beginning of `raw` that are `WIDTH` long into `block`, without their line ends; says how
-/// many characters that made of how many octets. Lines that end in padding are left out.
-fn gather_fixed<const WIDTH: usize, const STEP: usize>(
-    raw: &[u8],
-    block: &mut [u8],
-    line_end: &[u8],
-) -> (usize, usize) {
-    let mut lines = 0;
-    for (line, copy) in raw.as_chunks::<STEP>().0.iter().zip(block.as_chunks_mut::<WIDTH>().0) {
-        let Some((characters, end)) = line.split_first_chunk::<WIDTH>() else { break };
-        if end != line_end {
-            break;
-        }
-        *copy = *characters;
-        lines += 1;
-    }
-    leave_out_padding(block, lines, WIDTH, STEP)
-}
-
-/// The same for any length of lines.
-fn gather(raw: &[u8], block: &mut [u8], width: usize, line_end: &[u8]) -> (usize, usize) {
-    let step = width + line_end.len();
-    let mut lines = 0;
-    for (line, copy) in raw.chunks_exact(step).zip(block.chunks_exact_mut(width)) {
-        let (characters, end) = line.split_at(width);
-        if end != line_end {
-            break;
-        }
-        copy.copy_from_slice(characters);
-        lines += 1;
-    }
-    leave_out_padding(block, lines, width, step)
-}
-
-/// Padding is for the patient path; that of a last line would send the whole block there.
-fn leave_out_padding(block: &[u8], lines: usize, width: usize, step: usize) -> (usize, usize) {
-    let padded = lines > 0 && block.get(lines * width - 1) == Some(&b'=');
-    let lines = if padded { lines - 1 } else { lines };
-    (lines * width, lines * step)
-}
-
-/// `=`
-const PAD: u8 = 64;
-/// CR and LF, which are skipped.
-const LINE_END: u8 = 65;
-/// Blanks, which are skipped as well.
-const BLANK: u8 = 66;
-/// Everything else outside the alphabet.
-const JUNK: u8 = 67;
-
-const VALUES: [u8; 256] = {
-    let mut values = [JUNK; 256];
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut value = 0;
-    while value < alphabet.len() {
-        values[alphabet[value] as usize] = value as u8;
-        value += 1;
-    }
-    values[b'=' as usize] = PAD;
-    values[b'\r' as usize] = LINE_END;
-    values[b'\n' as usize] = LINE_END;
-    values[b' ' as usize] = BLANK;
-    values[b'\t' as usize] = BLANK;
-    values
-};
 
 /// Decodes base64 that is all there, as far as it goes; for header fields.
 pub(crate) fn decode_all_base64(text: &[u8], out: &mut Vec<u8>) {
