@@ -5,7 +5,10 @@
 
 mod support;
 
-use smtpgw_mime::{AfterClose, AfterPadding, DelimiterMatch, Dialect, EncodedMultipart, JunkLine, Limits, Pick};
+use smtpgw_mime::{
+    AfterClose, AfterPadding, BlankBeforeColon, BlankLine, DelimiterMatch, Dialect, EncodedMultipart, JunkLine, Limits,
+    MissingBoundary, Nul, Pick, Shared,
+};
 use support::{crlf, decode, decode_with};
 
 /// Structure and names of defects, in the order of their names.
@@ -318,4 +321,65 @@ fn types_that_are_judged_elsewhere_are_leaves() {
             &[],
         );
     }
+}
+
+#[test]
+fn the_dialect_guesses_a_boundary() {
+    let guess = Dialect { missing_boundary: MissingBoundary::Guess, ..Dialect::default() };
+    for value in ["multipart/mixed", "multipart/mixed; boundary=wrong"] {
+        check_with(
+            &format!("Content-Type: {value}\n\n-- \n--\n--b\n\none\n--x\n--b\n\ntwo\n--b--\n"),
+            guess,
+            "[] multipart/mixed\n  1 text/plain \"one|--x\"\n  2 text/plain \"two\"\n",
+            if value.ends_with("wrong") { &[] } else { &["missing_boundary"] },
+        );
+    }
+}
+
+#[test]
+fn the_dialect_decides_about_headers() {
+    let table: &[(&str, Dialect, &str)] = &[
+        (
+            "Content-Type: text/html\n \nB: c\n\nx",
+            Dialect { blank_line: BlankLine::EndsHeader, ..Dialect::default() },
+            "1 text/html \"B: c||x\"\n",
+        ),
+        (
+            "A: b\nContent-Type : text/html\n\nx",
+            Dialect { blank_before_colon: BlankBeforeColon::Junk, ..Dialect::default() },
+            "1 text/plain \"Content-Type : text/html||x\"\n",
+        ),
+        ("Content-Ty\0pe: text/html\n\nx", Dialect { nul: Nul::Drop, ..Dialect::default() }, "1 text/html \"x\"\n"),
+        (
+            "Content-Type: text/html\0, x\n\nx",
+            Dialect { nul: Nul::EndsLine, ..Dialect::default() },
+            "1 text/html \"x\"\n",
+        ),
+    ];
+    for (message, dialect, parts) in table {
+        let tree = decode_with(&crlf(message), &Limits::DEFAULT, *dialect);
+        assert_eq!(tree.show(), *parts, "{message:?} {dialect}");
+    }
+}
+
+#[test]
+fn the_dialect_decides_whose_a_delimiter_is() {
+    let message =
+        mixed("b", "--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--\n");
+    let outer = Dialect { shared: Shared::Outer, after_close: AfterClose::Reopen, ..Dialect::default() };
+    let tree = decode_with(&crlf(&message), &Limits::DEFAULT, outer);
+    let shown = "[] multipart/mixed\n  [1] multipart/mixed\n  2 text/plain \"one\"\n  3 text/plain \"two\"\n";
+    assert_eq!(tree.show(), shown);
+    let case = Dialect { delimiter: DelimiterMatch::AnyCase, ..Dialect::default() };
+    let tree = decode_with(&crlf(&mixed("b", "--b\n\none\n--B\n\ntwo\n--B--\n")), &Limits::DEFAULT, case);
+    assert_eq!(tree.show(), "[] multipart/mixed\n  1 text/plain \"one\"\n  2 text/plain \"two\"\n");
+    assert_eq!(tree.kinds(), ["delimiter_case"]);
+}
+
+#[test]
+fn what_stands_outside_of_parts_is_shown_beside_them() {
+    let tree = decode(&crlf(&mixed("b", "\n before\n--b\n\none\n--b--\n\nbehind\n")));
+    assert_eq!(tree.outside, ["Preamble  \"before\"", "Epilogue  \"behind|\""]);
+    assert_eq!(tree.show(), "[] multipart/mixed\n  1 text/plain \"one\"\n");
+    assert!(decode(&crlf(&mixed("b", " \n--b\n\none\n--b--\n\n \n"))).outside.is_empty());
 }

@@ -38,12 +38,11 @@ impl Value {
     }
 }
 
+/// Takes the values of a list.
+pub(super) type Take<'t, R> = &'t mut dyn FnMut(&mut Flow<'_, R>, Value) -> Result<(), Unscanned>;
+
 /// Calls `take` for each value in the list at `place`; whether all of the list could be read.
-pub(super) fn walk<R: Read + Seek>(
-    flow: &mut Flow<'_, R>,
-    place: Place,
-    take: &mut dyn FnMut(&mut Flow<'_, R>, Value) -> Result<(), Unscanned>,
-) -> Result<bool, Unscanned> {
+pub(super) fn walk<R: Read + Seek>(flow: &mut Flow<'_, R>, place: Place, take: Take<'_, R>) -> Result<bool, Unscanned> {
     let end = place.end().min(flow.source.length());
     let Some(count) = flow.source.array_at::<4>(place.start)? else { return Ok(false) };
     let mut at = place.start + 4;

@@ -225,7 +225,7 @@ impl Delimiters<'_> {
             && (closed, prefix, other_case) == (None, None, None)
             && let Some(frame) = count.checked_sub(1)
             && self.frames.multipart(frame).is_some_and(|multipart| multipart.children == 0 && !multipart.closed)
-            && text.first().is_some_and(|octet| octet.is_ascii_graphic())
+            && text.first().map_or(!complete, u8::is_ascii_graphic)
         {
             return if complete { Judgement::Guess(frame) } else { Judgement::Undecided };
         }
