@@ -30,7 +30,7 @@ class Archive(Table):
 
 Format: TypeAlias = Literal[
     "zip", "gzip", "bzip2", "xz", "lzma", "zstd", "tar", "7z", "rar",
-    "ar", "cpio", "cab", "cfb", "iso", "ace", "arj", "lha",
+    "ar", "cpio", "cab", "cfb", "iso", "ace", "arj", "lha", "tnef",
 ]  # fmt: skip
 
 

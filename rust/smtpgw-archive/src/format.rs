@@ -54,7 +54,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -72,6 +72,7 @@ impl Format {
         Self::Ace,
         Self::Arj,
         Self::Lha,
+        Self::Tnef,
     ];
 
     /// The name used in configuration and records.
