@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 from peers.clients import Dialogue
-from peers.contents import CONTENTS, letter, without_received
+from peers.contents import CONTENTS, ambiguous, letter, without_received
 from peers.gateway import INSPECTORS, SMTPGW, Certificate, RunningGateway, configuration, toml
 from peers.recorder import Recorder
 
@@ -24,7 +25,12 @@ def run(folder: Path, settings: dict[str, Any] | str, command: str = "run") -> s
     path = folder / "smtpgw.toml"
     text = settings if isinstance(settings, str) else "".join(f"{k} = {toml(v)}\n" for k, v in settings.items())
     path.write_text(text)
-    environment = {"PYTHONPATH": str(INSPECTORS), "PATH": "/usr/bin:/bin", "COLUMNS": "200", "NO_COLOR": "1"}
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(INSPECTORS), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]),
+        "PATH": "/usr/bin:/bin",
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+    }
     return subprocess.run(
         [SMTPGW, command, "-c", path], cwd=folder, env=environment, capture_output=True, text=True, timeout=30
     )
@@ -192,6 +198,22 @@ def test_broken_mime_is_judged(recorder: Recorder, run_gateway: Run, certificate
     assert record["defects"]
     assert record["verdict"]["action"] == "accept"
     assert record["inspectors"][0]["calls"] == len(record["parts"]) > 0
+
+
+def test_a_message_of_too_many_readings_is_refused(
+    recorder: Recorder, run_gateway: Run, certificate: Certificate
+) -> None:
+    """Two boundaries, two types and an encoding of the whole: nobody knows what the recipient will see (THREATS §2)."""
+    gateway = run_gateway(recorder.address)
+    with Dialogue(gateway.port) as client:
+        client.open(certificate.authority)
+        client.command(b"MAIL FROM:<ann@example.net>")
+        client.command(b"RCPT TO:<bob@example.org>")
+        client.command(b"DATA")
+        client.send(ambiguous("many readings"))
+        assert client.command(b".").startswith(b"554 5.")
+    assert "ambiguous" in str(gateway.record("transaction", outcome="rejected")["unscanned"])
+    assert not recorder.deliveries
 
 
 # RFC 5321 §4.2.4, §4.3.2 and the registry of enhanced codes; what stands before must have been said already.

@@ -6,7 +6,7 @@ import base64
 import random
 import re
 
-__all__ = ["CONTENTS", "EICAR", "infected", "letter", "without_received"]
+__all__ = ["CONTENTS", "EICAR", "ambiguous", "infected", "letter", "without_received"]
 
 # Written backwards: a scanner that guards a developer's disk would take this file away.
 EICAR = "*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\\4[PA@%P!O5X"[::-1].encode()
@@ -29,6 +29,13 @@ def infected(subject: str) -> bytes:
         b'--=_1\r\nContent-Type: application/octet-stream; name="invoice.com"\r\n'
         b"Content-Transfer-Encoding: base64\r\n\r\n%b\r\n--=_1--\r\n"
     ) % base64.b64encode(EICAR)
+
+
+def ambiguous(subject: str) -> bytes:
+    """A message that can be read in more ways than anybody will look at."""
+    content = letter(subject, CONTENTS["broken MIME"].partition(b"\r\n\r\n")[2]).replace(b"\r\n\r\n", b"\r\n", 1)
+    head = b'Content-Type: multipart/mixed; boundary="a"; boundary=b\r\nContent-Type: text/html\r\n'
+    return content.replace(b"--a\r\n", head + b"Content-Transfer-Encoding: base64\r\n\r\n--a\r\n", 1)
 
 
 def without_received(content: bytes, servers: int = 1) -> bytes:

@@ -99,6 +99,8 @@ class _Session:
     def __init__(self, recorder: Recorder, connection: socket.socket, commands: list[bytes]) -> None:
         self.recorder, self.connection, self.commands = recorder, connection, commands
         self.buffer = b""
+        self.used = 0
+        """Octets of `buffer` that have been read as lines: cutting them off a line at a time would take all day."""
 
     def run(self) -> None:
         self.answer(b"", b"220 recorder.example ESMTP\r\n")
@@ -145,10 +147,10 @@ class _Session:
 
     def line(self) -> bytes | None:
         """The next line without its CRLF; None at the end of the stream."""
-        while (end := self.buffer.find(b"\r\n")) < 0:
+        while (end := self.buffer.find(b"\r\n", self.used)) < 0:
             received = self.connection.recv(65536)
             if not received:
                 return None
-            self.buffer += received
-        line, self.buffer = self.buffer[:end], self.buffer[end + 2 :]
+            self.buffer, self.used = self.buffer[self.used :] + received, 0
+        line, self.used = self.buffer[self.used : end], end + 2
         return line
