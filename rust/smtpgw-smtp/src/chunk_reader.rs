@@ -2,10 +2,10 @@
 //!
 //! RFC 3030 §2. A chunk is so many octets, and nothing in them is looked at to find out where it ends: a line with a
 //! dot alone is content. One reader reads all chunks of a message, since CR and LF may stand in two of them; a CR that
-//! ends a chunk is held back until the next octet is known. Without BINARYMIME, which is not offered, the content
+//! ends a chunk is held back until the next octet is known. Where MAIL did not say BINARYMIME, the content
 //! consists of lines (RFC 3030 §3), so a bare CR or LF is refused or becomes CRLF as in DATA. Content that does not
 //! end in CRLF is given out as it is: whoever writes it on for DATA adds the line end, which changes no DKIM signature
-//! (RFC 6376 §3.4.3) and no header.
+//! (RFC 6376 §3.4.3) and no header. Binary content is any octets, given out as they are.
 //!
 //! A chunk that is refused is swallowed to its last octet all the same.
 
@@ -32,6 +32,8 @@ pub(crate) struct ChunkReader {
     refused: Option<ContentError>,
     longest: usize,
     bare_newline: BareNewline,
+    /// The content consists of octets, not of lines.
+    binary: bool,
 }
 
 /// What one step found; the number is how many octets of the input it used up.
@@ -59,7 +61,13 @@ impl ChunkReader {
             refused: None,
             longest: limits.text_octets(),
             bare_newline,
+            binary: false,
         }
+    }
+
+    /// The same for content that MAIL said is binary (RFC 3030 §3).
+    pub(crate) fn binary(limits: &Limits, size: u64) -> Self {
+        Self { binary: true, ..Self::new(limits, size, BareNewline::Reject) }
     }
 
     /// A chunk of `size` octets follows.
@@ -95,6 +103,9 @@ impl ChunkReader {
             return self.end();
         }
         let Some(first) = chunk.first() else { return ChunkStep::Content(0, &[]) };
+        if self.binary {
+            return self.give(chunk.len(), chunk);
+        }
         if self.after_cr {
             self.after_cr = false;
             return if *first == b'\n' { self.newline(1) } else { self.bare(0) };

@@ -13,7 +13,7 @@
 //! | STARTTLS, where announced and not inside TLS | – | – | sent | – | – | – | – |
 //! | XCLIENT, where announced | – | sent, behind another XCLIENT | sent | – | – | – | – |
 //! | XFORWARD, where announced | – | – | sent | – | – | – | – |
-//! | MAIL, RCPT, DATA | – | – | sent | – | – | – | – |
+//! | MAIL, RCPT, DATA (not for binary content) | – | – | sent | – | – | – | – |
 //! | RSET, NOOP | – | sent | sent | – | – | sent | – |
 //! | QUIT | – | sent | sent | – | – | sent | – |
 //! | a chunk, where announced | – | – | sent → Chunks | – | – | sent, until one was refused | – |
@@ -43,6 +43,7 @@ use crate::content_writer::{ContentEnd, ContentWriter};
 use crate::error::{ClientError, Misuse};
 use crate::extensions::Extensions;
 use crate::limits::Limits;
+use crate::parameters::Body;
 use crate::reply::Reply;
 use crate::reply_reader::ReplyReader;
 use crate::verb::Verb;
@@ -59,6 +60,8 @@ pub struct Client {
     /// Whether XCLIENT may still be sent though the extensions were forgotten: it may come in several commands.
     more_xclient: bool,
     tls: bool,
+    /// The last MAIL said that the content is binary: it goes in chunks, as it is (RFC 3030 §3).
+    binary: bool,
     /// A chunk of the message under way was refused: no more are sent, and nothing that is said makes it whole.
     spoilt: bool,
     /// Octets stood behind the last reply that was due, so whatever they say answers no command.
@@ -122,6 +125,7 @@ impl Client {
             extensions: Extensions::default(),
             more_xclient: false,
             tls: false,
+            binary: false,
             spoilt: false,
             surplus: false,
             output: Vec::new(),
@@ -135,8 +139,12 @@ impl Client {
     pub fn send(&mut self, command: &Command) -> Result<(), Misuse> {
         let verb = command.verb();
         self.permit(verb)?;
-        if !command.is_offered(&self.extensions) {
+        let in_clear = matches!(command, Command::Mail { parameters, .. } if parameters.require_tls) && !self.tls;
+        if in_clear || !command.is_offered(&self.extensions) {
             return Err(Misuse::NotOffered);
+        }
+        if self.binary && verb == Verb::Data {
+            return Err(Misuse::OutOfPlace);
         }
         if let Some(last) = self.outstanding.back() {
             let alone = matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Xclient | Verb::Xforward);
@@ -147,6 +155,9 @@ impl Client {
             if self.outstanding.len() >= self.limits.outstanding {
                 return Err(Misuse::TooManyOutstanding);
             }
+        }
+        if let Command::Mail { parameters, .. } = command {
+            self.binary = parameters.body == Some(Body::Binary);
         }
         command.write_to(&mut self.output, &self.extensions);
         self.outstanding.push_back(verb);
@@ -315,6 +326,7 @@ impl Client {
         }
         Ok(match core::mem::replace(&mut self.state, State::Ready) {
             State::Chunks(writer) => writer,
+            _ if self.binary => ContentWriter::for_binary_chunks(),
             _ => ContentWriter::for_chunks(),
         })
     }

@@ -6,7 +6,8 @@
 //! made to see two messages, whatever it takes for a line end.
 //!
 //! In chunks (RFC 3030 §2) octets are counted, so dots stay as they are and the end is the last chunk's; the lines
-//! are made just as canonical, for a server may store and later send them by DATA.
+//! are made just as canonical, for a server may store and later send them by DATA. Binary content (RFC 3030 §3) alone
+//! is written as it is, to a server that announced BINARYMIME.
 
 use alloc::vec::Vec;
 use memchr::memchr2;
@@ -16,8 +17,18 @@ use memchr::memchr2;
 pub struct ContentWriter {
     at: At,
     repaired: bool,
-    /// For DATA: dots are doubled, and a dot ends it.
-    dots: bool,
+    form: Form,
+}
+
+/// What the octets become on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// For DATA: lines, dots are doubled, and a dot ends it.
+    Data,
+    /// For BDAT: lines.
+    Chunks,
+    /// For BDAT: octets as they are.
+    Binary,
 }
 
 /// Where the last octet left off.
@@ -47,17 +58,25 @@ impl Default for ContentWriter {
 impl ContentWriter {
     /// A writer at the start of content for DATA.
     pub const fn new() -> Self {
-        Self { at: At::LineStart, repaired: false, dots: true }
+        Self { at: At::LineStart, repaired: false, form: Form::Data }
     }
 
     /// A writer at the start of content for BDAT, which somebody else cuts into chunks and counts.
     pub const fn for_chunks() -> Self {
-        Self { at: At::LineStart, repaired: false, dots: false }
+        Self { at: At::LineStart, repaired: false, form: Form::Chunks }
+    }
+
+    /// A writer of binary content for BDAT (RFC 3030 §3): nothing in it is a line.
+    pub const fn for_binary_chunks() -> Self {
+        Self { at: At::LineStart, repaired: false, form: Form::Binary }
     }
 
     /// Appends the next octets of content to `out`.
     pub fn write(&mut self, content: &[u8], out: &mut Vec<u8>) {
         out.reserve(content.len());
+        if self.form == Form::Binary {
+            return out.extend_from_slice(content);
+        }
         let mut rest = content;
         if self.at == At::AfterCr {
             let Some(first) = rest.first() else { return };
@@ -67,7 +86,7 @@ impl ContentWriter {
             self.at = At::LineStart;
         }
         while let Some(first) = rest.first() {
-            if self.dots && self.at == At::LineStart && *first == b'.' {
+            if self.form == Form::Data && self.at == At::LineStart && *first == b'.' {
                 out.push(b'.');
             }
             let run = Run::find(rest);
@@ -98,7 +117,7 @@ impl ContentWriter {
         if line_end_added {
             out.extend_from_slice(b"\r\n");
         }
-        if self.dots {
+        if self.form == Form::Data {
             out.extend_from_slice(b".\r\n");
         }
         ContentEnd { line_end_added, repaired: self.repaired }

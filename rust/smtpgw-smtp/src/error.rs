@@ -168,6 +168,8 @@ table! {
         NestedMail => 503 "5.5.1 A transaction is already under way",
         /// RCPT or DATA behind a BDAT (RFC 3030 §2).
         ChunksBegun => 503 "5.5.1 Chunks of a message have been sent, send BDAT or RSET",
+        /// DATA for content that MAIL said is binary (RFC 3030 §3).
+        BinaryNeedsChunks => 503 "5.5.1 Binary content must be sent with BDAT",
         /// STARTTLS within a transaction.
         InTransaction => 503 "5.5.1 Not within a transaction",
         /// STARTTLS inside TLS (RFC 3207 §4.2).

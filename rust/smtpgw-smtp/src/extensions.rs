@@ -1,13 +1,16 @@
 //! Service extensions: what we announce ([`Offer`]) and what a backend announced ([`Extensions`]).
 //!
 //! RFC 5321 §2.2 and §4.1.1.1, RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING),
-//! RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8).
+//! RFC 3030 (BINARYMIME), RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8),
+//! RFC 8689 (REQUIRETLS), RFC 9422 (LIMITS).
 
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use crate::parameters::{MailParameters, RecipientParameters};
+use crate::parameters::{Body, MailParameters, RecipientParameters};
 use crate::replies;
 use crate::reply::Reply;
+use crate::session_limits::SessionLimits;
 use crate::xclient::XclientAttributes;
 use crate::xclient_request;
 use crate::xforward::XforwardAttributes;
@@ -22,10 +25,16 @@ pub struct Offer {
     pub eight_bit_mime: bool,
     /// `CHUNKING`
     pub chunking: bool,
+    /// `BINARYMIME`; never announced without CHUNKING (RFC 3030 §3).
+    pub binary_mime: bool,
     /// `SMTPUTF8`
     pub smtputf8: bool,
     /// `DSN`
     pub dsn: bool,
+    /// `REQUIRETLS`; never announced but inside TLS (RFC 8689 §2), whatever stands here.
+    pub require_tls: bool,
+    /// `LIMITS`: what others beside us say; announced together with [`Limits`](crate::Limits), if at all.
+    pub session_limits: Option<SessionLimits>,
     /// `PIPELINING`
     pub pipelining: bool,
     /// `STARTTLS`; never announced inside TLS, whatever stands here.
@@ -46,8 +55,10 @@ impl Offer {
             (self.pipelining, "PIPELINING"),
             (self.eight_bit_mime, "8BITMIME"),
             (self.chunking, "CHUNKING"),
+            (self.binary_mime, "BINARYMIME"),
             (self.smtputf8, "SMTPUTF8"),
             (self.dsn, "DSN"),
+            (self.require_tls, "REQUIRETLS"),
             (self.enhanced_status_codes, "ENHANCEDSTATUSCODES"),
             (self.starttls, "STARTTLS"),
             (self.xclient, xclient_request::ANNOUNCED),
@@ -56,6 +67,10 @@ impl Offer {
             out.extend_from_slice(b"250-");
             out.extend_from_slice(keyword.as_bytes());
             out.extend_from_slice(b"\r\n");
+        }
+        let limits = self.session_limits.unwrap_or_default().to_string();
+        if !limits.is_empty() {
+            out.extend_from_slice(alloc::format!("250-LIMITS{limits}\r\n").as_bytes());
         }
         // SIZE is always there, so it is the last line.
         if self.size == 0 {
@@ -80,10 +95,16 @@ pub struct Extensions {
     pub eight_bit_mime: bool,
     /// `CHUNKING`
     pub chunking: bool,
+    /// `BINARYMIME`
+    pub binary_mime: bool,
     /// `SMTPUTF8`
     pub smtputf8: bool,
     /// `DSN`
     pub dsn: bool,
+    /// `REQUIRETLS`
+    pub require_tls: bool,
+    /// `LIMITS`
+    pub session_limits: SessionLimits,
     /// `ENHANCEDSTATUSCODES`
     pub enhanced_status_codes: bool,
     /// `XCLIENT`, with the attributes the server takes from us.
@@ -114,8 +135,14 @@ impl Extensions {
                 extensions.chunking = true;
             } else if is("SMTPUTF8") {
                 extensions.smtputf8 = true;
+            } else if is("BINARYMIME") {
+                extensions.binary_mime = true;
             } else if is("DSN") {
                 extensions.dsn = true;
+            } else if is("REQUIRETLS") {
+                extensions.require_tls = true;
+            } else if is("LIMITS") {
+                extensions.session_limits = SessionLimits::parse(words);
             } else if is("ENHANCEDSTATUSCODES") {
                 extensions.enhanced_status_codes = true;
             } else if is("XCLIENT") {
@@ -130,7 +157,11 @@ impl Extensions {
     /// The first extension that a message with such parameters needs and that was not announced. SIZE and 8BITMIME
     /// never are: without the one nothing is lost but a hint, and the other is said and done alike.
     pub fn missing(&self, mail: &MailParameters) -> Option<Missing> {
-        if mail.smtputf8 && !self.smtputf8 {
+        if mail.require_tls && !self.require_tls {
+            Some(Missing::RequireTls)
+        } else if mail.body == Some(Body::Binary) && !(self.binary_mime && self.chunking) {
+            Some(Missing::BinaryMime)
+        } else if mail.smtputf8 && !self.smtputf8 {
             Some(Missing::Smtputf8)
         } else if mail.asks_for_dsn() && !self.dsn {
             Some(Missing::Dsn)
@@ -149,6 +180,10 @@ impl Extensions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
+    /// `REQUIRETLS`
+    RequireTls,
+    /// `BINARYMIME`, or `CHUNKING` which it needs
+    BinaryMime,
     /// `SMTPUTF8`
     Smtputf8,
     /// `DSN`
@@ -156,10 +191,12 @@ pub enum Missing {
 }
 
 impl Missing {
-    /// What the client is told. Letters beyond ASCII cannot be done without (RFC 6531 §3.5); what is asked of notices
-    /// can be: the client is told to come again, and will by then hear that it is not offered.
+    /// What the client is told. TLS all the way and letters beyond ASCII cannot be done without (RFC 8689 §5, RFC 6531
+    /// §3.5). The others can: the client is told to come again, and will by then hear that they are not offered.
     pub const fn reply(self) -> Reply {
         match self {
+            Self::RequireTls => replies::NO_REQUIRETLS,
+            Self::BinaryMime => replies::NO_BINARYMIME,
             Self::Smtputf8 => replies::NO_SMTPUTF8,
             Self::Dsn => replies::NO_DSN,
         }
@@ -181,8 +218,11 @@ mod tests {
             size: 1000,
             eight_bit_mime: true,
             chunking: true,
+            binary_mime: true,
             smtputf8: true,
             dsn: true,
+            require_tls: true,
+            session_limits: Some(SessionLimits { mails: Some(5), ..SessionLimits::default() }),
             pipelining: true,
             starttls: true,
             enhanced_status_codes: true,
@@ -191,7 +231,7 @@ mod tests {
         offer.write_ehlo_reply("mx.example", &mut out);
         assert_eq!(
             out,
-            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250 SIZE 1000\r\n"
+            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250-REQUIRETLS\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250-LIMITS MAILMAX=5\r\n250 SIZE 1000\r\n"
         );
         out.clear();
         Offer::default().write_ehlo_reply("mx", &mut out);
@@ -200,7 +240,7 @@ mod tests {
 
     #[test]
     fn reads_what_a_server_announces() {
-        let text = b"STARTTLS is my name\npipelining\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\nXFORWARD SOURCE Y\n8BITMIME\nSMTPUTF8\nDSN\nCHUNKING\nENHANCEDSTATUSCODES\n";
+        let text = b"STARTTLS is my name\npipelining\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\nXFORWARD SOURCE Y\n8BITMIME\nSMTPUTF8\nDSN\nBINARYMIME\nrequiretls\nLIMITS X=1 RCPTMAX=9\nCHUNKING\nENHANCEDSTATUSCODES\n";
         let extensions = Extensions::parse(&Reply::from_clean_lines(ReplyCode::new(250).unwrap(), text.to_vec()));
         let xclient = extensions.xclient.unwrap();
         assert!(xclient.contains(XclientName::Addr) && !xclient.contains(XclientName::Login));
@@ -210,8 +250,11 @@ mod tests {
             pipelining: true,
             eight_bit_mime: true,
             chunking: true,
+            binary_mime: true,
             smtputf8: true,
             dsn: true,
+            require_tls: true,
+            session_limits: SessionLimits { recipients: Some(9), ..SessionLimits::default() },
             enhanced_status_codes: true,
             xclient: Some(xclient),
             xforward: Some(XforwardAttributes::default().with(XforwardName::Source)),

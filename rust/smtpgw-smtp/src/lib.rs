@@ -19,7 +19,7 @@
 //! | `command`, `xclient` | commands, written from parsed pieces |
 //! | `reply_reader` | replies coming in: strict and bounded |
 //! | `content_writer` | content going out: canonical whatever comes in |
-//! | `path`, `extensions`, `reply`, `verb` | the words both roles speak |
+//! | `path`, `extensions`, `session_limits`, `reply`, `verb` | the words both roles speak |
 //! | `replies`, `error`, `limits` | tables: what we answer, what can go wrong, what things may cost |
 //!
 //! Invariants, each held by tests: how a stream is cut into pieces changes nothing; what the client role writes,
@@ -76,6 +76,7 @@ mod reply_reader;
 mod request;
 mod server;
 mod server_event;
+mod session_limits;
 mod verb;
 mod xclient;
 mod xclient_request;
@@ -95,6 +96,7 @@ pub use path::{ForwardPath, Mailbox, PathError, ReversePath};
 pub use reply::{EnhancedStatusCode, Reply, ReplyCode};
 pub use server::{Server, ServerOptions};
 pub use server_event::{HelloKind, Received, ServerEvent, StateName};
+pub use session_limits::SessionLimits;
 pub use verb::Verb;
 pub use xclient::{XclientAttributes, XclientLine, XclientName, XclientValue, xclient_address, xclient_commands};
 pub use xclient_request::{Fact, XclientRequest};

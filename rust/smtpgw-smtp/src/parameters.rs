@@ -1,6 +1,7 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2 `Mail-parameters`), as typed pieces.
 //!
-//! RFC 1870 (SIZE), RFC 6152 (BODY), RFC 6531 (SMTPUTF8), RFC 3461 (RET, ENVID, NOTIFY, ORCPT). Only what was announced
+//! RFC 1870 (SIZE), RFC 6152 and RFC 3030 (BODY), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 3461 (RET, ENVID,
+//! NOTIFY, ORCPT). Only what was announced
 //! is understood; everything else is answered 555 as RFC 5321 §4.1.1.11 says. Parameters are written to a backend from
 //! these pieces, never copied, and each side writes only what the other one announced: see [`Extensions::missing`].
 //!
@@ -14,18 +15,21 @@ use crate::notification::{self, Notify, OriginalRecipient, Return};
 use crate::path::is_beyond_ascii;
 use crate::xtext::Xtext;
 
-/// What the content consists of, RFC 6152.
+/// What the content consists of, RFC 6152 and RFC 3030 §3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// `BODY=7BIT`
     SevenBit,
     /// `BODY=8BITMIME`
     EightBitMime,
+    /// `BODY=BINARYMIME`: any octets, in no lines.
+    Binary,
 }
 
 impl Body {
     fn parse(text: &str) -> Option<Self> {
-        [Self::SevenBit, Self::EightBitMime].into_iter().find(|value| text.eq_ignore_ascii_case(value.as_str()))
+        let all = [Self::SevenBit, Self::EightBitMime, Self::Binary];
+        all.into_iter().find(|value| text.eq_ignore_ascii_case(value.as_str()))
     }
 
     /// As it is written.
@@ -33,6 +37,7 @@ impl Body {
         match self {
             Self::SevenBit => "7BIT",
             Self::EightBitMime => "8BITMIME",
+            Self::Binary => "BINARYMIME",
         }
     }
 }
@@ -47,6 +52,8 @@ pub struct MailParameters {
     pub body: Option<Body>,
     /// `SMTPUTF8`: addresses and header fields may hold letters beyond ASCII.
     pub smtputf8: bool,
+    /// `REQUIRETLS`: the message may only go where TLS is certain.
+    pub require_tls: bool,
     /// `RET=`
     pub ret: Option<Return>,
     /// `ENVID=`
@@ -73,11 +80,12 @@ impl MailParameters {
             if is("SIZE") {
                 once(&mut parameters.size, value.and_then(size_value))?;
             } else if offer.eight_bit_mime && is("BODY") {
-                once(&mut parameters.body, value.and_then(Body::parse))?;
+                let known = |body: &Body| *body != Body::Binary || (offer.binary_mime && offer.chunking);
+                once(&mut parameters.body, value.and_then(Body::parse).filter(known))?;
             } else if offer.smtputf8 && is("SMTPUTF8") {
-                let mut given = parameters.smtputf8.then_some(());
-                once(&mut given, value.is_none().then_some(()))?;
-                parameters.smtputf8 = true;
+                flag(&mut parameters.smtputf8, value)?;
+            } else if offer.require_tls && is("REQUIRETLS") {
+                flag(&mut parameters.require_tls, value)?;
             } else if offer.dsn && is("RET") {
                 once(&mut parameters.ret, value.and_then(Return::parse))?;
             } else if offer.dsn && is("ENVID") {
@@ -132,6 +140,9 @@ impl fmt::Display for MailParameters {
         if self.smtputf8 {
             f.write_str(" SMTPUTF8")?;
         }
+        if self.require_tls {
+            f.write_str(" REQUIRETLS")?;
+        }
         if let Some(ret) = self.ret {
             write!(f, " RET={}", ret.as_str())?;
         }
@@ -159,6 +170,15 @@ impl fmt::Display for RecipientParameters {
 fn once<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), CommandError> {
     let value = value.ok_or(CommandError::ParameterValue)?;
     if slot.replace(value).is_some() { Err(CommandError::ParameterTwice) } else { Ok(()) }
+}
+
+/// The same for one without a value.
+fn flag(slot: &mut bool, value: Option<&str>) -> Result<(), CommandError> {
+    match (value, core::mem::replace(slot, true)) {
+        (Some(_), _) => Err(CommandError::ParameterValue),
+        (None, true) => Err(CommandError::ParameterTwice),
+        (None, false) => Ok(()),
+    }
 }
 
 /// `size-value = 1*20DIGIT` (RFC 1870 §6). What does not fit 64 bits is larger than any limit all the same.
@@ -210,9 +230,12 @@ mod tests {
     const ALL: Offer = Offer {
         size: 0,
         eight_bit_mime: true,
-        chunking: false,
+        chunking: true,
+        binary_mime: true,
         smtputf8: true,
         dsn: true,
+        require_tls: true,
+        session_limits: None,
         pipelining: false,
         starttls: false,
         enhanced_status_codes: false,
@@ -236,6 +259,7 @@ mod tests {
             (" BODY=7BIT", " BODY=7BIT"),
             (" SIZE=99999999999999999999", " SIZE=18446744073709551615"),
             (" smtputf8 BODY=8BITMIME", " BODY=8BITMIME SMTPUTF8"),
+            (" requiretls body=binarymime", " BODY=BINARYMIME REQUIRETLS"),
             (" ENVID=+51Q+2B1  ret=hdrs", " RET=HDRS ENVID=QQ+2B1"),
         ] {
             assert_eq!(mail(text), Ok(written.into()), "{text}");
@@ -265,7 +289,9 @@ mod tests {
             (" SIZE=0x10", CommandError::ParameterValue),
             (" SIZE=123456789012345678901", CommandError::ParameterValue),
             (" SIZE=\u{663}", CommandError::ParameterValue),
-            (" BODY=BINARYMIME", CommandError::ParameterValue),
+            (" BODY=BINARY", CommandError::ParameterValue),
+            (" REQUIRETLS=YES", CommandError::ParameterValue),
+            (" REQUIRETLS REQUIRETLS", CommandError::ParameterTwice),
             (" SMTPUTF8=1", CommandError::ParameterValue),
             (" RET", CommandError::ParameterValue),
             (" RET=BODY", CommandError::ParameterValue),
@@ -297,7 +323,14 @@ mod tests {
     #[test]
     fn what_was_not_announced_is_unknown() {
         let none = Offer::default();
-        for text in [" BODY=7BIT", " SMTPUTF8", " RET=HDRS", " ENVID=x"] {
+        for offer in [
+            Offer { eight_bit_mime: true, ..none },
+            Offer { binary_mime: false, ..ALL },
+            Offer { chunking: false, ..ALL },
+        ] {
+            assert_eq!(MailParameters::parse(" BODY=BINARYMIME", &offer), Err(CommandError::ParameterValue));
+        }
+        for text in [" BODY=7BIT", " SMTPUTF8", " RET=HDRS", " ENVID=x", " REQUIRETLS"] {
             assert_eq!(MailParameters::parse(text, &none), Err(CommandError::ParameterUnknown), "{text}");
         }
         for text in [" NOTIFY=NEVER", " ORCPT=rfc822;a@b"] {

@@ -52,6 +52,10 @@ pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage
 pub const STARTTLS_FIRST: Reply = Reply::fixed(530, "5.7.0 Must issue a STARTTLS command first");
 /// The message needs SMTPUTF8, and the backend does not have it (RFC 6531 §3.5).
 pub const NO_SMTPUTF8: Reply = Reply::fixed(550, "5.6.7 Internationalised mail is not supported for this message");
+/// The message may only go where TLS is certain, and the backend does not promise it (RFC 8689 §5).
+pub const NO_REQUIRETLS: Reply = Reply::fixed(550, "5.7.30 REQUIRETLS support required");
+/// The message is binary, and the backend no longer takes that (RFC 5321 §4.1.1.11).
+pub const NO_BINARYMIME: Reply = Reply::fixed(455, "4.3.3 Binary content is not supported at the moment");
 /// The message has parameters of DSN, and the backend no longer has the extension (RFC 5321 §4.1.1.11).
 pub const NO_DSN: Reply = Reply::fixed(455, "4.3.3 Notification parameters are not supported at the moment");
 /// STARTTLS that cannot be had now (RFC 3207 §4).
@@ -110,6 +114,8 @@ mod tests {
             NO_SMTPUTF8,
             NO_DSN,
             TLS_UNAVAILABLE,
+            NO_REQUIRETLS,
+            NO_BINARYMIME,
             RELAY_DENIED,
             ROUTE_DENIED,
             TOO_MANY_HOPS,

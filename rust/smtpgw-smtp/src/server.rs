@@ -18,7 +18,7 @@
 //! | STARTTLS inside TLS; not offered | 503; 502 | 503; 502 | 503; 502 | 503; 502 |
 //! | MAIL | 503 | → MailPending, 503 as long as XCLIENT is offered | 503 | 503 |
 //! | RCPT | 503 | 503 | → RecipientPending | → RecipientPending (452 at the limit) |
-//! | DATA | 503 | 503 | 503, 554 once an RCPT was refused | → DataPending |
+//! | DATA | 503 | 503 | 503, 554 once an RCPT was refused | → DataPending; 503 for binary content |
 //! | BDAT (offered) | 503 | 503 | 503, 554 once an RCPT was refused | → Chunk |
 //! | BDAT (not offered) | 502 | 502 | 502 | 502 |
 //! | RSET | = 250 | = 250 | → Ready | → Ready |
@@ -62,6 +62,7 @@ use crate::newline::BareNewline;
 use crate::replies;
 use crate::reply::Reply;
 use crate::server_event::{Received, ServerEvent, StateName};
+use crate::session_limits::SessionLimits;
 
 /// What does not change while a connection lasts.
 #[derive(Clone, Debug)]
@@ -127,6 +128,8 @@ enum State {
 struct Envelope {
     /// MAIL asked for SMTPUTF8 (RFC 6531 §3.4).
     smtputf8: bool,
+    /// MAIL said that the content is binary (RFC 3030 §3).
+    binary: bool,
     /// Accepted recipients.
     accepted: usize,
     any_refused: bool,
@@ -136,18 +139,20 @@ impl Server {
     /// A connection that has just been accepted. The greeting is not the machine's: see
     /// [`replies::greeting`], which is prepared once for all connections.
     pub fn new(options: ServerOptions, offer: Offer) -> Self {
-        Self {
+        let mut server = Self {
             lines: LineReader::new(&options.limits),
             options,
             state: State::Start,
-            offer,
+            offer: Offer::default(),
             announced: Offer::default(),
             tls: false,
             errors: 0,
             junk: 0,
             transactions: 0,
             output: Vec::new(),
-        }
+        };
+        server.set_offer(offer);
+        server
     }
 
     /// One step: looks at `input`, which is everything unread, and says how many octets are used up and what
@@ -281,7 +286,17 @@ impl Server {
 
     /// Sets what the next EHLO announces.
     pub fn set_offer(&mut self, offer: Offer) {
-        self.offer = Offer { starttls: offer.starttls && !self.tls, ..offer };
+        let figure = |limit: usize| u32::try_from(limit).ok();
+        let Limits { transactions, recipients, .. } = self.options.limits;
+        let ours =
+            SessionLimits { mails: Some(transactions), recipients: figure(recipients), ..SessionLimits::default() };
+        self.offer = Offer {
+            starttls: offer.starttls && !self.tls,
+            require_tls: offer.require_tls && self.tls,
+            binary_mime: offer.binary_mime && offer.chunking,
+            session_limits: offer.session_limits.map(|others| ours.smaller(others)),
+            ..offer
+        };
     }
 
     /// Whether `receive` would look at input. False while a command is pending, before the handshake, when

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::{Driver, full_offer};
 use proptest::prelude::*;
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, MailParameters, Offer, RecipientParameters,
+    Body, Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, MailParameters, Offer, RecipientParameters,
     ReversePath, StateName, Verb, replies,
 };
 
@@ -18,7 +18,7 @@ fn roomy() -> Limits {
 }
 
 fn offer() -> Offer {
-    Offer { size: 0, chunking: true, ..full_offer() }
+    Offer { size: 0, chunking: true, binary_mime: true, ..full_offer() }
 }
 
 /// Octets that look like content: mostly line ends and dots, so that every corner of the machine is met.
@@ -75,6 +75,8 @@ enum Way {
     Data,
     /// In chunks, of which so many are under way at a time.
     Chunks(usize),
+    /// The same, and MAIL says that the content is binary.
+    Binary(usize),
     /// RSET behind the first chunks, then afresh in chunks.
     ResetBetween,
 }
@@ -123,7 +125,7 @@ fn back_to_back(messages: &[Vec<u8>], ways: &[Way], sizes: &[usize]) -> Vec<Stri
                         let (message, way) = *pending.last().unwrap();
                         chunks = cut(message, sizes).map(<[u8]>::to_vec).collect();
                         (window, reset_after) = match way {
-                            Way::Chunks(window) => (window, None),
+                            Way::Chunks(window) | Way::Binary(window) => (window, None),
                             _ => (1, Some(chunks.len() / 2)),
                         };
                         if way != Way::ResetBetween {
@@ -139,7 +141,9 @@ fn back_to_back(messages: &[Vec<u8>], ways: &[Way], sizes: &[usize]) -> Vec<Stri
                     }
                     "EHLO" | "." | "RSET" if !pending.is_empty() => {
                         let reverse_path = ReversePath::parse("<a@b>").unwrap();
-                        client.send(&Command::Mail { reverse_path, parameters: MailParameters::default() }).unwrap();
+                        let mut parameters = MailParameters::default();
+                        parameters.body = matches!(pending.last().unwrap().1, Way::Binary(_)).then_some(Body::Binary);
+                        client.send(&Command::Mail { reverse_path, parameters }).unwrap();
                         let forward_path = ForwardPath::parse("<c@d>").unwrap();
                         let parameters = RecipientParameters::default();
                         client.send(&Command::Recipient { forward_path, parameters }).unwrap();
@@ -200,6 +204,20 @@ proptest! {
         ),
         sizes in proptest::collection::vec(1usize..200, 1..6),
     ) {
+        prop_assert_eq!(back_to_back(&messages, &ways, &sizes), as_notes(&messages));
+    }
+
+    #[test]
+    fn binary_content_comes_octet_for_octet(
+        messages in proptest::collection::vec((wire_octets(30), proptest::collection::vec(any::<u8>(), 0..60)), 1..4),
+        ways in proptest::collection::vec(prop_oneof![Just(Way::Data), (1usize..4).prop_map(Way::Binary)], 1..4),
+        sizes in proptest::collection::vec(1usize..200, 1..6),
+    ) {
+        let messages: Vec<Vec<u8>> = messages
+            .into_iter()
+            .zip(ways.iter().cycle())
+            .map(|((lines, octets), way)| if *way == Way::Data { canonical(&lines) } else { [lines, octets].concat() })
+            .collect();
         prop_assert_eq!(back_to_back(&messages, &ways, &sizes), as_notes(&messages));
     }
 

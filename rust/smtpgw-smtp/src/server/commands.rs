@@ -5,9 +5,10 @@
 
 use alloc::boxed::Box;
 
-use super::{Envelope, Server, State};
+use super::{Envelope, Server, ServerOptions, State};
 use crate::chunk_reader::ChunkReader;
 use crate::error::{CloseReason, CommandError};
+use crate::parameters::Body;
 use crate::replies;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -61,7 +62,11 @@ impl Server {
                     return Err(CommandError::Size);
                 }
                 self.transactions += 1;
-                self.state = State::MailPending(Envelope { smtputf8: parameters.smtputf8, ..Envelope::default() });
+                self.state = State::MailPending(Envelope {
+                    smtputf8: parameters.smtputf8,
+                    binary: parameters.body == Some(Body::Binary),
+                    ..Envelope::default()
+                });
                 ServerEvent::Mail { reverse_path, parameters }
             }
             Verb::Recipient => {
@@ -78,7 +83,9 @@ impl Server {
                 ServerEvent::Recipient { forward_path, parameters }
             }
             Verb::Data => {
-                self.permit_content()?;
+                if self.permit_content()?.binary {
+                    return Err(CommandError::BinaryNeedsChunks);
+                }
                 request.no_argument()?;
                 self.state = State::DataPending;
                 ServerEvent::Data
@@ -159,17 +166,22 @@ impl Server {
             }
             return Ok(None);
         }
-        self.permit_content()?;
-        let mut reader = ChunkReader::new(&self.options.limits, self.size_limit(), self.options.bare_newline);
+        let envelope = self.permit_content()?;
+        let ServerOptions { limits, bare_newline, .. } = &self.options;
+        let mut reader = if envelope.binary {
+            ChunkReader::binary(limits, self.size_limit())
+        } else {
+            ChunkReader::new(limits, self.size_limit(), *bare_newline)
+        };
         reader.begin(size, last);
         self.state = State::Chunk(reader);
         Ok(Some(ServerEvent::ChunkStart))
     }
 
     /// DATA, and the first BDAT.
-    fn permit_content(&self) -> Result<(), CommandError> {
+    fn permit_content(&self) -> Result<Envelope, CommandError> {
         match self.state {
-            State::Mail(Envelope { accepted: 1.., .. }) => Ok(()),
+            State::Mail(envelope @ Envelope { accepted: 1.., .. }) => Ok(envelope),
             State::Mail(Envelope { any_refused: true, .. }) => Err(CommandError::NoRecipients),
             State::Mail(_) => Err(CommandError::RecipientFirst),
             _ => Err(self.out_of_sequence()),

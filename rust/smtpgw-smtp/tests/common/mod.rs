@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use smtpgw_smtp::{
-    BareNewline, Limits, Offer, Reply, ReplyCode, Server, ServerEvent, ServerOptions, StateName, replies,
+    BareNewline, Limits, Offer, Reply, ReplyCode, Server, ServerEvent, ServerOptions, SessionLimits, StateName, replies,
 };
 use smtpgw_testkit::dialogue::{Speaker, escape};
 
@@ -178,6 +178,9 @@ impl Speaker for Driver {
                     smtputf8: has("SMTPUTF8"),
                     dsn: has("DSN"),
                     xclient: has("XCLIENT"),
+                    binary_mime: has("BINARYMIME"),
+                    require_tls: has("REQUIRETLS"),
+                    session_limits: has("LIMITS").then(SessionLimits::default),
                 };
                 self.server.set_offer(self.offer);
             }
