@@ -255,6 +255,10 @@ class Session:
     def tls(self) -> Tls | None:
         """The facts of TLS; `None` in clear."""
 
+    @property
+    def early_talker(self) -> bool:
+        """It spoke before our greeting went out, which senders of mail do not (RFC 5321 §4.3.1)."""
+
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 

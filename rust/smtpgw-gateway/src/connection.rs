@@ -89,6 +89,8 @@ pub(crate) async fn serve<W: World>(
     let mut wire = Wire::new(stream);
     let (accepted, proxied) = (arrival.accepted, arrival.proxied);
     let at_once = !proxied && !front.implicit_tls;
+    // A fact, and no reason to wait: the greeting goes out at once (rule B0).
+    let early_talker = at_once && wire.has_spoken(&house.world);
     if at_once && !greet(&mut wire, &front, &setup).await {
         return;
     }
@@ -101,6 +103,9 @@ pub(crate) async fn serve<W: World>(
         }
         greeted = accepted.elapsed();
         connection.deadline = Instant::now() + connection.setup.desk.settings.limits.command_s;
+    }
+    if early_talker {
+        connection.session = Arc::new(Session { early_talker, ..Session::clone(&connection.session) });
     }
     connection.start_checks();
     let end = connection.run().await;

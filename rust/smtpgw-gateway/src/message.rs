@@ -35,12 +35,15 @@ pub struct Session {
     pub tls: Option<TlsFacts>,
     /// What a proxy in front of us said, if one speaks for the client; `client` is then who it named.
     pub carried: Option<Arc<Carried>>,
+    /// It spoke before our greeting went out, which no sender of mail does (RFC 5321 §4.3.1).
+    pub early_talker: bool,
 }
 
 impl Session {
     /// A connection of which no more is known than its two ends.
     pub fn new(id: impl Into<String>, client: SocketAddr, listener: SocketAddr) -> Self {
-        Self { id: id.into(), client, listener, esmtp: false, helo: String::new(), tls: None, carried: None }
+        let (helo, tls, carried) = (String::new(), None, None);
+        Self { id: id.into(), client, listener, esmtp: false, helo, tls, carried, early_talker: false }
     }
 }
 

@@ -81,6 +81,9 @@ pub(crate) struct ConnectionRecord {
     /// How many this client has had by that cause lately, this one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failures: Option<u32>,
+    /// It spoke before our greeting went out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) early_talker: bool,
     /// STARTTLS was not offered: the client's TLS and ours had nothing in common a while ago.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) starttls_withheld: bool,

@@ -22,6 +22,7 @@ use tokio_rustls::{StartHandshake, TlsConnector, TlsStream};
 use crate::client_hello::{ClientHello, NoHello, Reader};
 use crate::message::TlsFacts;
 use crate::tls;
+use crate::world::World;
 
 /// A stream and its unread octets.
 pub(crate) struct Wire<S> {
@@ -63,6 +64,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Poll::Ready(Ok(arrived.filled().len()))
         })
         .await
+    }
+
+    /// Whether octets of the peer wait; in clear only. Never waits, and reads nothing.
+    pub(crate) fn has_spoken<W: World<Stream = S>>(&mut self, world: &W) -> bool {
+        match &mut self.stream {
+            Stream::Clear(stream) => !self.input.is_empty() || world.has_spoken(stream),
+            Stream::Tls(_) | Stream::Gone => false,
+        }
     }
 
     /// Writes all of `output` and empties it.

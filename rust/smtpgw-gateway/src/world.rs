@@ -8,6 +8,7 @@
 
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::SystemTime;
 
@@ -30,6 +31,9 @@ pub trait World: Clone + Send + Sync + 'static {
 
     /// Connects to `address`; the caller bounds the wait.
     fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Whether the peer has sent octets that wait to be read. Never waits, and reads nothing.
+    fn has_spoken(&self, stream: &mut Self::Stream) -> bool;
 
     /// Wall-clock time, for records and names of files; never for deadlines.
     fn now(&self) -> SystemTime;
@@ -80,6 +84,12 @@ impl World for RealWorld {
         Ok(stream)
     }
 
+    fn has_spoken(&self, stream: &mut TcpStream) -> bool {
+        // The kernel is asked itself: what tokio knows of a socket that was accepted this moment is nothing yet.
+        let peeked = socket2::SockRef::from(&*stream).peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_ok_and(|octets| octets > 0)
+    }
+
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -107,3 +117,31 @@ impl Listen for TcpListener {
 
 /// Connections the kernel completes before we accept them; a burst of senders must not be refused.
 const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_tells_who_has_spoken() {
+        let listener = RealWorld.bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        for says in [&b""[..], b"EHLO c\r\n"] {
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            client.write_all(says).unwrap();
+            let (mut stream, _) = Listen::accept(&listener).await.unwrap();
+            assert_eq!(RealWorld.has_spoken(&mut stream), !says.is_empty());
+            // Nothing was read, and who goes away without a word has not spoken.
+            drop(client);
+            let mut stream = stream.into_std().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            assert_eq!(all, says);
+        }
+    }
+}

@@ -65,6 +65,11 @@ impl Session {
         self.0.tls.is_some().then(|| Tls(Arc::clone(&self.0)))
     }
 
+    #[getter]
+    fn early_talker(&self) -> bool {
+        self.0.early_talker
+    }
+
     fn __repr__(&self) -> String {
         let tls = self.0.tls.as_ref().map_or("in clear", |tls| tls.version.as_str());
         format!("<smtpgw.Session {} with {} {tls}>", self.0.id, self.0.client)

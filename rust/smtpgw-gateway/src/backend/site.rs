@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use smtpgw_smtp::Offer;
+use smtpgw_smtp::{Offer, SessionLimits};
 use tokio::sync::Notify;
 
 use super::health;
@@ -253,6 +253,7 @@ pub(super) fn everything(size: u64) -> Offer {
         pipelining: true,
         eight_bit_mime: true,
         smtputf8: true,
+        session_limits: Some(SessionLimits::default()),
         enhanced_status_codes: true,
         ..Offer::default()
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Buf as _;
 use rustls_pki_types::ServerName;
 use smtpgw_smtp::{
-    Client, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Misuse, Offer,
+    Client, ClientEvent, ClientStateName, Command, ForwardPath, Limits, MailParameters, Missing, Misuse, Offer,
     RecipientParameters, Reply, ReversePath,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -101,6 +101,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             // RFC 6531 §3.1: nobody may have the one without the other.
             smtputf8: extensions.smtputf8 && extensions.eight_bit_mime,
             dsn: extensions.dsn,
+            require_tls: extensions.require_tls && self.is_verified(),
+            session_limits: Some(extensions.session_limits),
             ..super::site::everything(size)
         }
     }
@@ -120,7 +122,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         self.in_step()?;
         self.unasked().await?;
-        if let Some(missing) = self.client.extensions().missing(parameters) {
+        // RFC 8689 §4.2.1: what is announced by a server that nobody has verified promises nothing.
+        let unsafe_here = parameters.require_tls && !self.is_verified();
+        let unsafe_here = unsafe_here.then_some(Missing::RequireTls);
+        if let Some(missing) = self.client.extensions().missing(parameters).or(unsafe_here) {
             return Ok(missing.reply());
         }
         let patience = self.site.settings.reply_s;
@@ -209,6 +214,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             })
             .await;
         }
+    }
+
+    /// Whether this is the server that we are to know, under TLS: such a leg does not come to stand otherwise.
+    fn is_verified(&self) -> bool {
+        self.site.settings.tls == BackendTls::Verified
     }
 
     async fn introduce(&mut self, session: Option<&Session>) -> Result<(), BackendError> {

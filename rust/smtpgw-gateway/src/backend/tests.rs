@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
+use smtpgw_smtp::Offer;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::Site;
@@ -24,7 +25,12 @@ enum Tls {
 }
 
 /// One dial with `tls = "verified"` and the certificate of `localhost` as authority, expecting `name`.
-async fn dial(how: Tls, name: &str) -> Result<(), BackendError> {
+async fn dial(how: Tls, name: &str) -> Result<Offer, BackendError> {
+    dial_trusting(BackendTls::Verified, how, name).await
+}
+
+/// The same with as much trust as `tls` says; what a client could be offered then.
+async fn dial_trusting(tls: BackendTls, how: Tls, name: &str) -> Result<Offer, BackendError> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(made.cert.pem().as_bytes()).unwrap();
@@ -58,17 +64,13 @@ async fn dial(how: Tls, name: &str) -> Result<(), BackendError> {
         let Ok(stream) = accepted else { return };
         let mut stream = BufReader::new(stream);
         let _ = stream.read_line(&mut String::new()).await;
-        let _ = stream.write_all(b"250 localhost\r\n").await;
+        let _ = stream.write_all(b"250-localhost\r\n250 REQUIRETLS\r\n").await;
         let _ = stream.flush().await;
     });
-    let backend = Backend {
-        tls: BackendTls::Verified,
-        ca: Some(ca.path().to_owned()),
-        name: Some(name.to_owned()),
-        ..Backend::at(address.to_string())
-    };
+    let backend =
+        Backend { tls, ca: Some(ca.path().to_owned()), name: Some(name.to_owned()), ..Backend::at(address.to_string()) };
     let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
-    let dialled = Smtp::dial(&RealWorld, &site, address, None).await.map(drop);
+    let dialled = Smtp::dial(&RealWorld, &site, address, None).await.map(|leg| leg.offer(1));
     server.await.unwrap();
     dialled
 }
@@ -80,6 +82,14 @@ async fn a_verified_backend_is_the_expected_one_under_tls() {
     assert!(matches!(stranger, Err(BackendError::Tls(_))), "{stranger:?}");
     let clear = dial(Tls::NotOffered, "localhost").await;
     assert!(matches!(clear, Err(BackendError::Tls(_))), "{clear:?}");
+}
+
+#[tokio::test]
+async fn only_a_verified_backend_can_promise_tls() {
+    for (tls, promised) in [(BackendTls::Verified, true), (BackendTls::Required, false)] {
+        let offer = dial_trusting(tls, Tls::Offered, "localhost").await.unwrap();
+        assert_eq!(offer.require_tls, promised, "{tls:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ impl<W: World> Connection<W> {
             client_hello: self.client_hello.take(),
             tls_failure: self.tls_failure,
             tls_failures,
+            early_talker: session.early_talker,
             starttls_withheld: self.starttls_withheld,
             uninspected: self.tunnelled.take(),
             end: end.how,

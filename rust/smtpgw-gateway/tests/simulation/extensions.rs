@@ -29,6 +29,10 @@ struct Exchange {
 /// One client that sends its pieces, a moment apart. The backend announces `offers` in turn, connection by connection
 /// (the first one is the gateway's own probe), and the last of them from then on.
 fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
+    exchange_in(SimWorld::new(1, None), settings, offers, pieces)
+}
+
+fn exchange_in(world: SimWorld, settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
     let mut builder = turmoil::Builder::new();
     builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
     builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
@@ -42,10 +46,10 @@ fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]
     let records: Arc<Mutex<Vec<String>>> = Arc::default();
     let gateway_records = Arc::clone(&records);
     sim.host("gateway", move || {
-        let (settings, records) = (settings.clone(), Arc::clone(&gateway_records));
+        let (settings, records, world) = (settings.clone(), Arc::clone(&gateway_records), world.clone());
         async move {
             let sinks: Vec<Box<dyn smtpgw_gateway::RecordSink>> = vec![Box::new(Records(records))];
-            let service = Service::open(SimWorld::new(1, None), settings, None, sinks).await?;
+            let service = Service::open(world, settings, None, sinks).await?;
             std::future::pending::<()>().await;
             drop(service);
             Ok(())
@@ -204,4 +208,33 @@ fn notification_parameters_are_not_dropped_in_silence() {
     assert_eq!(seen.heard.matches("455 4.3.3 ").count(), 2, "{}", seen.heard);
     assert_eq!(seen.envelopes(), ["MAIL FROM:<a@b.example>", "RCPT TO:<c@example.org>"]);
     assert!(seen.heard.contains("queued"), "{}", seen.heard);
+}
+
+#[test]
+fn limits_are_the_smaller_ones() {
+    let seen = exchange(settings(), &["LIMITS MAILMAX=2000 RCPTMAX=7"], &[EHLO, b"QUIT\r\n"]);
+    assert!(seen.heard.contains("250-LIMITS MAILMAX=1000 RCPTMAX=7\r\n"), "{}", seen.heard);
+    let seen = exchange(settings(), &["PIPELINING"], &[EHLO, b"QUIT\r\n"]);
+    assert!(seen.heard.contains("250-LIMITS MAILMAX=1000 RCPTMAX=1000\r\n"), "{}", seen.heard);
+}
+
+#[test]
+fn tls_all_the_way_is_not_promised_in_clear() {
+    let seen = exchange(settings(), &["REQUIRETLS"], &[EHLO, b"MAIL FROM:<a@b.example> REQUIRETLS\r\nQUIT\r\n"]);
+    assert!(!seen.heard.contains("250-REQUIRETLS") && seen.heard.contains("\r\n555 5.5.4 "), "{}", seen.heard);
+    assert_eq!(seen.envelopes(), [""; 0]);
+}
+
+#[test]
+fn who_speaks_before_the_greeting_is_written_down_and_served() {
+    for (waits, early) in [(0, false), (30, true)] {
+        let mut world = SimWorld::new(1, None);
+        world.accepts_after = Duration::from_millis(waits);
+        let envelope: &[u8] = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+        let seen = exchange_in(world, settings(), &["PIPELINING"], &[EHLO, envelope, END]);
+        assert!(seen.heard.starts_with("220 gateway.example ESMTP\r\n250-gateway.example\r\n"), "{}", seen.heard);
+        assert!(seen.heard.contains("queued"), "{}", seen.heard);
+        let record = seen.records.iter().find(|record| record.contains("\"end\":")).unwrap();
+        assert_eq!(record.contains("\"early_talker\":true"), early, "{record}");
+    }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use smtpgw_gateway::world::{Listen, World};
@@ -45,12 +45,15 @@ pub struct SimWorld {
     pub operations: Arc<AtomicU64>,
     /// So many calls of accept fail for want of descriptors.
     pub short_of_descriptors: Arc<AtomicU64>,
+    /// How long a client that connects waits to be accepted.
+    pub accepts_after: Duration,
     rolls: Arc<AtomicU64>,
 }
 
 impl SimWorld {
     pub fn new(seed: u64, fault: Option<Fault>) -> Self {
-        Self { seed, fault, operations: Arc::default(), short_of_descriptors: Arc::default(), rolls: Arc::default() }
+        let (operations, short_of_descriptors, rolls) = (Arc::default(), Arc::default(), Arc::default());
+        Self { seed, fault, operations, short_of_descriptors, accepts_after: Duration::ZERO, rolls }
     }
 
     fn stream(&self, stream: TcpStream) -> SimStream {
@@ -75,6 +78,14 @@ impl World for SimWorld {
 
     async fn connect(&self, address: SocketAddr) -> io::Result<SimStream> {
         Ok(self.stream(TcpStream::connect(address).await?))
+    }
+
+    fn has_spoken(&self, stream: &mut SimStream) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut octet = [0];
+        let mut octet = ReadBuf::new(&mut octet);
+        let peeked = stream.inner.as_mut().map(|stream| stream.poll_peek(&mut context, &mut octet));
+        matches!(peeked, Some(Poll::Ready(Ok(1..))))
     }
 
     fn now(&self) -> SystemTime {
@@ -108,6 +119,9 @@ impl Listen for SimListener {
             return Err(io::Error::from_raw_os_error(EMFILE));
         }
         let (stream, peer) = self.inner.accept().await?;
+        if !self.world.accepts_after.is_zero() {
+            tokio::time::sleep(self.world.accepts_after).await;
+        }
         Ok((self.world.stream(stream), peer))
     }
 
