@@ -27,7 +27,7 @@ struct Exchange {
 }
 
 /// One client that sends its pieces, a moment apart. The backend announces `offers` in turn, connection by connection
-/// (the first one is the gateway's own probe), and the last of them from then on.
+/// (the first one is the gateway's own probe), and the last of them from then on; `_` is a blank within a line.
 fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
     exchange_in(SimWorld::new(1, None), settings, offers, pieces)
 }
@@ -95,7 +95,8 @@ async fn serve(mut stream: BufReader<TcpStream>, offer: &str, told: Arc<Mutex<Ve
         told.lock().unwrap().push(line.clone());
         let reply = match line.split([' ', ':']).next().unwrap_or_default() {
             "EHLO" => {
-                let words: String = offer.split(' ').map(|word| format!("250-{word}\r\n")).collect();
+                let words: String =
+                    offer.split(' ').map(|word| format!("250-{}\r\n", word.replace('_', " "))).collect();
                 format!("250-backend.example\r\n{words}250 SIZE 1000000\r\n")
             }
             "QUIT" => return stream.get_mut().write_all(b"221 bye\r\n").await,
@@ -212,7 +213,7 @@ fn notification_parameters_are_not_dropped_in_silence() {
 
 #[test]
 fn limits_are_the_smaller_ones() {
-    let seen = exchange(settings(), &["LIMITS MAILMAX=2000 RCPTMAX=7"], &[EHLO, b"QUIT\r\n"]);
+    let seen = exchange(settings(), &["LIMITS_MAILMAX=2000_RCPTMAX=7"], &[EHLO, b"QUIT\r\n"]);
     assert!(seen.heard.contains("250-LIMITS MAILMAX=1000 RCPTMAX=7\r\n"), "{}", seen.heard);
     let seen = exchange(settings(), &["PIPELINING"], &[EHLO, b"QUIT\r\n"]);
     assert!(seen.heard.contains("250-LIMITS MAILMAX=1000 RCPTMAX=1000\r\n"), "{}", seen.heard);
