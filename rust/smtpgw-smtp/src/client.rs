@@ -247,6 +247,11 @@ impl Client {
         Ok((consumed, Some(event)))
     }
 
+    /// Whether MAIL said that the content is binary: then it goes in chunks and not by DATA (RFC 3030 §3).
+    pub fn is_binary(&self) -> bool {
+        self.binary
+    }
+
     /// What the server announced in its last reply to EHLO.
     pub fn extensions(&self) -> &Extensions {
         &self.extensions

@@ -101,6 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             // RFC 6531 §3.1: nobody may have the one without the other.
             smtputf8: extensions.smtputf8 && extensions.eight_bit_mime,
             dsn: extensions.dsn,
+            binary_mime: extensions.binary_mime && extensions.chunking,
             require_tls: extensions.require_tls && self.is_verified(),
             session_limits: Some(extensions.session_limits),
             ..super::site::everything(size)
@@ -162,6 +163,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     pub(crate) async fn deliver(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
+        if self.client.is_binary() {
+            return self.deliver_chunks(message).await;
+        }
         self.unasked().await?;
         let go = self.ask(&Command::Data).await?;
         if go.is_positive_completion() {
@@ -416,7 +420,7 @@ pub(super) fn server_name(backend: &Backend) -> Option<ServerName<'static>> {
 }
 
 /// Octets gathered before they are written: few system calls, little memory.
-const SEGMENT: usize = 64 << 10;
+pub(super) const SEGMENT: usize = 64 << 10;
 
 /// Silence after which the backend hears a NOOP. Postfix waits 300 s, and counts more than 100 NOOPs in a session as
 /// junk.

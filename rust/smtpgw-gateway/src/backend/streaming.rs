@@ -9,6 +9,7 @@
 //! | Ready | DATA, content | DATA, content, dot | RSET |
 //! | Chunks | a chunk | the last chunk, once every other was taken; confirmed | what is owed, then RSET |
 //! | Content | content | content, dot | an error: the leg must go |
+//! | Ready, binary content | a chunk | the last chunk; confirmed | RSET |
 //!
 //! A refusal (of DATA, or of a chunk) is the backend's own word on the message and ends its streaming; the caller then
 //! resets. Replies to chunks are read as they come; so many may be owed ([`WINDOW`]) before the client has to wait.
@@ -21,8 +22,9 @@
 use smtpgw_smtp::{ClientStateName, Command, Reply, Verb};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::smtp::{Smtp, misused, within};
+use super::smtp::{SEGMENT, Smtp, misused, within};
 use crate::error::BackendError;
+use crate::outgoing::Outgoing;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// Sends the next piece of content; a refusal, if the backend does not take the message.
@@ -48,10 +50,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         Ok(None)
     }
 
+    /// The whole of a binary message, which has no other way (RFC 3030 §3); the backend's word on it.
+    pub(super) async fn deliver_chunks(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
+        let mut gathered = Vec::new();
+        while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
+            gathered.extend_from_slice(&piece);
+            if gathered.len() >= SEGMENT {
+                if let Some(refusal) = self.stream(&gathered).await? {
+                    self.forget_refused(&refusal).await;
+                    return Ok(refusal);
+                }
+                gathered.clear();
+            }
+        }
+        self.finish(&gathered).await
+    }
+
     /// Sends the rest of the content and its end; the backend's word on the message.
     pub(crate) async fn finish(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
         self.in_place().await?;
-        if self.client.state() == ClientStateName::Chunks {
+        if self.client.state() == ClientStateName::Chunks || self.client.is_binary() {
             return self.finish_chunks(rest).await;
         }
         if self.client.state() == ClientStateName::Ready {

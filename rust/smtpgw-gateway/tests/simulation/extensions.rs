@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use smtpgw_gateway::service::Service;
-use smtpgw_gateway::settings::Settings;
+use smtpgw_gateway::settings::{Relay, Settings};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -98,6 +98,13 @@ async fn serve(mut stream: BufReader<TcpStream>, offer: &str, told: Arc<Mutex<Ve
                 let words: String =
                     offer.split(' ').map(|word| format!("250-{}\r\n", word.replace('_', " "))).collect();
                 format!("250-backend.example\r\n{words}250 SIZE 1000000\r\n")
+            }
+            "BDAT" => {
+                let octets = line.split(' ').nth(1).and_then(|octets| octets.parse().ok()).unwrap_or(0);
+                let mut chunk = vec![0; octets];
+                stream.read_exact(&mut chunk).await?;
+                told.lock().unwrap().push(chunk.escape_ascii().to_string());
+                "250 2.0.0 chunk\r\n".to_owned()
             }
             "QUIT" => return stream.get_mut().write_all(b"221 bye\r\n").await,
             "DATA" => {
@@ -238,4 +245,49 @@ fn who_speaks_before_the_greeting_is_written_down_and_served() {
         let record = seen.records.iter().find(|record| record.contains("\"end\":")).unwrap();
         assert_eq!(record.contains("\"early_talker\":true"), early, "{record}");
     }
+}
+
+#[test]
+fn binary_content_goes_in_chunks_octet_for_octet_and_is_looked_at() {
+    let header = "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n";
+    let body = b"\0\r\n.\r\n\n\r\xff\x80.\n";
+    let content = [header.as_bytes(), body].concat();
+    let envelope: &[u8] = b"MAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+    let (one, other) = content.split_at(content.len() - 4);
+    let chunks = [format!("BDAT {}\r\n", one.len()).as_bytes(), one, b"BDAT 4 LAST\r\n", other].concat();
+    for relay in [Relay::Store, Relay::Stream] {
+        let mut settings = settings();
+        settings.backend.get_mut("backend").unwrap().relay = relay;
+        let offers: &[&str] = &["PIPELINING 8BITMIME BINARYMIME CHUNKING"];
+        let seen = exchange(settings, offers, &[EHLO, envelope, &chunks, b"QUIT\r\n"]);
+        assert!(seen.heard.contains("250-BINARYMIME\r\n"), "{}", seen.heard);
+        assert!(seen.heard.contains("\r\n503 5.5.1 Binary content must be sent with BDAT\r\n"), "{}", seen.heard);
+        assert!(seen.heard.contains("250 2.0.0 Chunk received\r\n250 2.0.0 chunk\r\n"), "{}", seen.heard);
+        assert_eq!(seen.envelopes(), ["MAIL FROM:<a@b.example> BODY=BINARYMIME", "RCPT TO:<b@example.org>"]);
+        assert!(!seen.told.iter().any(|line| line == "DATA"), "{:?}", seen.told);
+        let chunks: String = seen.told.iter().filter(|line| line.contains("\\r\\n")).cloned().collect();
+        assert!(chunks.ends_with(&content.escape_ascii().to_string()), "{chunks}");
+        let looked_at = format!("\"size\":{},\"sha256\"", body.len());
+        assert!(seen.records.iter().any(|record| record.contains(&looked_at)), "{:?}", seen.records);
+    }
+}
+
+#[test]
+fn binary_content_needs_a_backend_with_both_extensions() {
+    let mail = b"MAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<b@example.org>\r\nBDAT 3 LAST\r\n\0\n\rQUIT\r\n";
+    for offers in [&["PIPELINING 8BITMIME BINARYMIME"], &["PIPELINING 8BITMIME CHUNKING"]] {
+        let seen = exchange(settings(), offers, &[EHLO, mail]);
+        assert!(!seen.heard.contains("250-BINARYMIME"), "{}", seen.heard);
+        assert!(seen.heard.contains("\r\n501 5.5.4 Invalid parameter value\r\n503 "), "{}", seen.heard);
+        assert_eq!(seen.envelopes(), [""; 0]);
+    }
+    // It had them a moment ago.
+    let seen = exchange(settings(), &["8BITMIME BINARYMIME CHUNKING", "8BITMIME CHUNKING"], &[EHLO, mail]);
+    assert!(
+        seen.heard.contains("\r\n455 4.3.3 Binary content is not supported at the moment\r\n503 "),
+        "{}",
+        seen.heard
+    );
+    assert!(seen.heard.ends_with("221 2.0.0 Goodbye\r\n"), "{}", seen.heard);
+    assert_eq!(seen.envelopes(), [""; 0]);
 }
