@@ -7,6 +7,7 @@
 //! own trouble to the client: 4yz, and the leg is not used again.
 
 mod circuit;
+mod envelope;
 mod health;
 mod leg;
 mod maildir;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use smtpgw_gateway::service::Service;
-use smtpgw_gateway::settings::{Relay, Settings};
+use smtpgw_gateway::settings::{Relay, Settings, Unscanned, UnscannedAction};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -258,6 +258,7 @@ fn binary_content_goes_in_chunks_octet_for_octet_and_is_looked_at() {
     for relay in [Relay::Store, Relay::Stream] {
         let mut settings = settings();
         settings.backend.get_mut("backend").unwrap().relay = relay;
+        settings.decode.unscanned = Unscanned::ALL.map(|reason| (reason, UnscannedAction::Accept)).into();
         let offers: &[&str] = &["PIPELINING 8BITMIME BINARYMIME CHUNKING"];
         let seen = exchange(settings, offers, &[EHLO, envelope, &chunks, b"QUIT\r\n"]);
         assert!(seen.heard.contains("250-BINARYMIME\r\n"), "{}", seen.heard);
