@@ -38,7 +38,8 @@ impl SessionLimits {
     }
 
     /// What fits both.
-    pub(crate) fn smaller(self, other: Self) -> Self {
+    #[must_use]
+    pub fn smaller(self, other: Self) -> Self {
         let smaller = |one: Option<u32>, other: Option<u32>| match (one, other) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

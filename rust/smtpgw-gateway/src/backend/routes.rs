@@ -151,14 +151,29 @@ impl Routes {
 /// What two servers can both do.
 fn both(one: &Offer, other: &Offer) -> Offer {
     // Every extension by name: a new one must be thought of here.
-    let Offer { size, eight_bit_mime, chunking, smtputf8, dsn, pipelining, starttls, enhanced_status_codes, xclient } =
-        *other;
+    let Offer {
+        size,
+        eight_bit_mime,
+        chunking,
+        binary_mime,
+        smtputf8,
+        dsn,
+        require_tls,
+        session_limits,
+        pipelining,
+        starttls,
+        enhanced_status_codes,
+        xclient,
+    } = *other;
     Offer {
         size: one.size.min(size),
         eight_bit_mime: one.eight_bit_mime && eight_bit_mime,
         chunking: one.chunking && chunking,
+        binary_mime: one.binary_mime && binary_mime,
         smtputf8: one.smtputf8 && smtputf8,
         dsn: one.dsn && dsn,
+        require_tls: one.require_tls && require_tls,
+        session_limits: one.session_limits.zip(session_limits).map(|(one, other)| one.smaller(other)),
         pipelining: one.pipelining && pipelining,
         starttls: one.starttls && starttls,
         enhanced_status_codes: one.enhanced_status_codes && enhanced_status_codes,
@@ -173,6 +188,8 @@ const TRIES: usize = 4;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a failed step is a failed test
 mod tests {
+    use smtpgw_smtp::SessionLimits;
+
     use super::*;
     use crate::settings::{Backend, BackendTls, Settings};
     use crate::world::Instant;
@@ -216,8 +233,11 @@ mod tests {
             size: 1_000,
             eight_bit_mime: true,
             chunking: true,
+            binary_mime: true,
             smtputf8: true,
             dsn: true,
+            require_tls: true,
+            session_limits: Some(SessionLimits { recipients: Some(7), ..SessionLimits::default() }),
             pipelining: true,
             starttls: true,
             enhanced_status_codes: true,

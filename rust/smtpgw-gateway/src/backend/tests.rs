@@ -67,8 +67,12 @@ async fn dial_trusting(tls: BackendTls, how: Tls, name: &str) -> Result<Offer, B
         let _ = stream.write_all(b"250-localhost\r\n250 REQUIRETLS\r\n").await;
         let _ = stream.flush().await;
     });
-    let backend =
-        Backend { tls, ca: Some(ca.path().to_owned()), name: Some(name.to_owned()), ..Backend::at(address.to_string()) };
+    let backend = Backend {
+        tls,
+        ca: Some(ca.path().to_owned()),
+        name: Some(name.to_owned()),
+        ..Backend::at(address.to_string())
+    };
     let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
     let dialled = Smtp::dial(&RealWorld, &site, address, None).await.map(|leg| leg.offer(1));
     server.await.unwrap();

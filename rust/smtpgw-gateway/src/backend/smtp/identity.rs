@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
 
     /// What XFORWARD says, before each MAIL, for Postfix forgets it with each transaction. A refusal is a line that its
     /// log lacks.
-    pub(super) async fn forward(&mut self) -> Result<(), BackendError> {
+    pub(in crate::backend) async fn forward(&mut self) -> Result<(), BackendError> {
         for command in self.forward.clone() {
             self.exchange(&command).await?;
         }
