@@ -346,10 +346,10 @@ class RecordingServer:
                         continue
                     content = _content(connection, buffer)
                     delivery = Delivery(content, sender, tuple(recipients))
-                    # Kept before it is answered: whoever has seen the reply finds the delivery.
-                    self.deliveries.append(delivery)
-                    if not self._say(connection, ".", "250 2.0.0 recorded"):
-                        self.deliveries.remove(delivery)
+                    # Before it is answered: whoever has seen the reply finds the delivery, or none.
+                    if self.replies.get(".", "2")[:1] in "23":
+                        self.deliveries.append(delivery)
+                    self._say(connection, ".", "250 2.0.0 recorded")
                 else:
                     self._say(connection, verb, "250 2.0.0 ok")
 

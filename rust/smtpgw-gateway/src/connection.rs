@@ -60,6 +60,8 @@ pub(crate) struct Connection<W: World> {
     starttls_withheld: bool,
     /// What was said by XCLIENT so far, as long as it is not said whom it is for.
     speaks_for: Option<Box<XclientRequest>>,
+    /// A proxy has brought it and did not say from whom: no mail is taken, which a backend would take for the proxy's.
+    nameless: bool,
     /// Its place, given back when it ends.
     ticket: Ticket,
     /// What went through unseen, once it has.
@@ -162,6 +164,7 @@ impl<W: World> Connection<W> {
             tls_failure: None,
             starttls_withheld,
             speaks_for: speaks_for.then(Box::default),
+            nameless: false,
             ticket: arrival.ticket,
             tunnelled: None,
         }

@@ -50,6 +50,8 @@ pub const OTHER_TRANSACTION: Reply = Reply::fixed(452, "4.5.3 Send this recipien
 pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage, try again later");
 /// MAIL in clear where TLS is required (RFC 3207 §4).
 pub const STARTTLS_FIRST: Reply = Reply::fixed(530, "5.7.0 Must issue a STARTTLS command first");
+/// A proxy that did not say whom it speaks for brings mail.
+pub const CLIENT_UNKNOWN: Reply = Reply::fixed(451, "4.7.0 Client address not known here, try again later");
 /// The message needs SMTPUTF8, and the backend does not have it (RFC 6531 §3.5).
 pub const NO_SMTPUTF8: Reply = Reply::fixed(550, "5.6.7 Internationalised mail is not supported for this message");
 /// The message may only go where TLS is certain, and the backend does not promise it (RFC 8689 §5).
@@ -111,6 +113,7 @@ mod tests {
             LOCAL_ERROR,
             NO_SPACE,
             STARTTLS_FIRST,
+            CLIENT_UNKNOWN,
             NO_SMTPUTF8,
             NO_DSN,
             TLS_UNAVAILABLE,

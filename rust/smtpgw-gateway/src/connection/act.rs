@@ -108,6 +108,10 @@ impl<W: World> Connection<W> {
             self.server.reply(&replies::STARTTLS_FIRST);
             return Ok(());
         }
+        if self.nameless {
+            self.server.reply(&replies::CLIENT_UNKNOWN);
+            return Ok(());
+        }
         self.consume_checks().await;
         if self.correspondence.backend_is_down() {
             return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;

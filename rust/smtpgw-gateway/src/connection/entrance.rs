@@ -59,7 +59,8 @@ impl<W: World> Connection<W> {
     /// Takes over what the header says.
     async fn proxied(&mut self, header: ProxyHeader) -> Result<(), End> {
         let Some((client, destination)) = header.endpoints else {
-            // The proxy speaks for itself, to see whether we are there.
+            // The proxy looks whether we are there, or does not know its client either.
+            self.nameless = true;
             return Ok(());
         };
         let tls = header.tls.filter(|_| self.front.external_tls).map(|said| TlsFacts {
@@ -85,15 +86,17 @@ impl<W: World> Connection<W> {
     /// is a stranger like any other: it can say it once.
     pub(super) async fn xclient(&mut self, said: XclientRequest) -> Result<(), End> {
         let said = said.over(self.speaks_for.take().map(|earlier| *earlier).unwrap_or_default());
-        // The backend was told of somebody else, if of anybody.
+        // The backend was told of somebody else, if of anybody, and so were the inspectors.
         self.correspondence.forget().await;
         if let Fact::Known(address) = said.address {
             self.spoken_for(address, said);
+            self.nameless = false;
             self.count_client().await?;
             if let Some(checks) = self.checks.take() {
                 checks.abort();
-                self.start_checks();
             }
+            self.correspondence.early(Vec::new());
+            self.start_checks();
         } else {
             self.speaks_for = Some(Box::new(said));
         }

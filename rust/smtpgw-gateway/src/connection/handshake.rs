@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smtpgw_smtp::XclientRequest;
+
 use super::{Connection, End};
 use crate::message::Session;
 use crate::tls::Cause;
@@ -33,6 +35,9 @@ impl<W: World> Connection<W> {
         self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
         // RFC 3207 §4.2: everything learnt in clear is forgotten.
         self.correspondence.forget().await;
+        if let Some(said) = &mut self.speaks_for {
+            **said = XclientRequest::default();
+        }
         self.server.starttls_done(self.offer());
         let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
         self.session = Arc::new(session);

@@ -14,14 +14,18 @@ use crate::world::World;
 impl<W: World> Connection<W> {
     /// Answers STARTTLS; after a refusal the connection goes on in clear.
     pub(super) async fn tunnel(&mut self) -> Result<(), End> {
-        self.consume_checks().await;
-        if let Some(refusal) = self.correspondence.early_refusal() {
-            self.server.refuse_starttls(&refusal);
-            return Ok(());
-        }
         if self.speaks_for.is_some() {
             // Whatever it said inside would be said in its own name.
             self.server.refuse_starttls(&CommandError::XclientFirst.reply());
+            return Ok(());
+        }
+        if self.nameless {
+            self.server.refuse_starttls(&replies::CLIENT_UNKNOWN);
+            return Ok(());
+        }
+        self.consume_checks().await;
+        if let Some(refusal) = self.correspondence.early_refusal() {
+            self.server.refuse_starttls(&refusal);
             return Ok(());
         }
         let Some((backend, patience)) = self.correspondence.tunnel(&self.session).await else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use smtpgw_smtp::{ClientStateName, Reply, Verb};
+use smtpgw_smtp::{ClientStateName, Reply, Verb, XclientName};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Smtp, within};
@@ -43,6 +43,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             && self.ahead.is_empty()
             && self.wire.input.is_empty()
             && dialled.elapsed() < LIFE
+            && self.can_be_introduced()
+    }
+
+    /// Whether the next client can be named to it. Postfix holds the right to XCLIENT against who was named last.
+    fn can_be_introduced(&self) -> bool {
+        let offered = self.client.extensions().xclient;
+        self.site.settings.identity != Identity::Xclient || offered.is_some_and(|it| it.contains(XclientName::Addr))
     }
 
     /// Leaves its client: nothing of it is to be left.
