@@ -73,6 +73,8 @@ def say(
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_content_is_the_same_as_without_us(kind: str, backend: Exim | OpenSmtpd, gateway: RunningGateway) -> None:
     """Servers have ideas of their own (a header to mend, a message to refuse), and have the same ones behind us."""
+    if kind == "long lines" and isinstance(backend, OpenSmtpd):
+        pytest.skip("OpenSMTPD resets the connection at such a line: whether its reply arrives is a matter of luck")
     before = len(backend.kept())
     said = [say(port, "ann@example.net", until=".", content=CONTENTS[kind]) for port in (backend.port, gateway.port)]
     straight, by_us = (re.sub(rb"(id=|2\.0\.0 )\S+", b"", reply) for reply in said)

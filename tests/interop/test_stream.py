@@ -172,7 +172,8 @@ def test_a_server_that_has_had_enough_says_so_itself(
         gateway = run_gateway(postfix.address, backend=stream, decode={"unscanned": dict.fromkeys(TAGS, "accept")})
         with Dialogue(gateway.port) as client:
             client.open()
-            assert send(client, letter("too much", BODY)) == b"552 5.3.4 Chunk exceeds message size limit\r\n"
+            # In the words for a chunk, or for what it has of the message: as it comes to notice it.
+            assert send(client, letter("too much", BODY)).startswith(b"552 5.3.4 ")
             assert send(client, letter("just right")).startswith(b"250")
         assert gateway.record("transaction", subject="too much")["outcome"] == "refused-by-backend"
         wait_until(lambda: [sent for sent in mailbox.deliveries if b"just right" in sent.content], "it arrives")
