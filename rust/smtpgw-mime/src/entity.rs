@@ -83,7 +83,7 @@ pub(crate) fn describe(
 
     let mut boundary = None;
     if content_type.media_type.starts_with("multipart/") {
-        let mut all = boundaries(&content_type, odd);
+        let mut all = boundaries(&content_type, limits.alternatives, odd);
         count.boundaries = counted(&mut all, limits, hit);
         if count.boundaries > 1 {
             odd(DefectKind::BoundaryReadings);

@@ -316,3 +316,12 @@ fn bomb_of_base64_and_quoted_printable_oddities() {
     };
     linear(blanks, 100_000);
 }
+
+#[test]
+fn a_boundary_made_of_boundaries_is_searched_once() {
+    // Each word begins a value that reaches to the end of the field.
+    let field = |words: usize| {
+        [&b"Content-Type: multipart/mixed; "[..], &b"boundary=".repeat(words), b"\r\n\r\nx\r\n"].concat()
+    };
+    linear(field, 4_000);
+}

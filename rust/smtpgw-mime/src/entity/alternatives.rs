@@ -100,20 +100,23 @@ fn plain_first(values: Vec<Value>) -> impl Iterator<Item = Value> {
     plain.into_iter().chain(others)
 }
 
-/// The boundaries of a multipart, in any reading of its field.
-pub(super) fn boundaries(content_type: &ContentType, odd: Odd<'_>) -> Vec<Vec<u8>> {
+/// The boundaries of a multipart, in any reading of its field; one more than `most` says that there are more. The search
+/// ends there, for each may be as long as the rest of the field.
+pub(super) fn boundaries(content_type: &ContentType, most: u8, odd: Odd<'_>) -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = Vec::new();
-    let mut insert = |boundary: &[u8]| {
+    let insert = |all: &mut Vec<Vec<u8>>, boundary: &[u8]| {
         let boundary = boundary.trim_ascii_end();
-        if all.len() <= usize::from(u8::MAX) && !boundary.is_empty() && !all.iter().any(|known| known == boundary) {
+        if all.len() <= usize::from(most.max(1)) && !boundary.is_empty() && !all.iter().any(|known| known == boundary) {
             all.push(boundary.to_vec());
         }
     };
-    content_type.boundaries.iter().for_each(|boundary| insert(boundary));
+    content_type.boundaries.iter().for_each(|boundary| insert(&mut all, boundary));
     // What only looks for the word, wherever it stands, and takes what follows.
     let field = content_type.field.as_slice();
     let mut from = 0;
-    while let Some(at) = find_word(field, b"boundary", from) {
+    while all.len() <= usize::from(most.max(1))
+        && let Some(at) = find_word(field, b"boundary", from)
+    {
         from = at + b"boundary".len();
         let after = field.get(from..).unwrap_or_default().trim_ascii_start();
         let Some(after) = after.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) else { continue };
@@ -122,10 +125,10 @@ pub(super) fn boundaries(content_type: &ContentType, odd: Odd<'_>) -> Vec<Vec<u8
             if end.is_none() {
                 odd(DefectKind::InvalidParameter);
             }
-            insert(quoted.get(..end.unwrap_or(quoted.len())).unwrap_or_default());
+            insert(&mut all, quoted.get(..end.unwrap_or(quoted.len())).unwrap_or_default());
         } else {
             let end = after.iter().position(|octet| b" \t;\"".contains(octet)).unwrap_or(after.len());
-            insert(after.get(..end).unwrap_or_default());
+            insert(&mut all, after.get(..end).unwrap_or_default());
         }
     }
     all
