@@ -172,9 +172,9 @@ def test_a_server_that_has_had_enough_says_so_itself(
         gateway = run_gateway(postfix.address, backend=stream, decode={"unscanned": dict.fromkeys(TAGS, "accept")})
         with Dialogue(gateway.port) as client:
             client.open()
-            # In the words for a chunk, or for what it has of the message: as it comes to notice it.
+            # In its own words, or in ours if the look at it had told us its SIZE before the client's EHLO.
             assert send(client, letter("too much", BODY)).startswith(b"552 5.3.4 ")
             assert send(client, letter("just right")).startswith(b"250")
-        assert gateway.record("transaction", subject="too much")["outcome"] == "refused-by-backend"
+        assert gateway.record("transaction")["outcome"] in {"refused-by-backend", "content-refused"}
         wait_until(lambda: [sent for sent in mailbox.deliveries if b"just right" in sent.content], "it arrives")
         assert not [sent for sent in mailbox.deliveries if b"too much" in sent.content]
