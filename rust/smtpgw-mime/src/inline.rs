@@ -8,13 +8,17 @@
 //! | Text         | `begin-base64`, mode, name             | a file begins, → Base64                   |
 //! | Text         | `=ybegin …`                            | a file begins, → YEnc                     |
 //! | Announced    | a line of uuencode                     | a file begins, → Uuencode                 |
+//! | Announced    | an empty line, if there was a mode     | nothing                                   |
 //! | Announced    | anything else                          | it was text; the line is read as such     |
 //! | Uuencode     | a line of it; `end`; anything else     | octets; the file ends; it ends damaged    |
-//! | Base64       | `====`; anything else                  | the file ends; octets                     |
+//! | Base64       | `====`; a line of base64               | the file ends; octets                     |
+//! | Base64       | anything else                          | it ends damaged; the line is text         |
 //! | YEnc         | `=yend`; `=ypart`; anything else       | the file ends; nothing; octets            |
+//! | YEnc         | the beginning of another file          | it ends damaged; the line is text         |
 //!
-//! A line is looked at when it is complete. Of one that is longer than [`LINE`] only its beginning counts, but for
-//! yEnc, which has no long lines to fear: it is decoded as it comes.
+//! A program that knows only one of the three finds its file within another's: so nothing is swallowed that another
+//! would open. A line is looked at when it is complete. Of one that is longer than [`LINE`] only its beginning says what
+//! it is; its octets are decoded as they come.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -117,6 +121,8 @@ pub struct InlineReader {
     line: Vec<u8>,
     /// The current line was longer than is kept.
     cut: bool,
+    /// The rest of the current line is decoded as it comes.
+    feeding: bool,
     /// yEnc: the last octet was the escape.
     escaped: bool,
     decoded: Vec<u8>,
@@ -146,13 +152,18 @@ impl InlineReader {
             let end = memchr::memchr(b'\n', rest);
             let (piece, after) = rest.split_at(end.map_or(rest.len(), |at| at + 1));
             rest = after;
+            if self.feeding {
+                self.feeding = end.is_none();
+                self.feed(piece, sink);
+                continue;
+            }
             let room = LINE.saturating_sub(self.line.len());
             let (kept, cut) = piece.split_at(room.min(piece.len()));
             self.line.extend_from_slice(kept);
             if !cut.is_empty() {
                 self.cut(cut, sink);
             }
-            if end.is_some() {
+            if end.is_some() && (cut.is_empty() || self.cut) {
                 self.end_line(sink);
             }
         }
@@ -176,13 +187,31 @@ impl InlineReader {
 
     /// More of a line than is kept.
     fn cut(&mut self, more: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
-        if matches!(self.state, State::YEnc { .. }) && !self.line.starts_with(b"=y") {
-            let line = core::mem::take(&mut self.line);
-            self.yenc(&line, sink);
-            self.yenc(more, sink);
+        let is_data = match &self.state {
+            State::YEnc { .. } => !self.line.starts_with(b"=y") && !begins_a_file(&self.line),
+            State::Base64(_) => is_base64(&self.line),
+            State::Text | State::Announced { .. } | State::Uuencode => false,
+        };
+        if !is_data {
+            self.cut = true;
             return;
         }
-        self.cut = true;
+        let line = core::mem::take(&mut self.line);
+        self.feed(&line, sink);
+        self.feed(more, sink);
+        self.feeding = !more.ends_with(b"\n");
+    }
+
+    /// Octets of a long line of data.
+    fn feed(&mut self, octets: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        match core::mem::take(&mut self.state) {
+            State::YEnc { volume } => {
+                self.state = State::YEnc { volume };
+                self.yenc(octets, sink);
+            }
+            State::Base64(left) => self.base64_line(left, octets, sink),
+            state => self.state = state,
+        }
     }
 
     fn end_line(&mut self, sink: &mut dyn FnMut(Inline<'_>)) {
@@ -202,6 +231,8 @@ impl InlineReader {
                     sink(Inline::Begin { encoding: InlineEncoding::Uuencode, name });
                     self.state = State::Uuencode;
                     self.uuencode(line, sink);
+                } else if has_mode && line.trim_ascii().is_empty() {
+                    self.state = State::Announced { name, has_mode };
                 } else {
                     self.text(line, sink);
                 }
@@ -220,12 +251,16 @@ impl InlineReader {
                 self.base64(&left, sink);
                 sink(Inline::End { complete: true, volume: false });
             }
-            State::Base64(mut left) => {
-                left.extend(line.iter().filter(|&&octet| octet.is_ascii_alphanumeric() || b"+/".contains(&octet)));
-                let whole = left.len() / 4 * 4;
-                self.base64(left.get(..whole).unwrap_or_default(), sink);
-                left.drain(..whole);
-                self.state = State::Base64(left);
+            State::Base64(left) if is_base64(line) => self.base64_line(left, line, sink),
+            State::Base64(left) => {
+                self.base64(&left, sink);
+                sink(Inline::End { complete: false, volume: false });
+                self.text(line, sink);
+            }
+            State::YEnc { volume } if begins_a_file(line) => {
+                self.escaped = false;
+                sink(Inline::End { complete: false, volume });
+                self.text(line, sink);
             }
             State::YEnc { volume } if line.starts_with(b"=yend") => {
                 self.escaped = false;
@@ -272,6 +307,21 @@ impl InlineReader {
         self.give(sink);
     }
 
+    /// A line of base64, or a piece of one: whole groups, and one that padding ends.
+    fn base64_line(&mut self, mut left: Vec<u8>, line: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
+        for (at, stretch) in line.split(|&octet| octet == b'=').enumerate() {
+            if at > 0 {
+                self.base64(&left, sink);
+                left.clear();
+            }
+            left.extend(stretch.iter().filter(|&&octet| octet.is_ascii_alphanumeric() || b"+/".contains(&octet)));
+            let whole = left.len() / 4 * 4;
+            self.base64(left.get(..whole).unwrap_or_default(), sink);
+            left.drain(..whole);
+        }
+        self.state = State::Base64(left);
+    }
+
     fn base64(&mut self, groups: &[u8], sink: &mut dyn FnMut(Inline<'_>)) {
         self.decoded.clear();
         decode_all_base64(groups, &mut self.decoded);
@@ -298,6 +348,19 @@ impl InlineReader {
             sink(Inline::Data(&self.decoded));
         }
     }
+}
+
+/// Whether a line, blanks around it aside, has only what base64 is written in.
+fn is_base64(line: &[u8]) -> bool {
+    line.trim_ascii().iter().all(|octet| octet.is_ascii_alphanumeric() || b"+/=".contains(octet))
+}
+
+/// Whether a file begins by one of the lines that cannot be anything else.
+fn begins_a_file(line: &[u8]) -> bool {
+    let is_uuencoded = |after| name_of(after).1;
+    line.starts_with(b"=ybegin ")
+        || line.starts_with(b"begin-base64 ")
+        || line.strip_prefix(b"begin ").is_some_and(is_uuencoded)
 }
 
 /// The name behind a mode in octal digits, or without one; whether there is a mode.
