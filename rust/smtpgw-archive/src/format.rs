@@ -140,9 +140,18 @@ pub const TAIL: usize = END_LENGTH + u16::MAX as usize;
 /// The format of a container by its first octets and its last. The two may overlap; both are the whole of a short
 /// one.
 pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
-    if begins_as_zip(head) || ends_as_zip(tail) {
-        return Some(Format::Zip);
-    }
+    detect_all(head, tail).next()
+}
+
+/// Every format that programs may take it for: a zip is known by its end, all others by their beginning, so that one file
+/// may be two, and each program shows its own.
+pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
+    let zip = begins_as_zip(head) || ends_as_zip(tail);
+    let other = if begins_as_zip(head) { None } else { by_beginning(head) };
+    zip.then_some(Format::Zip).into_iter().chain(other)
+}
+
+fn by_beginning(head: &[u8]) -> Option<Format> {
     let is_at = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
     let marked = MARKS.iter().find(|(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
     let marked = marked.filter(|format| match format {
@@ -195,6 +204,18 @@ const END_LENGTH: usize = 22;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_may_be_two() {
+        let all = |head: &[u8], tail: &[u8]| detect_all(head, tail).collect::<Vec<_>>();
+        let mut end = vec![b'P', b'K', 5, 6, 0, 0, 0, 0, 1, 0, 1, 0, 51, 0, 0, 0];
+        end.resize(22, 0);
+        let cab = [&b"MSCF\0\0\0\0"[..], &[0; 60], &end].concat();
+        assert_eq!(all(&cab, &cab), [Format::Zip, Format::Cab]);
+        assert_eq!(all(&cab, b""), [Format::Cab]);
+        assert_eq!(all(&end, &end), [Format::Zip]);
+        assert_eq!(all(b"text", b"text"), []);
+    }
 
     #[test]
     fn a_zip_is_known_by_either_end() {

@@ -46,7 +46,7 @@ use std::io::{Read, Seek};
 
 pub use budget::Budget;
 pub use error::Unscanned;
-pub use format::{Format, HEAD, TAIL, detect};
+pub use format::{Format, HEAD, TAIL, detect, detect_all};
 pub use limits::Limits;
 pub use member::{Fact, Member, Members};
 

@@ -18,10 +18,10 @@ impl<'a> Reader<'a> {
         Self { content, at: 0 }
     }
 
-    /// What container it is by its first and last octets.
-    pub(crate) fn detect(&mut self) -> io::Result<Option<Format>> {
+    /// What containers it is by its first and last octets.
+    pub(crate) fn detect(&mut self) -> io::Result<Vec<Format>> {
         if let Content::Memory(octets) = self.content {
-            return Ok(detect(octets));
+            return Ok(detect(octets).collect());
         }
         let mut head = Vec::with_capacity(HEAD);
         self.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
@@ -29,14 +29,14 @@ impl<'a> Reader<'a> {
         self.at = self.content.len().saturating_sub(TAIL as u64);
         self.read_to_end(&mut tail)?;
         self.at = 0;
-        Ok(smtpgw_archive::detect(&head, &tail))
+        Ok(smtpgw_archive::detect_all(&head, &tail).collect())
     }
 }
 
-/// What container it is by its first and last octets.
-pub(crate) fn detect(octets: &[u8]) -> Option<Format> {
+/// What containers it is by its first and last octets.
+pub(crate) fn detect(octets: &[u8]) -> impl Iterator<Item = Format> {
     let (head, tail) = (octets.len().min(HEAD), octets.len().saturating_sub(TAIL));
-    smtpgw_archive::detect(&octets[..head], &octets[tail..])
+    smtpgw_archive::detect_all(&octets[..head], &octets[tail..])
 }
 
 impl Read for Reader<'_> {

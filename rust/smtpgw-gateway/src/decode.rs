@@ -15,22 +15,23 @@ mod tests;
 
 use std::io;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use smtpgw_archive as archive;
 use smtpgw_mime::{Decoder, Dialect};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::content::detect;
 use crate::message::{Content, Message, Part};
 use crate::record::UnscannedRecord;
-use crate::settings::Settings;
+use crate::settings::{Settings, Unscanned};
 use crate::spool::{Spool, blocking};
-use crate::world::Instant;
+use crate::world::{Instant, timeout};
 
 use collector::{Collector, HeaderBudget};
 use containers::Opening;
 use leaf::Rested;
-use readings::Rereading;
+use readings::{REREAD, Rereading};
 
 /// One message on its way through the decoder.
 pub(crate) struct Decoding {
@@ -39,6 +40,10 @@ pub(crate) struct Decoding {
     /// What unpacking needs, shared by all containers of the message; taken along by the thread that opens them. The
     /// members have a spool of their own: that of the leaves may hold the beginning of one that is still arriving.
     opening: Option<Opening>,
+    /// Those at which messages are unpacked, [`UNPACKING`] of them.
+    places: Arc<Semaphore>,
+    /// How much longer it may wait for one.
+    patience: Duration,
     /// Readings tried after the first.
     tried: usize,
 }
@@ -73,9 +78,12 @@ impl Decoding {
                 readings: decode.readings,
                 files_left: decode.parts,
                 octets_left: limits.decoded_total,
+                reread_left: REREAD,
                 limits,
                 gaps: Vec::new(),
             }),
+            places: places(),
+            patience: decode.archive.seconds,
             tried: 0,
         }
     }
@@ -110,13 +118,14 @@ impl Decoding {
         if !observed.is_ambiguous() {
             return Ok(Vec::new());
         }
-        let Some(mut opening) = self.opening.take() else { return Ok(Vec::new()) };
+        let mut opening = self.take_opening()?;
         let mut headers = std::mem::replace(&mut self.collector.headers, HeaderBudget::new(0));
         let raw = raw.clone();
         let first = self.collector.message.progress.read().parts.clone();
         let (opening, headers, further) = blocking(move || {
-            let Opening { limits, readings, spool, .. } = &mut opening;
-            let rereading = Rereading { limits, readings: *readings, raw: &raw, spool, headers: &mut headers };
+            let Opening { limits, readings, spool, reread_left: left, .. } = &mut opening;
+            let mut rereading =
+                Rereading { limits, readings: *readings, left, raw: &raw, spool, headers: &mut headers };
             let further = rereading.read(&first, &observed);
             (opening, headers, further)
         })
@@ -135,13 +144,28 @@ impl Decoding {
         std::mem::take(&mut self.collector.gaps)
     }
 
+    /// It is away while a thread works with it: who comes then has given that work up, and what it would have shown was
+    /// shown to nobody.
+    fn take_opening(&mut self) -> io::Result<Opening> {
+        self.opening.take().ok_or_else(|| io::Error::other("unpacking was given up"))
+    }
+
     /// Opens what is a container among `parts`.
     async fn open(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
         if !parts.iter().any(may_be_container) {
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
-        let place = place().await;
-        let Some(mut opening) = self.opening.take() else { return Ok(Vec::new()) };
+        let begun = Instant::now();
+        let place = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
+        self.patience = self.patience.saturating_sub(begun.elapsed());
+        // It is never closed.
+        let Ok(Ok(place)) = place else {
+            let unopened =
+                parts.iter().filter(|rested| may_be_container(rested)).map(|rested| rested.part.path.clone());
+            self.collector.gaps.extend(unopened.map(|what| UnscannedRecord { reason: Unscanned::Timeout, what }));
+            return Ok(parts.into_iter().map(|rested| rested.part).collect());
+        };
+        let mut opening = self.take_opening()?;
         let (opening, result) = blocking(move || {
             let _place = place;
             let result = opening.open_all(parts);
@@ -154,24 +178,23 @@ impl Decoding {
     }
 }
 
-/// A place among those that unpack; kept until the work is done, whether or not somebody still waits for it.
-async fn place() -> Option<OwnedSemaphorePermit> {
+/// The places at which messages are unpacked. One is kept until the work is done, whether or not somebody still waits
+/// for it.
+fn places() -> Arc<Semaphore> {
     static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(UNPACKING)));
-    // It is never closed.
-    Arc::clone(&PLACES).acquire_owned().await.ok()
+    Arc::clone(&PLACES)
 }
 
 /// Messages whose containers are opened at a time, in the whole process. Each may take the window of a decoder, 72 MiB,
 /// so a hundred messages that ask for one wait rather than take seven gibioctets; and more threads than processors
-/// would not unpack faster.
+/// would not unpack faster. One waits as long as it may unpack, then its containers stay closed, and that is told.
 const UNPACKING: usize = 8;
 
 /// Whether it is worth a trip to a thread that may block: what is in memory is looked at here.
 fn may_be_container(rested: &Rested) -> bool {
-    let content = &rested.part.data;
-    match content {
+    match &rested.part.data {
         Content::Memory(octets) => {
-            rested.has_files || detect(octets).is_some() || inner::is_message(content).unwrap_or(true)
+            rested.has_files || detect(octets).next().is_some() || !matches!(inner::message_at(&rested.part), Ok(None))
         }
         Content::File { .. } => true,
     }

@@ -184,6 +184,17 @@ impl Content {
         }
     }
 
+    /// What stands behind its first `octets`.
+    pub(crate) fn skip(&self, octets: u64) -> Self {
+        let octets = octets.min(self.len());
+        match self {
+            Self::Memory(bytes) => Self::Memory(bytes.slice(usize::try_from(octets).unwrap_or(bytes.len())..)),
+            Self::File { file, offset, len } => {
+                Self::File { file: Arc::clone(file), offset: offset + octets, len: len - octets }
+            }
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -17,7 +17,7 @@ use crate::message::{Content, Envelope, Message, Part, Session};
 use crate::record::{self, JudgedRecord, PartRecord, Receipts, UnscannedRecord, VerdictRecord};
 use crate::settings::{Settings, Unscanned};
 use crate::spool::{Budget, Spool};
-use crate::world::Instant;
+use crate::world::{Instant, timeout_at};
 
 /// What receptions need from the gateway.
 #[derive(Clone)]
@@ -106,17 +106,20 @@ impl Reception {
             return Err(error);
         }
         self.decoding.finish();
-        let mut parts = self.parts().await?;
         self.raw.cut();
         let content = self.raw.settle().await?.pop().unwrap_or(Content::Memory(Default::default()));
         self.message.progress.write().raw = Some(content.clone());
-        let further = self.decoding.reread(&content).await?;
-        self.note(&further);
+        let parts = match timeout_at(deadline, self.remaining(&content)).await {
+            Ok(parts) => parts?,
+            Err(_) => {
+                self.gaps.push(UnscannedRecord { reason: Unscanned::Timeout, what: "decoding".into() });
+                Vec::new()
+            }
+        };
         // A limit or a piece that cannot be shown is so in most readings.
         let mut known = HashSet::new();
         self.gaps.retain(|gap| known.insert(gap.clone()));
         self.message.progress.write().unscanned = self.gaps.iter().map(|gap| (gap.reason, gap.what.clone())).collect();
-        parts.extend(further);
         let mut opinions = early;
         if let Some(mut inspection) = self.inspection.take() {
             parts.iter().for_each(|part| inspection.part(part, &self.message));
@@ -152,6 +155,15 @@ impl Reception {
             inspection.submit(until).await;
         }
         Ok(())
+    }
+
+    /// The parts that come out at the end of content, and those of further readings.
+    async fn remaining(&mut self, content: &Content) -> io::Result<Vec<Arc<Part>>> {
+        let mut parts = self.parts().await?;
+        let further = self.decoding.reread(content).await?;
+        self.note(&further);
+        parts.extend(further);
+        Ok(parts)
     }
 
     async fn parts(&mut self) -> io::Result<Vec<Arc<Part>>> {
@@ -269,6 +281,7 @@ const SPAM_FIELDS: [&str; 6] =
 const WORD: usize = 900;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)] // a failed step is a failed test
 mod tests {
     use super::*;
 
@@ -283,5 +296,27 @@ mod tests {
         assert!(text.starts_with("X-A: one X-Evil: yes two\r\nX-B: word"));
         assert!(text.split("\r\n").all(|line| line.len() <= 998));
         assert!(text.split("\r\n").all(|line| line.is_empty() || line.starts_with(' ') || line.starts_with("X-")));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_decoded_in_time_is_told() {
+        let nowhere = std::net::SocketAddr::from(([0; 4], 0));
+        let desk = Desk {
+            settings: Arc::default(),
+            panel: None,
+            budget: Budget::new(1 << 30),
+            folder: Arc::new(std::env::temp_dir()),
+        };
+        // Something to open, on a thread of its own.
+        let content = b"Content-Type: application/octet-stream\r\n\r\nFrom: a\r\nTo: b\r\n\r\nhello\r\n";
+        let minute = std::time::Duration::from_secs(60);
+        for (deadline, told) in [(Instant::now() - minute, true), (Instant::now() + minute, false)] {
+            let session = Arc::new(Session::new(String::new(), nowhere, nowhere));
+            let mut reception = Reception::new(&desk, session, Envelope::default());
+            reception.push(content);
+            let judged = reception.finish(Vec::new(), deadline).await.unwrap();
+            let gap = UnscannedRecord { reason: Unscanned::Timeout, what: "decoding".into() };
+            assert_eq!(judged.gaps.contains(&gap), told, "{:?}", judged.gaps);
+        }
     }
 }

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use smtpgw_archive as archive;
 use smtpgw_mime::Limits;
 
+use super::collector::HeaderBudget;
 use super::inner;
 use super::leaf::{Leaf, Rested};
+use super::readings::Rereading;
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -28,6 +30,8 @@ pub(super) struct Opening {
     pub(super) files_left: usize,
     /// How many more octets of attached messages may be decoded.
     pub(super) octets_left: u64,
+    /// How many more octets may be read for further readings, of the message and of those attached.
+    pub(super) reread_left: u64,
     pub(super) gaps: Vec<UnscannedRecord>,
 }
 
@@ -38,9 +42,9 @@ impl Opening {
         let mut waiting: VecDeque<(Rested, usize)> = parts.into_iter().map(|part| (part, 0)).collect();
         while let Some((Rested { part, has_files }, depth)) = waiting.pop_front() {
             finished.push(Arc::clone(&part));
-            let format = Reader::new(&part.data).detect()?;
-            let is_message = format.is_none() && inner::is_message(&part.data)?;
-            if format.is_none() && !is_message && !has_files {
+            let formats = Reader::new(&part.data).detect()?;
+            let message = inner::message_at(&part)?;
+            if formats.is_empty() && message.is_none() && !has_files {
                 continue;
             }
             if depth >= self.depth {
@@ -48,11 +52,13 @@ impl Opening {
                 continue;
             }
             let mut members = Vec::new();
-            if let Some(format) = format {
-                members = self.open(&part, format)?;
+            let mut facts = Vec::new();
+            for format in formats {
+                members.extend(self.open(&part, format, &mut facts)?);
             }
-            if is_message {
-                members.extend(self.message(&part)?);
+            _ = part.facts.set(facts);
+            if let Some(at) = message {
+                members.extend(self.message(&part, at)?);
             }
             if has_files {
                 members.extend(self.files(&part)?);
@@ -74,14 +80,24 @@ impl Opening {
         Ok(found.parts)
     }
 
-    /// The parts of a message that was attached as a file.
-    fn message(&mut self, part: &Part) -> io::Result<Vec<Rested>> {
+    /// The parts of a message that was attached as a file, and begins at `at`.
+    fn message(&mut self, part: &Part, at: u64) -> io::Result<Vec<Rested>> {
         if part.data.len() > self.octets_left {
             self.gap(Unscanned::Mailbomb, part.path.clone());
             return Ok(Vec::new());
         }
         let limits = Limits { parts: self.files_left, ..self.limits.clone() };
-        let found = inner::message(part, &mut self.spool, &limits, self.readings)?;
+        let raw = part.data.skip(at);
+        let mut headers = HeaderBudget::new(limits.header_octets);
+        let rereading = Rereading {
+            limits: &limits,
+            readings: self.readings,
+            left: &mut self.reread_left,
+            raw: &raw,
+            spool: &mut self.spool,
+            headers: &mut headers,
+        };
+        let found = inner::message(part, rereading)?;
         let octets = found.parts.iter().map(|rested| rested.part.data.len()).fold(part.data.len(), u64::saturating_add);
         self.octets_left = self.octets_left.saturating_sub(octets);
         self.files_left -= found.parts.len().min(self.files_left);
@@ -89,7 +105,7 @@ impl Opening {
         Ok(found.parts)
     }
 
-    fn open(&mut self, part: &Part, format: archive::Format) -> io::Result<Vec<Rested>> {
+    fn open(&mut self, part: &Part, format: archive::Format, known: &mut Vec<&'static str>) -> io::Result<Vec<Rested>> {
         let mut members = Members {
             spool: &mut self.spool,
             container: part,
@@ -103,7 +119,7 @@ impl Opening {
         };
         let outcome = archive::unpack(format, Reader::new(&part.data), &mut self.budget, &mut members);
         let Members { ended, mut rested, gaps, facts, error, .. } = members;
-        _ = part.facts.set(facts);
+        known.extend(facts);
         self.gaps.extend(gaps);
         if matches!(outcome, Err(archive::Unscanned::Unreadable)) {
             // Our own trouble, not the sender's: the message is deferred.

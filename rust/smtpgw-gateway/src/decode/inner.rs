@@ -8,9 +8,8 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use smtpgw_mime::{Dialect, Inline, InlineEncoding, InlineReader, Limits};
+use smtpgw_mime::{Dialect, Inline, InlineEncoding, InlineReader};
 
-use super::collector::HeaderBudget;
 use super::leaf::{Leaf, Rested};
 use super::readings::{Keeping, Rereading, decode};
 use crate::content::Reader;
@@ -111,8 +110,11 @@ impl Taking<'_> {
     }
 }
 
-/// Whether a leaf is a whole message: its first lines are fields, and two of them are such as every letter has.
-pub(super) fn is_message(content: &Content) -> io::Result<bool> {
+/// Where a leaf begins as a whole message, behind what is no part of one; `None` if it is none. By its name; or all its
+/// first lines are fields, as far as they are looked at, or fields of which one belongs to MIME or two are such as every
+/// letter has.
+pub(super) fn message_at(part: &Part) -> io::Result<Option<u64>> {
+    let content = &part.data;
     let mut head = [0; HEAD];
     let head = match content {
         // Hardly any leaf gets further than this.
@@ -122,39 +124,51 @@ pub(super) fn is_message(content: &Content) -> io::Result<bool> {
             head.get(..read).unwrap_or_default()
         }
     };
-    if !head.first().is_some_and(u8::is_ascii_alphabetic) {
-        return Ok(false);
-    }
+    let behind_mark = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let begin = behind_mark.trim_ascii_start();
+    let at = (head.len() - begin.len()) as u64;
+    let named = |name: &String| SUFFIXES.iter().any(|suffix| name.to_ascii_lowercase().ends_with(suffix));
+    let is_message =
+        !begin.is_empty() && (part.names.iter().any(named) || begins_as_message(begin, head.len() == HEAD));
+    Ok(is_message.then_some(at))
+}
+
+/// `more`: it goes on behind `begin`.
+fn begins_as_message(begin: &[u8], more: bool) -> bool {
     let mut known = 0;
-    for line in head.split(|&octet| octet == b'\n') {
+    let mut lines = begin.split(|&octet| octet == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        if more && lines.peek().is_none() {
+            // Cut off by us, and every line before it was one of a header.
+            return true;
+        }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.starts_with(b" ") || line.starts_with(b"\t") || line.starts_with(b"From ") {
             continue;
         }
         let Some(colon) = line.iter().position(|&octet| octet == b':') else { break };
         let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
-        if name.is_empty() || !name.iter().all(|octet| octet.is_ascii_graphic()) {
+        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             break;
         }
-        known += usize::from(FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field.as_bytes())));
+        let is = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
+        known += if MIME_FIELDS.iter().any(is) { 2 } else { usize::from(FIELDS.iter().any(is)) };
     }
-    Ok(known >= 2)
+    known >= 2
 }
 
 /// The parts of a message that is a leaf, in every reading.
-pub(super) fn message(part: &Part, spool: &mut Spool, limits: &Limits, readings: usize) -> io::Result<Found> {
-    let mut headers = HeaderBudget::new(limits.header_octets);
-    let mut keeping = Keeping::new(&mut *spool, &mut headers, None);
-    let observed = decode(limits, Dialect::default(), &part.data, &mut keeping)?;
+pub(super) fn message(part: &Part, mut rereading: Rereading<'_>) -> io::Result<Found> {
+    let mut keeping = Keeping::new(&mut *rereading.spool, &mut *rereading.headers, None);
+    let observed = decode(rereading.limits, Dialect::default(), rereading.raw, &mut keeping)?;
     let (mut parts, mut gaps) = keeping.finish()?;
     if observed.is_ambiguous() {
-        let rereading = Rereading { limits, readings, raw: &part.data, spool, headers: &mut headers };
         let first: Vec<Arc<Part>> = parts.iter().map(|rested| Arc::clone(&rested.part)).collect();
         let further = rereading.read(&first, &observed)?;
         parts.extend(further.parts);
         gaps.extend(further.gaps);
     }
-    gaps.extend(headers.take_gaps());
+    gaps.extend(rereading.headers.take_gaps());
     let within = |path: &str| format!("{}/{path}", part.path);
     for gap in &mut gaps {
         gap.what = within(&gap.what);
@@ -200,18 +214,12 @@ const HEAD: usize = 4 << 10;
 /// Octets read at a time.
 const PIECE: usize = 64 << 10;
 
+/// How the names of files end that programs open as messages, whatever is in them.
+const SUFFIXES: [&str; 3] = [".eml", ".mht", ".mhtml"];
+
+/// Fields of MIME (RFC 2045 §3): nothing but a message begins with one.
+const MIME_FIELDS: [&str; 3] = ["MIME-Version", "Content-Type", "Content-Transfer-Encoding"];
+
 /// Fields of letters.
-const FIELDS: [&str; 12] = [
-    "Return-Path",
-    "Received",
-    "From",
-    "To",
-    "Cc",
-    "Subject",
-    "Date",
-    "Message-ID",
-    "MIME-Version",
-    "Content-Type",
-    "Reply-To",
-    "DKIM-Signature",
-];
+const FIELDS: [&str; 10] =
+    ["Return-Path", "Received", "From", "To", "Cc", "Subject", "Date", "Message-ID", "Reply-To", "DKIM-Signature"];

@@ -26,6 +26,8 @@ pub(super) struct Rereading<'a> {
     pub(super) limits: &'a Limits,
     /// `decode.readings`
     pub(super) readings: usize,
+    /// Octets that may still be read again, from [`REREAD`] on.
+    pub(super) left: &'a mut u64,
     pub(super) raw: &'a Content,
     pub(super) spool: &'a mut Spool,
     pub(super) headers: &'a mut HeaderBudget,
@@ -42,23 +44,25 @@ pub(super) struct Further {
 
 impl Rereading<'_> {
     /// All further readings. `first`: what the first one showed, `observed`: what it saw.
-    pub(super) fn read(mut self, first: &[Arc<Part>], observed: &Observed) -> io::Result<Further> {
+    pub(super) fn read(&mut self, first: &[Arc<Part>], observed: &Observed) -> io::Result<Further> {
         let mut readings = Readings::new(observed, self.readings);
         let mut further = Further::default();
         let leaves: Vec<Key> = first.iter().filter(|part| part.container.is_none()).map(|part| Key::of(part)).collect();
         let mut known: HashSet<Key> = leaves.iter().copied().collect();
         let mut seen = HashSet::from([(digest(&leaves), *observed)]);
-        let mut left = REREAD;
         let mut kept = 0;
+        let mut told = HashSet::new();
         while let Some(dialect) = readings.next_dialect() {
-            if left < 2 * self.raw.len() {
+            if *self.left < 2 * self.raw.len() {
                 further.gap(Unscanned::Ambiguous, "readings");
                 return Ok(further);
             }
             further.tried += 1;
-            left -= self.raw.len();
+            *self.left -= self.raw.len();
             let mut survey = Survey::new(dialect);
             let observed = self.decode(dialect, &mut survey)?;
+            // Most are those of the readings before.
+            survey.gaps.retain(|gap| told.insert(gap.clone()));
             further.gaps.append(&mut survey.gaps);
             if !seen.insert((digest(&survey.keys), observed)) {
                 continue;
@@ -69,7 +73,7 @@ impl Rereading<'_> {
             if !new.contains(&true) {
                 continue;
             }
-            left -= self.raw.len();
+            *self.left -= self.raw.len();
             let count = new.iter().filter(|new| **new).count();
             if further.parts.len() + count > self.limits.parts {
                 further.gap(Unscanned::FilesLimit, "readings");
@@ -290,9 +294,9 @@ impl Sink for Keeping<'_> {
     }
 }
 
-/// Octets of one message read for all its further readings together: some seconds of work, and forty readings of the
+/// Octets read for all further readings of one message and of those attached to it together: some seconds of work, and forty readings of the
 /// largest message that is usual.
-const REREAD: u64 = 1 << 30;
+pub(super) const REREAD: u64 = 1 << 30;
 
 /// Octets read at a time.
 const PIECE: usize = 256 << 10;

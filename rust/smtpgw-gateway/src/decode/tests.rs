@@ -49,7 +49,7 @@ async fn decode(raw: &[&[u8]], threshold: u64) -> Vec<(String, Vec<u8>)> {
 
 #[tokio::test]
 async fn members_never_mix_with_the_leaf_that_is_arriving() {
-    let zip: &[u8] = b"PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00a.exeMZ memberPK\x01\x02\x14\x03\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00a.exePK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x003\x00\x00\x00,\x00\x00\x00\x00\x00";
+    let zip = ZIP;
     let mut raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_vec();
     for body in [zip, b"MZ the leaf behind it", zip, b"and the last"] {
         raw.extend_from_slice(b"--b\r\nContent-Transfer-Encoding: binary\r\n\r\n");
@@ -249,5 +249,96 @@ async fn what_is_sealed_is_unscanned() {
     ];
     for (media_type, reason) in table {
         assert_eq!(parts_of(&format!("Content-Type: {media_type}\n\nx\n")).await.1, [reason], "{media_type}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_known_by_any_of_their_marks() {
+    let encoded = "Content-Transfer-Encoding: base64\n\nZXZpbA==\n";
+    let many = format!("{}{encoded}", "X-Filler: of the header\n".repeat(300));
+    let letter = format!("\u{feff}\n\nFrom: a\nTo: b\n{encoded}");
+    for (declared, body) in [
+        ("", encoded),
+        ("", many.as_str()),
+        ("", letter.as_str()),
+        ("; name=\"a.EML\"", "X-Only: x\n\nbegin 644 a\n$979I;`\nend\n"),
+    ] {
+        let raw = format!("Content-Type: application/octet-stream{declared}\n\n{body}");
+        let (parts, gaps) = parts_of(&raw).await;
+        assert!(parts.iter().any(|part| part.ends_with(" evil")), "{declared} {parts:#?}");
+        assert!(gaps.is_empty(), "{gaps:?}");
+    }
+    let (parts, _) = parts_of("Content-Type: text/plain\n\nNote: this is\nno letter\n").await;
+    assert_eq!(parts.len(), 1);
+}
+
+/// One stored member, `a.exe`.
+const ZIP: &[u8] = b"PK\x03\x04\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00a.exeMZ memberPK\x01\x02\x14\x03\x14\x00\x00\x00\x00\x00\x00\x00!\x5c\xb7}\xa9\x03\x09\x00\x00\x00\x09\x00\x00\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00a.exePK\x05\x06\x00\x00\x00\x00\x01\x00\x01\x003\x00\x00\x00,\x00\x00\x00\x00\x00";
+
+/// A tar member of up to 512 octets.
+fn tar_member(name: &str, data: &[u8]) -> Vec<u8> {
+    let mut block = vec![0; 1024];
+    block[..name.len()].copy_from_slice(name.as_bytes());
+    block[124..135].copy_from_slice(format!("{:011o}", data.len()).as_bytes());
+    block[148..156].fill(b' ');
+    block[156] = b'0';
+    block[257..263].copy_from_slice(b"ustar\0");
+    let sum: u32 = block[..512].iter().map(|&octet| u32::from(octet)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    block[512..512 + data.len()].copy_from_slice(data);
+    block
+}
+
+fn attached(data: &[u8]) -> Vec<u8> {
+    [b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n", data].concat()
+}
+
+#[tokio::test]
+async fn a_file_that_is_two_containers_is_opened_as_both() {
+    // Its last member is a zip, so that it ends as one.
+    let tar = [tar_member("evil.exe", b"MZ evil"), tar_member("z.zip", ZIP)].concat();
+    for threshold in [1 << 20, 0] {
+        let parts = decode(&[&attached(&tar)], threshold).await;
+        for data in [&b"MZ evil"[..], b"MZ member"] {
+            assert!(parts.iter().any(|(_, octets)| octets == data), "{parts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_place_in_time_containers_stay_closed_and_that_is_told() {
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    decoding.places = Arc::new(Semaphore::new(0));
+    decoding.patience = Duration::from_millis(1);
+    decoding.push(&attached(ZIP));
+    decoding.finish();
+    assert_eq!(decoding.settle().await.unwrap().len(), 1);
+    assert_eq!(decoding.take_gaps(), [UnscannedRecord { reason: Unscanned::Timeout, what: "1".into() }]);
+}
+
+#[tokio::test]
+async fn what_a_given_up_thread_would_have_shown_is_missed() {
+    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    decoding.opening = None;
+    decoding.push(&attached(ZIP));
+    decoding.finish();
+    assert!(decoding.settle().await.is_err());
+}
+
+#[tokio::test]
+async fn attached_messages_share_what_may_be_read_again() {
+    let odd =
+        b"From: a\r\nTo: b\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\nZXZpbA==\r\n";
+    for (left, told) in [(1_000, false), (0, true)] {
+        let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
+        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        decoding.opening.as_mut().unwrap().reread_left = left;
+        decoding.push(&attached(odd));
+        decoding.finish();
+        decoding.settle().await.unwrap();
+        let gaps = decoding.take_gaps();
+        assert_eq!(gaps.iter().any(|gap| gap.reason == Unscanned::Ambiguous), told, "{gaps:?}");
     }
 }
