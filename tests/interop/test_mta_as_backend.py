@@ -6,6 +6,7 @@ and how they word a reply is theirs: the measure is what they do without us.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -73,9 +74,14 @@ def say(
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_content_is_the_same_as_without_us(kind: str, backend: Exim | OpenSmtpd, gateway: RunningGateway) -> None:
     """Servers have ideas of their own (a header to mend, a message to refuse), and have the same ones behind us."""
-    if kind == "long lines" and isinstance(backend, OpenSmtpd):
-        pytest.skip("OpenSMTPD resets the connection at such a line: whether its reply arrives is a matter of luck")
     before = len(backend.kept())
+    if kind == "long lines" and isinstance(backend, OpenSmtpd):
+        # It resets the connection at such a line, and whether its reply still arrives is a matter of luck.
+        with contextlib.suppress(ConnectionError):
+            assert say(backend.port, "ann@example.net", until=".", content=CONTENTS[kind])[:1] in (b"", b"4", b"5")
+        assert say(gateway.port, "ann@example.net", until=".", content=CONTENTS[kind])[:1] in (b"4", b"5")
+        assert len(backend.kept()) == before
+        return
     said = [say(port, "ann@example.net", until=".", content=CONTENTS[kind]) for port in (backend.port, gateway.port)]
     straight, by_us = (re.sub(rb"(id=|2\.0\.0 )\S+", b"", reply) for reply in said)
     assert straight == by_us

@@ -43,7 +43,8 @@ class Backend(Table):
     reply_s: Seconds = 60.0
     """The longest wait for the reply to a command, seconds."""
     data_s: Seconds = 300.0
-    """The longest wait for the reply after the content, seconds."""
+    """The longest that it may take over all of a stored message's content, and then over the reply, seconds. The sender
+    waits as long; what it has given up it brings again."""
     pool: Annotated[int, Field(ge=0, le=1_000, strict=True)] = 0
     """How many connections to it are kept for the next sender when one is done with them; 0: none. Only with `identity`
     `xclient`, by which each sender is introduced anew, or `none`; and only after a message that went through without

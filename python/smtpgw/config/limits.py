@@ -45,7 +45,10 @@ class Limits(Table):
     """The largest message, offered to clients as SIZE; RFC 5321 §4.5.3.1.7 asks for 64 KiB at least."""
     bare_newline: Literal["reject", "normalize"] = "reject"
     """Content with a CR without LF or an LF without CR: `reject`: 550; `normalize`: each becomes CRLF, for devices that
-    send nothing else. Neither is ever passed on, and neither ends a message."""
+    send nothing else. Neither is ever passed on but in the content of `binary_mime`, and neither ends a message."""
+    binary_mime: bool = False
+    """Whether BINARYMIME (RFC 3030) is offered where the backend has it. Such content goes octet for octet, by count,
+    and may have bare CR and LF: only for a backend that hands it on to nobody who would take them for line ends."""
     command_s: Seconds = 300.0
     """One whole command, not one read; RFC 5321 §4.5.3.2.7 asks for five minutes."""
     proxy_header_s: Seconds = 5.0

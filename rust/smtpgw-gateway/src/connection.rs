@@ -32,6 +32,7 @@ use crate::inspect::Subject;
 use crate::inspection::Opinion;
 use crate::message::Session;
 use crate::record::TunnelRecord;
+use crate::settings;
 use crate::setup::{Front, Setup};
 use crate::tls::Cause;
 use crate::transaction::Correspondence;
@@ -146,8 +147,7 @@ impl<W: World> Connection<W> {
         };
         let starttls_withheld = withholds_starttls(&house, &front, client);
         let speaks_for = front.is_xclient(client.ip());
-        let size = settings.limits.message_size;
-        let server = Server::new(options, offer(&front, size, !starttls_withheld, speaks_for));
+        let server = Server::new(options, offer(&front, &settings.limits, !starttls_withheld, speaks_for));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -172,8 +172,8 @@ impl<W: World> Connection<W> {
 
     /// What the next EHLO announces.
     fn offer(&self) -> Offer {
-        let size = self.setup.desk.settings.limits.message_size;
-        offer(&self.front, size, !self.wire.is_tls() && !self.starttls_withheld, self.speaks_for.is_some())
+        let limits = &self.setup.desk.settings.limits;
+        offer(&self.front, limits, !self.wire.is_tls() && !self.starttls_withheld, self.speaks_for.is_some())
     }
 
     /// Asks `on_connect`, beside whatever the client does (rule B1).
@@ -231,8 +231,14 @@ fn withholds_starttls<W: World>(house: &House<W>, front: &Front, client: SocketA
 }
 
 /// What EHLO announces: what the backend can do with us, STARTTLS where it is due, XCLIENT to those who must use it.
-fn offer(front: &Front, size: u64, starttls: bool, xclient: bool) -> Offer {
-    Offer { starttls: starttls && (front.tls.is_some() || front.tunnel), xclient, ..front.routes.offer(size) }
+fn offer(front: &Front, limits: &settings::Limits, starttls: bool, xclient: bool) -> Offer {
+    let backend = front.routes.offer(limits.message_size);
+    Offer {
+        starttls: starttls && (front.tls.is_some() || front.tunnel),
+        xclient,
+        binary_mime: backend.binary_mime && limits.binary_mime,
+        ..backend
+    }
 }
 
 #[cfg(test)]

@@ -208,9 +208,11 @@ impl Judged {
     }
 
     /// Names of the fields that policy would put on top and that a message which has gone already is without.
-    pub(crate) fn unwritten(&self) -> Vec<String> {
+    pub(crate) fn unwritten(&self, desk: &Desk) -> Vec<String> {
         let tags = self.decision.tags.first().map(|_| UNSCANNED_FIELD.to_owned());
-        self.decision.header.iter().map(|(name, _)| name.clone()).chain(tags).collect()
+        // Points of an inspector that had not said that it gives any.
+        let spam = self.decision.is_spam(&desk.settings).then(|| SPAM_FLAG.to_owned());
+        self.decision.header.iter().map(|(name, _)| name.clone()).chain(tags).chain(spam).collect()
     }
 
     /// Header fields that policy puts on top, complete with CRLF, and the names whose other copies are forged.
@@ -228,7 +230,7 @@ impl Judged {
         let Decision { points, symbols, .. } = &self.decision;
         let spam = self.decision.is_spam(&desk.settings);
         if spam {
-            head.field("X-Spam-Flag", "YES");
+            head.field(SPAM_FLAG, "YES");
         }
         let names: Vec<&str> = symbols.iter().map(|(symbol, _)| symbol.as_str()).collect();
         let tests = if names.is_empty() { "none".to_owned() } else { names.join(",") };
@@ -276,6 +278,9 @@ const UNSCANNED_FIELD: &str = "X-Smtpgw-Unscanned";
 /// Fields that are ours when we write any of them; foreign copies are forged.
 const SPAM_FIELDS: [&str; 6] =
     ["X-Spam-Flag", "X-Spam-Status", "X-Spam-Score", "X-Spam-Level", "X-Spam-Checker-Version", "X-Spam-Report"];
+
+/// The field of a message that has `tag_score` points.
+const SPAM_FLAG: &str = "X-Spam-Flag";
 
 /// Octets of one word of a field we write: RFC 5322 §2.1.1 allows a line 998.
 const WORD: usize = 900;

@@ -1,7 +1,7 @@
 //! One SMTP connection to the backend.
 //!
 //! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207), who the client is ([`identity`]), all within
-//! `connect_s`. Every later wait has its own limit too. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
+//! `connect_s`. Every later wait has its own limit too: a reply, and all the content of a message together. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
 mod identity;
 
@@ -30,7 +30,7 @@ use crate::message::Session;
 use crate::outgoing::Outgoing;
 use crate::settings::{Backend, BackendTls};
 use crate::wire::Wire;
-use crate::world::{Instant, World, timeout};
+use crate::world::{Instant, World, timeout, timeout_at};
 
 /// A connection past EHLO.
 pub(crate) struct Smtp<S> {
@@ -59,13 +59,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         address: SocketAddr,
         session: Option<&Session>,
     ) -> Result<Self, BackendError> {
+        let until = Instant::now() + site.settings.connect_s;
+        let mut leg = by(until, Self::connect(world, site, address)).await?;
         let introduction = async {
-            let mut leg = Self::connect(world, site, address).await?;
             leg.announce(session).await?;
-            leg.introduce(session).await?;
-            Ok(leg)
+            leg.introduce().await
         };
-        within(site.settings.connect_s, "connect_s", introduction).await
+        by(until, introduction).await.map_err(|error| site.blames(error, session))?;
+        if let Some(session) = session {
+            by(until, leg.identify(session)).await.map_err(identity::about_client)?;
+        }
+        Ok(leg)
     }
 
     async fn connect<W: World<Stream = S>>(
@@ -103,17 +107,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             return Ok(go);
         }
         let patience = self.site.settings.data_s;
-        while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
-            self.client.content(&piece).map_err(misused)?;
-            if self.client.output().len() >= SEGMENT {
-                self.write(patience).await?;
+        let content = async {
+            while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
+                self.client.content(&piece).map_err(misused)?;
+                if self.client.output().len() >= SEGMENT {
+                    self.write(patience).await?;
+                }
             }
-        }
+            Ok(())
+        };
+        // The sender waits meanwhile, and what it has given up it brings again: then this one must not have an end.
+        within(patience, "data_s", content).await?;
         // Replies have no numbers: one too many before the dot would be taken for the message's own.
         self.unasked().await?;
         self.client.end_content().map_err(misused)?;
-        self.write(patience).await?;
-        within(patience, "data_s", self.hear()).await
+        self.end_and_hear().await
     }
 
     pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
@@ -146,16 +154,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
     }
 
-    async fn introduce(&mut self, session: Option<&Session>) -> Result<(), BackendError> {
+    async fn introduce(&mut self) -> Result<(), BackendError> {
         self.greeted().await?;
         let hostname = self.site.hostname.clone();
         self.hello(&hostname).await?;
         if self.wants_tls()? {
             self.start_tls().await?;
             self.hello(&hostname).await?;
-        }
-        if let Some(session) = session {
-            self.identify(session).await?;
         }
         Ok(())
     }
@@ -263,11 +268,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
 
     /// Takes the replies to recipients that were sent ahead and have become pointless; whether one was accepted.
     pub(super) async fn drain_ahead(&mut self) -> Result<bool, BackendError> {
-        let mut accepted = false;
-        while self.ahead.pop_front().is_some() {
-            accepted |= self.flush_and_hear().await?.is_positive_completion();
-        }
-        Ok(accepted)
+        let patience = self.site.settings.reply_s;
+        let draining = async {
+            let mut accepted = false;
+            while self.ahead.pop_front().is_some() {
+                accepted |= self.flush_and_hear().await?.is_positive_completion();
+            }
+            Ok(accepted)
+        };
+        within(patience, "reply_s", draining).await
     }
 
     async fn exchange(&mut self, command: &Command) -> Result<Reply, BackendError> {
@@ -331,6 +340,11 @@ pub(super) async fn within<T>(
     work: impl Future<Output = Result<T, BackendError>>,
 ) -> Result<T, BackendError> {
     timeout(patience, work).await.unwrap_or(Err(BackendError::Timeout(name)))
+}
+
+/// The introduction's share of `connect_s`.
+async fn by<T>(until: Instant, work: impl Future<Output = Result<T, BackendError>>) -> Result<T, BackendError> {
+    timeout_at(until, work).await.unwrap_or(Err(BackendError::Timeout("connect_s")))
 }
 
 /// The name for SNI, and the one a verified certificate must have: `name`, or the host of `address`.

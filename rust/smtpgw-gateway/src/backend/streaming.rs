@@ -52,16 +52,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
 
     /// The whole of a binary message, which has no other way (RFC 3030 §3); the backend's word on it.
     pub(super) async fn deliver_chunks(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
+        let patience = self.site.settings.data_s;
         let mut gathered = Vec::new();
-        while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
-            gathered.extend_from_slice(&piece);
-            if gathered.len() >= SEGMENT {
-                if let Some(refusal) = self.stream(&gathered).await? {
-                    self.forget_refused(&refusal).await;
-                    return Ok(refusal);
+        let content = async {
+            while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
+                gathered.extend_from_slice(&piece);
+                if gathered.len() >= SEGMENT {
+                    if let Some(refusal) = self.stream(&gathered).await? {
+                        return Ok(Some(refusal));
+                    }
+                    gathered.clear();
                 }
-                gathered.clear();
             }
+            Ok(None)
+        };
+        if let Some(refusal) = within(patience, "data_s", content).await? {
+            self.forget_refused(&refusal).await;
+            return Ok(refusal);
         }
         self.finish(&gathered).await
     }
@@ -91,8 +98,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     async fn finish_chunks(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
+        let patience = self.site.settings.data_s;
         // The end goes only where every piece before it was taken: a server may think otherwise of a torn message.
-        if let Some(refusal) = self.collect(0).await? {
+        if let Some(refusal) = within(patience, "data_s", self.collect(0)).await? {
             self.forget_refused(&refusal).await;
             return Ok(refusal);
         }
@@ -135,10 +143,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         Ok(())
     }
 
-    async fn end_and_hear(&mut self) -> Result<Reply, BackendError> {
+    /// The end, and what the backend says to it.
+    pub(super) async fn end_and_hear(&mut self) -> Result<Reply, BackendError> {
         let patience = self.site.settings.data_s;
-        self.write(patience).await?;
-        within(patience, "data_s", self.hear()).await
+        within(patience, "data_s", async {
+            self.write(patience).await?;
+            self.hear().await
+        })
+        .await
     }
 
     /// Reads what is owed for chunks that will not become a message.

@@ -1,19 +1,22 @@
-//! Dialling a backend that must prove who it is: the whole introduction over loopback, against a server that has a
-//! certificate, that has none, and that speaks behind its 220.
+//! Legs over loopback against scripted servers: one that has a certificate, has none, or speaks behind its 220; one that
+//! thinks ill of a client; one that takes its time.
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
-use smtpgw_smtp::Offer;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use smtpgw_smtp::{ForwardPath, MailParameters, Offer, RecipientParameters, ReversePath};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::Site;
 use super::smtp::Smtp;
 use crate::error::BackendError;
-use crate::settings::{Backend, BackendTls, Settings};
-use crate::world::{RealWorld, World as _};
+use crate::message::{Content, Session};
+use crate::outgoing::Outgoing;
+use crate::settings::{Backend, BackendTls, Identity, Settings};
+use crate::world::{Instant, RealWorld, World as _, sleep};
 
 /// What the scripted backend does about STARTTLS.
 #[derive(Clone, Copy, Debug)]
@@ -106,4 +109,77 @@ async fn a_reply_behind_220_ends_the_dial() {
 fn a_verified_backend_needs_something_to_verify_against() {
     let backend = Backend { tls: BackendTls::Verified, ..Backend::at("backend:25") };
     assert!(Site::new(&Settings::default(), "mail", &backend).is_err());
+}
+
+/// A server that says `greeting`, then to each line the next of `replies`, and nothing when there are no more.
+async fn serve(greeting: &'static [u8], replies: &'static [&'static [u8]]) -> std::net::SocketAddr {
+    let listener = RealWorld.bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        stream.write_all(greeting).await.unwrap();
+        for reply in replies {
+            if stream.read_line(&mut String::new()).await.unwrap_or(0) == 0 {
+                return;
+            }
+            stream.write_all(reply).await.unwrap();
+        }
+        // Slower than it would take, faster than any single wait.
+        let mut piece = [0; 64 << 10];
+        while stream.read(&mut piece).await.is_ok_and(|read| read > 0) {
+            sleep(Duration::from_millis(40)).await;
+        }
+    });
+    address
+}
+
+fn someone() -> Session {
+    let client = "192.0.2.1:1".parse().unwrap();
+    Session { esmtp: true, helo: "c.example".into(), ..Session::new(String::new(), client, client) }
+}
+
+#[tokio::test]
+async fn what_a_backend_thinks_of_a_client_is_not_about_the_backend() {
+    const XCLIENT: &[&[u8]] = &[b"250-mx\r\n250 XCLIENT ADDR\r\n"];
+    let refused: &[u8] = b"554 5.7.1 not you\r\n";
+    for (identity, greeting, replies, about_client) in [
+        (Identity::ProxyV1, refused, &[][..], true),
+        (Identity::ProxyV2, refused, &[][..], true),
+        (Identity::None, refused, &[][..], false),
+        // It says nothing to XCLIENT, until connect_s is over.
+        (Identity::Xclient, b"220 mx\r\n", XCLIENT, true),
+        (Identity::Xclient, b"220 mx\r\n", &[], false),
+    ] {
+        let address = serve(greeting, replies).await;
+        let connect_s = Duration::from_millis(300);
+        let backend = Backend { tls: BackendTls::None, identity, connect_s, ..Backend::at(address.to_string()) };
+        let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
+        let session = someone();
+        let dialled = Smtp::dial(&RealWorld, &site, address, Some(&session)).await.map(drop).unwrap_err();
+        assert_eq!(matches!(dialled, BackendError::Identity(_)), about_client, "{identity:?} {dialled}");
+        if identity != Identity::Xclient {
+            // Without a client there is nobody else to blame.
+            let address = serve(greeting, replies).await;
+            let dialled = Smtp::dial(&RealWorld, &site, address, None).await.map(drop);
+            assert!(matches!(dialled, Err(BackendError::Greeting(_))), "{identity:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_of_the_content_has_one_limit() {
+    const REPLIES: &[&[u8]] = &[b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"];
+    let address = serve(b"220 mx\r\n", REPLIES).await;
+    let data_s = Duration::from_secs(1);
+    let backend = Backend { tls: BackendTls::None, data_s, ..Backend::at(address.to_string()) };
+    let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
+    let mut leg = Smtp::dial(&RealWorld, &site, address, None).await.unwrap();
+    leg.mail(&ReversePath::parse("<a@b>").unwrap(), &MailParameters::default(), &[]).await.unwrap();
+    leg.recipient(&ForwardPath::parse("<c@d>").unwrap(), &RecipientParameters::default()).await.unwrap();
+    let content = Content::Memory(b"content\r\n".repeat(4 << 20).into());
+    let begun = Instant::now();
+    let delivered = leg.deliver(Outgoing::new(Vec::new(), None, content)).await;
+    assert!(matches!(delivered, Err(BackendError::Timeout("data_s"))), "{delivered:?}");
+    assert!(begun.elapsed() < 3 * data_s, "{:?}", begun.elapsed());
 }

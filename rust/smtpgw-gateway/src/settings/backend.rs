@@ -33,8 +33,8 @@ pub struct Backend {
     /// The longest wait for a command's reply.
     #[serde(with = "seconds")]
     pub reply_s: Duration,
-    /// The longest wait for the reply to the end of data (RFC 5321 §4.5.3.2.6 says ten minutes; a client's own
-    /// patience ends sooner).
+    /// The longest wait for all of the content to be taken, and then for the reply to the end of data (RFC 5321
+    /// §4.5.3.2.6 says ten minutes; a client's own patience ends sooner).
     #[serde(with = "seconds")]
     pub data_s: Duration,
     /// Connections that are kept for the next client when one is done with them.

@@ -56,6 +56,8 @@ pub struct Limits {
     pub message_size: u64,
     /// What becomes of content with a bare CR or LF.
     pub bare_newline: BareNewline,
+    /// Whether binary content is taken (BINARYMIME, RFC 3030), which may have bare CR and LF and keeps them.
+    pub binary_mime: bool,
     /// One whole command, from the first wait to its CRLF.
     #[serde(with = "seconds")]
     pub command_s: Duration,
@@ -92,6 +94,7 @@ impl Default for Limits {
             text_line: 1_048_576,
             message_size: 25 << 20,
             bare_newline: BareNewline::Reject,
+            binary_mime: false,
             command_s: Duration::from_secs(300),
             proxy_header_s: Duration::from_secs(5),
             handshake_s: Duration::from_secs(30),

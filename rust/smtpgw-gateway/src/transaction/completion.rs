@@ -82,7 +82,7 @@ impl<W: World> Correspondence<W> {
 
     async fn relay(&mut self, transaction: &mut Transaction, judged: Judged) -> Outcome {
         let streaming = transaction.streaming.take();
-        let unwritten = if streaming.is_some() { judged.unwritten() } else { Vec::new() };
+        let unwritten = if streaming.is_some() { judged.unwritten(&self.setup.desk) } else { Vec::new() };
         let delivered = match (transaction.broken.take(), streaming) {
             (Some(error), _) => Err(error),
             (None, Some(streaming)) => streaming.release(&mut self.leg).await,

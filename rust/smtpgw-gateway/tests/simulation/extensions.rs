@@ -256,7 +256,7 @@ fn binary_content_goes_in_chunks_octet_for_octet_and_is_looked_at() {
     let (one, other) = content.split_at(content.len() - 4);
     let chunks = [format!("BDAT {}\r\n", one.len()).as_bytes(), one, b"BDAT 4 LAST\r\n", other].concat();
     for relay in [Relay::Store, Relay::Stream] {
-        let mut settings = settings();
+        let mut settings = binary();
         settings.backend.get_mut("backend").unwrap().relay = relay;
         settings.decode.unscanned = Unscanned::ALL.map(|reason| (reason, UnscannedAction::Accept)).into();
         let offers: &[&str] = &["PIPELINING 8BITMIME BINARYMIME CHUNKING"];
@@ -273,17 +273,35 @@ fn binary_content_goes_in_chunks_octet_for_octet_and_is_looked_at() {
     }
 }
 
+/// Settings under which binary content is taken.
+fn binary() -> Settings {
+    let mut settings = settings();
+    settings.limits.binary_mime = true;
+    settings
+}
+
+#[test]
+fn binary_content_is_taken_only_where_it_was_asked_for() {
+    // It may have bare CR and LF, which otherwise nobody ever gets from us.
+    let mail = b"MAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<b@example.org>\r\nBDAT 3 LAST\r\n\0\n\rQUIT\r\n";
+    for (settings, offered) in [(settings(), false), (binary(), true)] {
+        let seen = exchange(settings, &["PIPELINING 8BITMIME BINARYMIME CHUNKING"], &[EHLO, mail]);
+        assert_eq!(seen.heard.contains("250-BINARYMIME"), offered, "{}", seen.heard);
+        assert_eq!(seen.envelopes().is_empty(), !offered, "{}", seen.heard);
+    }
+}
+
 #[test]
 fn binary_content_needs_a_backend_with_both_extensions() {
     let mail = b"MAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<b@example.org>\r\nBDAT 3 LAST\r\n\0\n\rQUIT\r\n";
     for offers in [&["PIPELINING 8BITMIME BINARYMIME"], &["PIPELINING 8BITMIME CHUNKING"]] {
-        let seen = exchange(settings(), offers, &[EHLO, mail]);
+        let seen = exchange(binary(), offers, &[EHLO, mail]);
         assert!(!seen.heard.contains("250-BINARYMIME"), "{}", seen.heard);
         assert!(seen.heard.contains("\r\n501 5.5.4 Invalid parameter value\r\n503 "), "{}", seen.heard);
         assert_eq!(seen.envelopes(), [""; 0]);
     }
     // It had them a moment ago.
-    let seen = exchange(settings(), &["8BITMIME BINARYMIME CHUNKING", "8BITMIME CHUNKING"], &[EHLO, mail]);
+    let seen = exchange(binary(), &["8BITMIME BINARYMIME CHUNKING", "8BITMIME CHUNKING"], &[EHLO, mail]);
     assert!(
         seen.heard.contains("\r\n455 4.3.3 Binary content is not supported at the moment\r\n503 "),
         "{}",

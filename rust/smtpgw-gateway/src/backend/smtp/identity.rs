@@ -10,7 +10,7 @@ use smtpgw_smtp::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Smtp;
+use super::{Site, Smtp};
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::proxy_header::{version_1, version_2};
@@ -42,11 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// Tells who the client is, once commands can be sent.
     pub(super) async fn identify(&mut self, session: &Session) -> Result<(), BackendError> {
         match self.site.settings.identity {
-            // Whatever goes wrong here may be this client's doing: it says nothing on the backend's health.
-            Identity::Xclient => self.xclient(session).await.map_err(|error| match error {
-                BackendError::Identity(_) => error,
-                other => BackendError::Identity(format!("XCLIENT: {other}")),
-            }),
+            Identity::Xclient => self.xclient(session).await,
             Identity::Xforward => {
                 self.forward = self.xforward(session);
                 Ok(())
@@ -112,6 +108,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             (XforwardName::Source, XclientValue::Known("REMOTE")),
         ];
         xforward_commands(offered, &attributes)
+    }
+}
+
+impl Site {
+    /// What an error of the introduction is about. Behind a PROXY header all of it is said to the client.
+    pub(super) fn blames(&self, error: BackendError, session: Option<&Session>) -> BackendError {
+        match self.settings.identity {
+            Identity::ProxyV1 | Identity::ProxyV2 if session.is_some() => about_client(error),
+            _ => error,
+        }
+    }
+}
+
+/// Once the backend knows the client, whatever goes wrong may be this client's doing: it says nothing on the backend's
+/// health, and no other backend is to be asked.
+pub(super) fn about_client(error: BackendError) -> BackendError {
+    match error {
+        BackendError::Identity(_) => error,
+        other => BackendError::Identity(other.to_string()),
     }
 }
 
