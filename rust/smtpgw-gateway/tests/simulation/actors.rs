@@ -2,6 +2,7 @@
 //! could not know.
 
 mod chunks;
+mod writing;
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use tokio::time::sleep;
 use turmoil::net::{TcpListener, TcpStream};
 
 use self::chunks::Envelope;
+use self::writing::put;
 use crate::scenario::{Act, BackendPlan, ClientPlan, Leave, MessagePlan, Step};
 
 /// What was done and seen in a run.
@@ -25,6 +27,8 @@ pub struct Witnessed {
     /// Connections to the backend that have not ended.
     pub backend_open: usize,
     pub clients_open: usize,
+    /// The gateway holds no connection, or has ended.
+    pub gateway_at_rest: bool,
     /// Everything with its time, for people.
     pub transcript: Vec<String>,
 }
@@ -180,7 +184,7 @@ impl Caller {
         for piece in octets.chunks(self.plan.piece) {
             let most = self.plan.leaves.map_or(usize::MAX, |(after, _)| after - self.written);
             let piece = &piece[..piece.len().min(most)];
-            self.stream.get_mut().write_all(piece).await?;
+            put(self.stream.get_mut(), piece, &self.log).await?;
             self.written += piece.len();
             if let Some((after, how)) = self.plan.leaves
                 && self.written == after
@@ -391,7 +395,7 @@ impl Served {
             Some(Act::Drip(milliseconds)) => {
                 note(&self.log, &format!("{}{} > (drips)", self.name, self.nth), right);
                 for octet in format!("{right}\r\n").bytes() {
-                    self.stream.get_mut().write_all(&[octet]).await?;
+                    put(self.stream.get_mut(), &[octet], &self.log).await?;
                     sleep(Duration::from_millis(milliseconds)).await;
                 }
             }
@@ -411,7 +415,7 @@ impl Served {
 
     async fn say(&mut self, reply: &str) -> io::Result<()> {
         note(&self.log, &format!("{}{} >", self.name, self.nth), reply);
-        self.stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await
+        put(self.stream.get_mut(), format!("{reply}\r\n").as_bytes(), &self.log).await
     }
 
     /// Says in mid-content that it has had enough, and closes.

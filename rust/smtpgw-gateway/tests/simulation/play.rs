@@ -56,7 +56,11 @@ pub fn play(scenario: &Scenario) -> Played {
     }
     let left = Arc::new(Mutex::new(None));
     let (told, gateway_left, gateway_records) = (scenario.clone(), Arc::clone(&left), Arc::clone(&records));
-    sim.host("gateway", move || gateway(told.clone(), Arc::clone(&gateway_left), Arc::clone(&gateway_records)));
+    let gateway_log = Arc::clone(&log);
+    sim.host("gateway", move || {
+        let (log, left, records) = (Arc::clone(&gateway_log), Arc::clone(&gateway_left), Arc::clone(&gateway_records));
+        gateway(told.clone(), log, left, records)
+    });
     for (number, plan) in scenario.clients.iter().enumerate() {
         let (plan, log) = (plan.clone(), Arc::clone(&log));
         log.lock().unwrap().clients_open += 1;
@@ -107,6 +111,7 @@ pub fn play(scenario: &Scenario) -> Played {
 
 async fn gateway(
     scenario: Scenario,
+    log: Log,
     left: Arc<Mutex<Option<(usize, u64)>>>,
     records: Arc<Mutex<Vec<String>>>,
 ) -> turmoil::Result {
@@ -122,12 +127,15 @@ async fn gateway(
                 Event::Drain => {
                     service.drain().await;
                     drop(service);
+                    log.lock().unwrap().gateway_at_rest = true;
                     return std::future::pending().await;
                 }
                 _ => {}
             }
         }
-        *left.lock().unwrap() = Some((service.connections(), service.memory()));
+        let held = (service.connections(), service.memory());
+        log.lock().unwrap().gateway_at_rest = held == (0, 0);
+        *left.lock().unwrap() = Some(held);
     }
     Ok(())
 }
