@@ -3,6 +3,9 @@
 //! A reading varies only the choices for which the message gave a reason: those whose defects were seen while it was
 //! read. What a further reading sees may be a reason for further ones, so this is a walk, nearest readings first,
 //! until there is nothing new or [`Readings::new`]'s limit is reached. A message without such a defect has none.
+//!
+//! Choices of different kinds are combined, for one may show the place where the other matters. Not combined are those
+//! of which a body can obey only one: those of base64 with those of quoted-printable.
 
 use alloc::collections::{BTreeSet, VecDeque};
 
@@ -92,6 +95,11 @@ impl Readings {
 /// The dialects that differ from `dialect` in one choice for which `observed` gives a reason.
 fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Dialect)) {
     use DefectKind as K;
+    let mut found = |dialect| {
+        if !is_pointless(&dialect, observed) {
+            found(dialect);
+        }
+    };
     let seen = |kinds: &[DefectKind]| observed.any(kinds);
     numbers(observed.content_types, |value| found(Dialect { content_type: value, ..dialect }));
     numbers(observed.encodings, |value| found(Dialect { encoding: value, ..dialect }));
@@ -125,6 +133,16 @@ fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Diale
     each(seen(&[K::EncodedMultipart]), EncodedMultipart::ALL, |value| {
         found(Dialect { encoded_multipart: value, ..dialect });
     });
+}
+
+/// Whether every leaf that `dialect` shows is shown by one that differs from the first reading in less.
+fn is_pointless(dialect: &Dialect, observed: &Observed) -> bool {
+    let padding = dialect.base64_after_padding != AfterPadding::default();
+    let base64 = padding || dialect.base64_junk != Base64Junk::default();
+    let quoted_printable = dialect.quoted_printable != QuotedPrintableRules::default();
+    // What was decoded may have parts of its own, in another encoding.
+    let encoded_in_encoded = observed.any(&[DefectKind::EncodedMultipart, DefectKind::EncodedMessage]);
+    (base64 && quoted_printable && !encoded_in_encoded) || (padding && dialect.base64_junk == Base64Junk::AsIs)
 }
 
 /// `try_value` for each of `all` if there is a reason.
@@ -179,6 +197,17 @@ mod tests {
         assert!(!is_cut);
         let numbers = Observed { encodings: 3, boundaries: 1, ..Observed::default() };
         assert_eq!(walk(&numbers, 64, |_| numbers).0, ["encoding=1", "encoding=2"]);
+    }
+
+    #[test]
+    fn what_no_body_obeys_together_is_not_combined() {
+        let kinds = [DefectKind::Base64Junk, DefectKind::Base64Padding, DefectKind::QuotedPrintableSoftBreak];
+        let (all, _) = walk(&observed(&kinds), 64, |_| observed(&kinds));
+        // Of base64 three ways with junk by four with padding, but for the first reading, and as it is; and one.
+        assert_eq!(all.len(), 3 * 4 - 1 + 1 + 1);
+        assert!(!all.iter().any(|dialect| dialect.contains("base64") && dialect.contains("quoted_printable")));
+        let kinds = [&kinds[..], &[DefectKind::EncodedMessage]].concat();
+        assert_eq!(walk(&observed(&kinds), 64, |_| observed(&kinds)).0.len(), (3 * 4 + 1) * 2 - 1);
     }
 
     #[test]
