@@ -16,7 +16,8 @@
 //! | `content_reader`, `newline` | content coming in: transparency undone, no bad newline let in |
 //! | `chunk_reader` | content coming in by BDAT: counted |
 //! | `client` | the client role: state × command, replies one to one |
-//! | `command`, `xclient` | commands, written from parsed pieces |
+//! | `command`, `xclient`, `xforward`, `attributes` | commands, written from parsed pieces |
+//! | `word_set` | the words behind a keyword of EHLO |
 //! | `reply_reader` | replies coming in: strict and bounded |
 //! | `content_writer` | content going out: canonical whatever comes in |
 //! | `path`, `extensions`, `session_limits`, `reply`, `verb` | the words both roles speak |
@@ -57,6 +58,7 @@
 
 extern crate alloc;
 
+mod attributes;
 mod chunk_reader;
 mod client;
 mod command;
@@ -78,11 +80,13 @@ mod server;
 mod server_event;
 mod session_limits;
 mod verb;
+mod word_set;
 mod xclient;
 mod xclient_request;
 mod xforward;
 mod xtext;
 
+pub use attributes::XclientValue;
 pub use client::{Client, ClientEvent, ClientStateName};
 pub use command::Command;
 pub use content_writer::{ContentEnd, ContentWriter};
@@ -98,7 +102,8 @@ pub use server::{Server, ServerOptions};
 pub use server_event::{HelloKind, Received, ServerEvent, StateName};
 pub use session_limits::SessionLimits;
 pub use verb::Verb;
-pub use xclient::{XclientAttributes, XclientLine, XclientName, XclientValue, xclient_address, xclient_commands};
+pub use word_set::{Word, WordSet};
+pub use xclient::{XclientAttributes, XclientLine, XclientName, xclient_address, xclient_commands};
 pub use xclient_request::{Fact, XclientRequest};
 pub use xforward::{XforwardAttributes, XforwardLine, XforwardName, xforward_commands};
 pub use xtext::Xtext;

@@ -13,8 +13,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use crate::attributes::{self, Fullest, XclientValue};
 use crate::command::Command;
-use crate::limits;
+use crate::word_set::{Word, WordSet};
 
 /// The attributes of XCLIENT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,13 +38,12 @@ pub enum XclientName {
     DestPort,
 }
 
-impl XclientName {
-    /// All of them, in the order in which they are sent: what must be in the last command comes last.
-    pub const ALL: [Self; 8] =
-        [Self::DestPort, Self::DestAddr, Self::Port, Self::Helo, Self::Proto, Self::Name, Self::Login, Self::Addr];
+impl Word for XclientName {
+    /// In the order in which they are sent: what must be in the last command comes last.
+    const ALL: &'static [Self] =
+        &[Self::DestPort, Self::DestAddr, Self::Port, Self::Helo, Self::Proto, Self::Name, Self::Login, Self::Addr];
 
-    /// As it is written.
-    pub const fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Name => "NAME",
             Self::Addr => "ADDR",
@@ -55,45 +55,10 @@ impl XclientName {
             Self::DestPort => "DESTPORT",
         }
     }
-
-    const fn bit(self) -> u8 {
-        1 << self as u8
-    }
 }
 
 /// A set of attributes: those that a server takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct XclientAttributes(u8);
-
-impl XclientAttributes {
-    /// Whether `name` is among them.
-    pub const fn contains(self, name: XclientName) -> bool {
-        self.0 & name.bit() != 0
-    }
-
-    /// Adds `name`.
-    pub const fn with(self, name: XclientName) -> Self {
-        Self(self.0 | name.bit())
-    }
-
-    /// Reads the words behind `XCLIENT` in an EHLO reply; unknown names are skipped.
-    pub(crate) fn parse<'a>(words: impl Iterator<Item = &'a [u8]>) -> Self {
-        let known =
-            |word: &[u8]| XclientName::ALL.into_iter().find(|n| word.eq_ignore_ascii_case(n.as_str().as_bytes()));
-        words.filter_map(known).fold(Self::default(), Self::with)
-    }
-}
-
-/// The value of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum XclientValue<'a> {
-    /// It is known; written in xtext.
-    Known(&'a str),
-    /// There is none: `[UNAVAILABLE]`.
-    Unavailable,
-    /// It could not be found out for now: `[TEMPUNAVAIL]`.
-    TemporarilyUnavailable,
-}
+pub type XclientAttributes = WordSet<XclientName>;
 
 /// The commands that carry `attributes`, as many as are needed to keep each within 512 octets; each waits for the
 /// reply to the one before it. The order of `attributes` does not matter; given twice, the first one counts.
@@ -101,18 +66,13 @@ pub enum XclientValue<'a> {
 /// Attributes that `offered` does not contain are left out: Postfix answers 501 to them. A value that is empty or
 /// coded in more than 255 octets is sent as `[UNAVAILABLE]`, again because of a 501; half a value would be a false one.
 pub fn xclient_commands(offered: XclientAttributes, attributes: &[(XclientName, XclientValue<'_>)]) -> Vec<Command> {
-    let room = limits::XCLIENT_LINE - "XCLIENT\r\n".len();
-    // From the last attribute to the first, so that the last command is the fullest.
-    let mut lines: Vec<String> = Vec::new();
-    for name in XclientName::ALL.into_iter().rev().filter(|name| offered.contains(*name)) {
-        let Some((_, value)) = attributes.iter().find(|(given, _)| *given == name) else { continue };
-        let piece = attribute(name.as_str(), *value);
-        match lines.last_mut() {
-            Some(line) if line.len() + piece.len() <= room => line.insert_str(0, &piece),
-            _ => lines.push(piece),
-        }
-    }
-    lines.into_iter().rev().map(|line| Command::Xclient(XclientLine(line))).collect()
+    let given = |name: &XclientName| {
+        let (_, value) = attributes.iter().find(|(given, _)| given == name)?;
+        Some((name.as_str(), *value))
+    };
+    let pieces = XclientName::ALL.iter().filter(|name| offered.contains(**name)).filter_map(given);
+    let lines = attributes::lines("XCLIENT", pieces, Fullest::Last);
+    lines.into_iter().map(|line| Command::Xclient(XclientLine(line))).collect()
 }
 
 /// What stands behind `XCLIENT` on one line; made by [`xclient_commands`] only, so it is always well formed.
@@ -134,35 +94,6 @@ pub fn xclient_address(address: IpAddr) -> String {
     }
 }
 
-/// ` NAME=value`
-pub(crate) fn attribute(name: &str, value: XclientValue<'_>) -> String {
-    let mut coded = String::new();
-    let text = match value {
-        XclientValue::Known(text) => {
-            push_xtext(&mut coded, text);
-            if coded.is_empty() || coded.len() > limits::XCLIENT_VALUE { UNAVAILABLE } else { &coded }
-        }
-        XclientValue::Unavailable => UNAVAILABLE,
-        XclientValue::TemporarilyUnavailable => "[TEMPUNAVAIL]",
-    };
-    alloc::format!(" {name}={text}")
-}
-
-const UNAVAILABLE: &str = "[UNAVAILABLE]";
-
-/// `xtext = *( xchar / hexchar )`, RFC 3461 §4. A `[` in front is coded too, lest a name look like `[UNAVAILABLE]`.
-fn push_xtext(out: &mut String, text: &str) {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for (at, octet) in text.bytes().enumerate() {
-        if octet.is_ascii_graphic() && octet != b'+' && octet != b'=' && !(at == 0 && octet == b'[') {
-            out.push(char::from(octet));
-        } else {
-            out.push('+');
-            out.extend([octet >> 4, octet & 15].map(|half| HEX[usize::from(half)]));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // A test may fail by panicking.
@@ -175,10 +106,6 @@ mod tests {
         }
         let text = String::from_utf8(out).unwrap();
         text.split_inclusive("\r\n").map(String::from).collect()
-    }
-
-    fn all() -> XclientAttributes {
-        XclientName::ALL.into_iter().fold(XclientAttributes::default(), XclientAttributes::with)
     }
 
     #[test]
@@ -198,51 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn values_cannot_break_out() {
-        let evil = "a b\r\nQUIT +=\u{e9}";
-        assert_eq!(
-            lines(all(), &[(XclientName::Helo, XclientValue::Known(evil))]),
-            ["XCLIENT HELO=a+20b+0D+0AQUIT+20+2B+3D+C3+A9\r\n"]
-        );
-        assert_eq!(
-            lines(all(), &[(XclientName::Name, XclientValue::Known("[UNAVAILABLE]"))]),
-            ["XCLIENT NAME=+5BUNAVAILABLE]\r\n"]
-        );
-    }
-
-    #[test]
     fn commands_are_split_at_512_octets_and_the_address_comes_last() {
         let long = "h".repeat(240);
-        let attributes = XclientName::ALL.map(|name| (name, XclientValue::Known(long.as_str())));
-        let split = lines(all(), &attributes);
+        let all = XclientName::ALL.iter().copied();
+        let attributes: Vec<_> = all.clone().map(|name| (name, XclientValue::Known(long.as_str()))).collect();
+        let split = lines(all.fold(XclientAttributes::default(), XclientAttributes::with), &attributes);
         assert_eq!(split.len(), 4);
         assert!(split.iter().all(|line| line.len() <= 512));
         let last = split.last().unwrap();
         assert!(last.starts_with("XCLIENT LOGIN=") && last.contains(" ADDR="), "{last}");
-        // Two attributes that fill 512 octets to the last, and one octet more.
-        for (octets, commands) in [(512, 1), (513, 2)] {
-            let login = "l".repeat(255);
-            let helo = "h".repeat(octets - "XCLIENT HELO= LOGIN=\r\n".len() - login.len());
-            let attributes =
-                [(XclientName::Helo, XclientValue::Known(&helo)), (XclientName::Login, XclientValue::Known(&login))];
-            let split = lines(all(), &attributes);
-            assert_eq!((split.len(), split.concat().len() >= octets), (commands, true));
-        }
-    }
-
-    #[test]
-    fn values_that_postfix_would_refuse_are_unavailable() {
-        for (value, expected) in [
-            ("h".repeat(255), "h".repeat(255)),
-            ("h".repeat(256), UNAVAILABLE.into()),
-            ("=".repeat(86), UNAVAILABLE.into()),
-            (String::new(), UNAVAILABLE.into()),
-        ] {
-            assert_eq!(
-                lines(all(), &[(XclientName::Helo, XclientValue::Known(&value))]),
-                [alloc::format!("XCLIENT HELO={expected}\r\n")]
-            );
-        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::CommandError;
 use crate::limits;
+use crate::word_set::Word as _;
 use crate::xclient::XclientName;
 
 /// What one or several XCLIENT commands say.
@@ -81,8 +82,7 @@ impl XclientRequest {
         words.peek().ok_or(CommandError::Argument)?;
         for word in words {
             let (name, value) = word.split_once('=').ok_or(CommandError::Argument)?;
-            let known = XclientName::ALL.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
-            match known.ok_or(CommandError::Argument)? {
+            match XclientName::known(name).ok_or(CommandError::Argument)? {
                 XclientName::Name => said.name.say(value, one_word),
                 XclientName::Addr => said.address.say(value, address),
                 XclientName::Port => said.port.say(value, port),
@@ -156,7 +156,8 @@ fn port(text: &str) -> Option<u16> {
 mod tests {
     #![allow(clippy::unwrap_used)] // A test may fail by panicking.
     use super::*;
-    use crate::xclient::{XclientAttributes, XclientValue, xclient_commands};
+    use crate::attributes::XclientValue;
+    use crate::xclient::{XclientAttributes, xclient_commands};
     use alloc::format;
 
     #[test]
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn reads_what_the_client_role_writes() {
-        let all = XclientName::ALL.into_iter().fold(XclientAttributes::default(), XclientAttributes::with);
+        let all = XclientName::ALL.iter().copied().fold(XclientAttributes::default(), XclientAttributes::with);
         let values = [
             (XclientName::Name, "x+y=[z]"),
             (XclientName::Addr, "IPV6:2001:db8::1"),

@@ -6,7 +6,7 @@ mod common;
 use common::{Driver, full_offer, small_limits};
 use smtpgw_smtp::{
     Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Notify, RecipientParameters, Return,
-    ReversePath, XclientName, XclientValue, xclient_commands,
+    ReversePath, Word as _, XclientName, XclientValue, xclient_commands,
 };
 use smtpgw_testkit::corpus;
 use smtpgw_testkit::dialogue::{Dialogue, Role, Speaker};
@@ -111,7 +111,7 @@ impl Speaker for Caller {
             }
             "xclient" => {
                 let (name, value) = rest.split_once(' ').ok_or("no value")?;
-                let name = XclientName::ALL.into_iter().find(|known| known.as_str() == name).ok_or("no such name")?;
+                let name = XclientName::known(name).ok_or("no such name")?;
                 let offered = self.client.extensions().xclient.unwrap_or_default();
                 for command in xclient_commands(offered, &[(name, XclientValue::Known(value))]) {
                     self.client.send(&command).map_err(|e| unfit(&e))?;
