@@ -13,6 +13,7 @@ mod leg;
 mod maildir;
 mod pool;
 mod routes;
+mod shared;
 mod site;
 mod smtp;
 mod streaming;

@@ -61,6 +61,9 @@ pub enum BackendError {
     /// It did not answer a moment ago, and nobody tries again before a look has found it back.
     #[error("known to be down")]
     Down,
+    /// Its name could not be looked up.
+    #[error("look-up of its name: {0}")]
+    Name(std::sync::Arc<str>),
     /// No connection.
     #[error("connect: {0}")]
     Connect(io::Error),

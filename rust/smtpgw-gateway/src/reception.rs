@@ -210,9 +210,12 @@ impl Judged {
     /// Names of the fields that policy would put on top and that a message which has gone already is without.
     pub(crate) fn unwritten(&self, desk: &Desk) -> Vec<String> {
         let tags = self.decision.tags.first().map(|_| UNSCANNED_FIELD.to_owned());
-        // Points of an inspector that had not said that it gives any.
-        let spam = self.decision.is_spam(&desk.settings).then(|| SPAM_FLAG.to_owned());
-        self.decision.header.iter().map(|(name, _)| name.clone()).chain(tags).chain(spam).collect()
+        let spam = self.decision.is_spam(&desk.settings).then_some(SPAM_FLAG);
+        // Points of an inspector that had not said that it gives any: nor were forged copies taken out.
+        let unexpected = !self.decision.symbols.is_empty() && desk.forged().is_none();
+        let points = unexpected.then_some([SPAM_STATUS, SPAM_SCORE]).into_iter().flatten();
+        let fields = spam.into_iter().chain(points).map(str::to_owned);
+        self.decision.header.iter().map(|(name, _)| name.clone()).chain(tags).chain(fields).collect()
     }
 
     /// Header fields that policy puts on top, complete with CRLF, and the names whose other copies are forged.
@@ -236,8 +239,8 @@ impl Judged {
         let tests = if names.is_empty() { "none".to_owned() } else { names.join(",") };
         let required = desk.settings.verdict.tag_score;
         let word = if spam { "Yes" } else { "No" };
-        head.field("X-Spam-Status", &format!("{word}, score={points:.1} required={required:.1} tests={tests}"));
-        head.field("X-Spam-Score", &format!("{points:.1}"));
+        head.field(SPAM_STATUS, &format!("{word}, score={points:.1} required={required:.1} tests={tests}"));
+        head.field(SPAM_SCORE, &format!("{points:.1}"));
         (head.0, Some(&SPAM_FIELDS))
     }
 }
@@ -277,10 +280,14 @@ const UNSCANNED_FIELD: &str = "X-Smtpgw-Unscanned";
 
 /// Fields that are ours when we write any of them; foreign copies are forged.
 const SPAM_FIELDS: [&str; 6] =
-    ["X-Spam-Flag", "X-Spam-Status", "X-Spam-Score", "X-Spam-Level", "X-Spam-Checker-Version", "X-Spam-Report"];
+    [SPAM_FLAG, SPAM_STATUS, SPAM_SCORE, "X-Spam-Level", "X-Spam-Checker-Version", "X-Spam-Report"];
 
 /// The field of a message that has `tag_score` points.
 const SPAM_FLAG: &str = "X-Spam-Flag";
+
+/// The fields of every message that got points.
+const SPAM_STATUS: &str = "X-Spam-Status";
+const SPAM_SCORE: &str = "X-Spam-Score";
 
 /// Octets of one word of a field we write: RFC 5322 §2.1.1 allows a line 998.
 const WORD: usize = 900;

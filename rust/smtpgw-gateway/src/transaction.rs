@@ -8,6 +8,7 @@ mod completion;
 mod early;
 mod leg_keeper;
 mod outcome;
+mod patience;
 mod routing;
 mod streaming;
 mod tunnel;
@@ -19,6 +20,8 @@ use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, RecipientParameters
 use self::early::refusal;
 use self::leg_keeper::LegKeeper;
 use self::outcome::Outcome;
+pub(crate) use self::patience::WATCH;
+use self::patience::meanwhile;
 use self::streaming::{Streaming, pass_on};
 use crate::backend::{Choice, Place};
 use crate::error::BackendError;
@@ -222,12 +225,8 @@ impl<W: World> Correspondence<W> {
     pub(crate) async fn settle(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
         let Transaction { reception, streaming, broken, .. } = &mut **transaction;
-        let rest = async {
-            if let Some(reception) = reception {
-                reception.settle().await;
-            }
-        };
-        let ((), sent) = tokio::join!(rest, pass_on(streaming, &mut self.leg, broken));
+        let Some(reception) = reception else { return };
+        let ((), sent) = meanwhile(reception.settle(), streaming, &mut self.leg, broken).await;
         transaction.streamed |= sent;
     }
 
@@ -241,6 +240,11 @@ impl<W: World> Correspondence<W> {
         if let Some(transaction) = &mut self.transaction {
             transaction.pace = Some(pace);
         }
+    }
+
+    /// Whether a backend waits for us, and is to hear from us now and then.
+    pub(crate) const fn keeps_waiting(&self) -> bool {
+        self.transaction.is_some()
     }
 
     /// Keeps the backend's transaction alive and notices hung inspectors; when to look again.

@@ -1,4 +1,5 @@
-//! Looking after a backend off the way of messages: one task for each, at most one look at a time.
+//! Looking after a backend off the way of messages: one task for each, all of its addresses at a time (they are few,
+//! see [`Ways`](super::ways::Ways)): one that lets a look wait makes no other look late.
 //!
 //! A look is a dial without a client, as far as EHLO and TLS. Addresses whose circuit is open are looked at until they
 //! answer. A backend that has not been heard of for [`QUIET`] is looked at as well, so that its death is known before the
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::task::JoinSet;
 
 use super::circuit::jittered;
 use super::site::Site;
@@ -26,9 +28,7 @@ pub(crate) async fn look_after<W: World>(house: Arc<House<W>>, site: Arc<Site>) 
     }
     if site.look_up(&house.world).await.is_ok() {
         let addresses = site.ways.lock().all();
-        for address in addresses {
-            look(&house, &site, address, First::Yes).await;
-        }
+        look_at(&house, &site, addresses, First::Yes).await;
     }
     loop {
         let quiet = Instant::now() + jittered(QUIET, house.world.random());
@@ -47,9 +47,7 @@ pub(crate) async fn look_after<W: World>(house: Arc<House<W>>, site: Arc<Site>) 
             continue;
         }
         let addresses = if unheard { site.ways.lock().all() } else { site.ways.lock().due(now) };
-        for address in addresses {
-            look(&house, &site, address, First::No).await;
-        }
+        look_at(&house, &site, addresses, First::No).await;
     }
 }
 
@@ -57,6 +55,17 @@ pub(crate) async fn look_after<W: World>(house: Arc<House<W>>, site: Arc<Site>) 
 enum First {
     Yes,
     No,
+}
+
+/// Looks at all of them at once; aborted with whoever waits for it.
+async fn look_at<W: World>(house: &Arc<House<W>>, site: &Arc<Site>, addresses: Vec<SocketAddr>, first: First) {
+    let mut looks = JoinSet::new();
+    for address in addresses {
+        let (house, site) = (Arc::clone(house), Arc::clone(site));
+        looks.spawn(async move { look(&house, &site, address, first).await });
+    }
+    // A look that panicked has found nothing out.
+    while looks.join_next().await.is_some() {}
 }
 
 async fn look<W: World>(house: &House<W>, site: &Arc<Site>, address: SocketAddr, first: First) {

@@ -111,6 +111,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
         }
     }
 
+    /// Whether it may begin a further transaction by what the backend said of a session.
+    pub(crate) fn has_mails_left(&self) -> bool {
+        match self {
+            Self::Smtp(smtp) => smtp.has_mails_left(),
+            Self::Maildir(_) => true,
+        }
+    }
+
     /// RSET: the transaction is forgotten. An error where that is impossible, as in the middle of DATA.
     pub(crate) async fn reset(&mut self) -> Result<(), BackendError> {
         match self {

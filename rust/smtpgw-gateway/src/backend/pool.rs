@@ -94,15 +94,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pool<S> {
 /// Whether one more leg to `site` may be kept, and what it would be told is the next client's own.
 fn has_room<S>(resting: &[Resting<S>], site: &Arc<Site>) -> bool {
     let anew = matches!(site.settings.identity, Identity::Xclient | Identity::None);
-    anew && resting.iter().filter(|it| Arc::ptr_eq(&it.leg.site, site)).count() < site.settings.pool
+    let now = Instant::now();
+    // One whose time is up takes nobody's place, even if the sweep has not come by yet.
+    let there = resting.iter().filter(|it| Arc::ptr_eq(&it.leg.site, site) && now < it.until).count();
+    anew && there < site.settings.pool
 }
 
 /// Parts with legs that nobody wanted in time, until it is aborted.
 pub(crate) async fn sweep<W: World>(house: Arc<House<W>>) {
     loop {
+        // One that comes later may have to go sooner: each backend has its own `pool_s`.
+        let changed = house.pool.changed.notified();
         match house.pool.next() {
-            Some(until) => sleep_until(until).await,
-            None => house.pool.changed.notified().await,
+            Some(until) => tokio::select! {
+                () = sleep_until(until) => {}
+                () = changed => {}
+            },
+            None => changed.await,
         }
         for leg in house.pool.outdated() {
             leg.quit().await;

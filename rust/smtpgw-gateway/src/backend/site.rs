@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::health;
 use super::leg::Leg;
 use super::maildir::Maildir;
+use super::shared::Shared;
 use super::smtp::Smtp;
 use super::trust::Trust;
 use super::ways::Ways;
@@ -36,6 +37,8 @@ pub(crate) struct Site {
     /// What it offered when it was last asked; a careful guess before.
     offer: ArcSwap<Offer>,
     pub(super) ways: Mutex<Ways>,
+    /// At most one question to the name service at a time.
+    lookup: Shared<Result<(), Arc<str>>>,
     /// When it last answered.
     heard: Mutex<Option<Instant>>,
     /// Wakes whoever looks after it: a circuit has opened.
@@ -71,6 +74,7 @@ impl Site {
             trust,
             offer: ArcSwap::from_pointee(offer),
             ways: Mutex::default(),
+            lookup: Shared::default(),
             heard: Mutex::new(None),
             opened: Notify::new(),
         }))
@@ -187,17 +191,21 @@ impl Site {
         Ok(self.ways.lock().closed(Instant::now()))
     }
 
-    /// Asks the name service, if it is time.
+    /// Asks the name service, if it is time. Whoever comes while somebody asks waits for that answer.
     pub(super) async fn look_up<W: World>(&self, world: &W) -> Result<(), BackendError> {
-        let now = Instant::now();
-        if !self.ways.lock().is_stale(now) {
+        if !self.ways.lock().is_stale(Instant::now()) {
             return Ok(());
         }
+        self.lookup.run(|| self.ask_for_addresses(world)).await.map_err(BackendError::Name)
+    }
+
+    async fn ask_for_addresses<W: World>(&self, world: &W) -> Result<(), Arc<str>> {
+        let now = Instant::now();
         let found = match timeout(self.settings.connect_s, world.resolve(&self.settings.address)).await {
-            Ok(Ok(found)) if found.is_empty() => Err(BackendError::Connect(std::io::ErrorKind::NotFound.into())),
+            Ok(Ok(found)) if found.is_empty() => Err("the name has no address".into()),
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(error)) => Err(BackendError::Connect(error)),
-            Err(_) => Err(BackendError::Timeout("connect_s")),
+            Ok(Err(error)) => Err(error.to_string().into()),
+            Err(_) => Err("no answer within connect_s".into()),
         };
         let mut ways = self.ways.lock();
         match found {
@@ -212,7 +220,9 @@ impl Site {
 
     /// A dial or a look went well.
     pub(super) fn answered<W: World>(&self, house: &House<W>, address: SocketAddr, leg: &Smtp<W::Stream>) {
-        self.offer.store(Arc::new(leg.offer(u64::MAX)));
+        if let Some(offer) = leg.offered_to_all {
+            self.offer.store(Arc::new(offer));
+        }
         self.reached(house, address);
     }
 

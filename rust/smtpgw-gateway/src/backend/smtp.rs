@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Buf as _;
 use rustls_pki_types::ServerName;
 use smtpgw_smtp::{
-    Client, ClientEvent, ClientStateName, Command, ForwardPath, Limits, Misuse, RecipientParameters, Reply,
+    Client, ClientEvent, ClientStateName, Command, ForwardPath, Limits, Misuse, Offer, RecipientParameters, Reply,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -47,6 +47,8 @@ pub(crate) struct Smtp<S> {
     /// Messages after whose last chunk it was asked for a further sign.
     pub(super) confirmed: u32,
     conduct: Conduct,
+    /// What it offers whoever the client is; `None` where it knew the client before it was asked.
+    pub(super) offered_to_all: Option<Offer>,
     /// What is said before each MAIL (XFORWARD).
     pub(super) forward: Vec<Command>,
 }
@@ -66,6 +68,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             leg.introduce().await
         };
         by(until, introduction).await.map_err(|error| site.blames(error, session))?;
+        // What is offered to one client is not everybody's.
+        let knows_client = session.is_some() && site.settings.identity.precedes_greeting();
+        leg.offered_to_all = (!knows_client).then(|| leg.offer(u64::MAX));
         if let Some(session) = session {
             by(until, leg.identify(session)).await.map_err(identity::about_client)?;
         }
@@ -88,6 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             introduced: String::new(),
             confirmed: 0,
             conduct: Conduct::new(),
+            offered_to_all: None,
             forward: Vec::new(),
         })
     }
@@ -136,7 +142,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     pub(crate) async fn keep_alive(&mut self) -> Result<(), BackendError> {
-        if self.heard.elapsed() >= KEEP_ALIVE && self.client.state() == ClientStateName::Ready {
+        let free = self.client.state() == ClientStateName::Ready && self.ahead.is_empty();
+        if self.heard.elapsed() >= KEEP_ALIVE && free {
             self.ask(&Command::Noop).await?;
         }
         Ok(())

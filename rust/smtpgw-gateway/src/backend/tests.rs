@@ -168,6 +168,24 @@ async fn what_a_backend_thinks_of_a_client_is_not_about_the_backend() {
 }
 
 #[tokio::test]
+async fn what_one_client_is_offered_is_not_everybodys() {
+    const PLAIN: &[u8] = b"250-mx\r\n250 8BITMIME\r\n";
+    const XCLIENT: &[&[u8]] =
+        &[b"250-mx\r\n250-8BITMIME\r\n250 XCLIENT ADDR\r\n", b"220 mx\r\n", b"250-mx\r\n250 DSN\r\n"];
+    for (identity, replies, offered) in [
+        (Identity::None, &[PLAIN][..], Some(true)),
+        (Identity::Xclient, XCLIENT, Some(true)),
+        (Identity::ProxyV1, &[b"", PLAIN], None),
+    ] {
+        let address = serve(b"220 mx\r\n", replies).await;
+        let backend = Backend { tls: BackendTls::None, identity, ..Backend::at(address.to_string()) };
+        let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
+        let leg = Smtp::dial(&RealWorld, &site, address, Some(&someone())).await.unwrap();
+        assert_eq!(leg.offered_to_all.map(|offer| offer.eight_bit_mime && !offer.dsn), offered, "{identity:?}");
+    }
+}
+
+#[tokio::test]
 async fn all_of_the_content_has_one_limit() {
     const REPLIES: &[&[u8]] = &[b"250 mx\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"];
     let address = serve(b"220 mx\r\n", REPLIES).await;

@@ -1,11 +1,10 @@
 //! Waiting for the client: commands within a deadline, content at its pace, replies written before every wait.
 
-use std::time::Duration;
-
 use smtpgw_smtp::{Reply, replies};
 
 use super::{Connection, End};
 use crate::pace::Pace;
+use crate::transaction::WATCH;
 use crate::world::{Instant, World, timeout, timeout_at};
 
 impl<W: World> Connection<W> {
@@ -20,7 +19,10 @@ impl<W: World> Connection<W> {
             // Reading had stopped because replies waited to be written; what is buffered comes first (rule B3).
             return Ok(());
         }
-        let Self { wire, draining, server, deadline, .. } = self;
+        // Where a backend waits, this wait is cut in pieces, so that it hears from us.
+        let until = if self.correspondence.keeps_waiting() { Instant::now() + WATCH } else { self.deadline };
+        let until = until.min(self.deadline);
+        let Self { wire, draining, server, .. } = self;
         let drained = async {
             if server.in_transaction() {
                 std::future::pending::<()>().await;
@@ -29,13 +31,18 @@ impl<W: World> Connection<W> {
             let _ = draining.wait_for(|draining| *draining).await;
         };
         let read = tokio::select! {
-            read = timeout_at(*deadline, wire.read()) => Some(read),
+            read = timeout_at(until, wire.read()) => Some(read),
             () = drained => None,
         };
         match read {
             Some(Ok(Ok(0))) => Err(End::of("client-closed")),
             Some(Ok(Ok(_))) => Ok(()),
             Some(Ok(Err(error))) => Err(End::because("client-failed", error)),
+            Some(Err(_)) if until < self.deadline => {
+                // Boxed: an idle connection is past it.
+                Box::pin(self.correspondence.look_after()).await;
+                Ok(())
+            }
             Some(Err(_)) => self.hang_up(&replies::TIMEOUT, "timeout").await,
             None => self.hang_up(&replies::SHUTTING_DOWN, "drain").await,
         }
@@ -96,6 +103,3 @@ impl<W: World> Connection<W> {
         }
     }
 }
-
-/// How often a connection in mid-content looks after its backend.
-const WATCH: Duration = Duration::from_secs(20);

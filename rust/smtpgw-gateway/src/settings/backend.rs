@@ -103,6 +103,11 @@ impl Identity {
             Self::Xforward | Self::None => false,
         }
     }
+
+    /// Whether the backend knows the client before it has said anything.
+    pub(crate) const fn precedes_greeting(self) -> bool {
+        matches!(self, Self::ProxyV1 | Self::ProxyV2)
+    }
 }
 
 /// When content goes to the backend.

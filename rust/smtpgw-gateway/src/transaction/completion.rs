@@ -8,7 +8,7 @@
 use smtpgw_smtp::{Reply, replies};
 
 use super::outcome::{Outcome, worded};
-use super::streaming::pass_on;
+use super::patience::meanwhile;
 use super::{Correspondence, Transaction};
 use crate::error::BackendError;
 use crate::log::timestamp;
@@ -38,7 +38,7 @@ impl<W: World> Correspondence<W> {
             streaming.complete();
         }
         // What has begun to go to the backend goes on while the inspectors think; only the end waits for them.
-        let (judged, sent) = tokio::join!(reception.finish(early, deadline), pass_on(streaming, &mut self.leg, broken));
+        let (judged, sent) = meanwhile(reception.finish(early, deadline), streaming, &mut self.leg, broken).await;
         transaction.streamed |= sent;
         let mut outcome = match judged {
             Ok(judged) => {

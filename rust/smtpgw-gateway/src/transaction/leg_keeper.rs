@@ -62,6 +62,9 @@ impl<W: World> LegKeeper<W> {
         if self.leg.is_some() && !self.place.as_ref().is_some_and(|place| choice.would_take(&place.site)) {
             self.part().await;
         }
+        if self.leg.as_ref().is_some_and(|leg| !leg.has_mails_left()) {
+            self.part().await;
+        }
         if self.leg.is_none() {
             self.leg = Box::pin(choice.warm(&self.house, session)).await;
         }

@@ -21,6 +21,13 @@ impl Scripted {
         Self::new(Some(delay), None)
     }
 
+    /// The same, and may take that long.
+    pub fn thinking(delay: Duration) -> Self {
+        let mut scripted = Self::accepting(delay);
+        scripted.roster.iter_mut().for_each(|info| info.timeout = 2 * delay);
+        scripted
+    }
+
     /// Says `verdict` to everything, after `delay`.
     pub fn saying(verdict: Verdict, delay: Duration) -> Self {
         Self::new(Some(delay), Some(verdict))

@@ -14,6 +14,8 @@ mod actors;
 mod entry;
 mod extensions;
 mod inspector;
+mod kept_legs;
+mod looks;
 mod matrix;
 mod moody;
 mod oracle;
@@ -26,6 +28,7 @@ mod seeds;
 mod several;
 mod shortage;
 mod spoken_for;
+mod stage;
 mod streaming;
 mod world;
 

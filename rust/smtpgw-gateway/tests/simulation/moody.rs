@@ -61,6 +61,10 @@ impl Inspect for Moody {
                     Temper::Never => std::future::pending().await,
                     Temper::Raises => Outcome::Raised("told to".into()),
                     Temper::Rejects => refusal(),
+                    Temper::Scores => {
+                        let points = Verdict { points: 1.0, symbol: "ODD".into(), ..Verdict::new(Action::Accept, "") };
+                        Outcome::Returned(vec![points])
+                    }
                     Temper::Dies => continue,
                 };
                 claim.answer(Answer { outcome, elapsed: Duration::ZERO });

@@ -157,6 +157,8 @@ pub enum Temper {
     Never,
     Raises,
     Rejects,
+    /// Gives points, which it has not said that it does.
+    Scores,
     /// Gives the call up, as a worker does that dies.
     Dies,
 }

@@ -209,3 +209,11 @@ fn death_at_every_instant() {
         }
     }
 }
+
+#[test]
+fn points_that_nobody_expected_are_told() {
+    let played = changed("scores", true, |it| it.tempers = vec![Temper::Scores]);
+    assert_eq!(played.witnessed.taken.len(), 2);
+    let told = |record: &&String| record.contains(r#""unwritten":["X-Spam-Status","X-Spam-Score"]"#);
+    assert_eq!(played.records.iter().filter(told).count(), 2, "{}", played.records.join("\n"));
+}

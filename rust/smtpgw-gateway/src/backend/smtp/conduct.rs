@@ -17,25 +17,28 @@ pub(super) struct Conduct {
     dialled: Instant,
     /// A message went over it since its client has it.
     relayed: bool,
+    /// Transactions it has begun, of all its clients.
+    mails: u32,
     /// Something was refused. Servers count such things per connection, and the next client must not pay for it.
     blotted: bool,
 }
 
 impl Conduct {
     pub(super) fn new() -> Self {
-        Self { dialled: Instant::now(), relayed: false, blotted: false }
+        Self { dialled: Instant::now(), relayed: false, mails: 0, blotted: false }
     }
 
     pub(super) fn heard(&mut self, to: Verb, reply: &Reply) {
         self.blotted |= !(reply.is_positive_completion() || reply.is_intermediate());
         self.relayed |= to == Verb::EndOfData && reply.is_positive_completion();
+        self.mails += u32::from(to == Verb::Mail);
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// Whether every word on it was as it should be, and it has been of use.
     pub(in crate::backend) fn is_spotless(&self) -> bool {
-        let Conduct { dialled, relayed, blotted } = self.conduct;
+        let Conduct { dialled, relayed, blotted, mails: _ } = self.conduct;
         let in_order = self.client.state() == ClientStateName::Ready && self.in_step().is_ok();
         in_order
             && relayed
@@ -43,7 +46,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             && self.ahead.is_empty()
             && self.wire.input.is_empty()
             && dialled.elapsed() < LIFE
+            && self.has_mails_left()
             && self.can_be_introduced()
+    }
+
+    /// Whether it may begin a further transaction by what the backend said of a session (MAILMAX, RFC 9422 §4.1).
+    pub(in crate::backend) fn has_mails_left(&self) -> bool {
+        self.client.extensions().session_limits.mails.is_none_or(|most| self.conduct.mails < most)
     }
 
     /// Whether the next client can be named to it. Postfix holds the right to XCLIENT against who was named last.
