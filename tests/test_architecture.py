@@ -24,16 +24,18 @@ MAY_DEPEND_ON = {
     "smtpgw-smtp": set(),
     "smtpgw-mime": set(),
     "smtpgw-archive": set(),
+    "smtpgw-urls": set(),
     "smtpgw-gateway": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive"},
-    "smtpgw-python": {"smtpgw-gateway"},
+    "smtpgw-python": {"smtpgw-gateway", "smtpgw-urls"},
     "smtpgw-testkit": set(),
-    "smtpgw-invariants": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive", "smtpgw-gateway"},
+    "smtpgw-invariants": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive", "smtpgw-urls", "smtpgw-gateway"},
     "smtpgw-bench": {"smtpgw-smtp", "smtpgw-mime", "smtpgw-archive", "smtpgw-gateway"},
 }
 SHIPS = (
     "smtpgw-smtp",
     "smtpgw-mime",
     "smtpgw-archive",
+    "smtpgw-urls",
     "smtpgw-gateway",
     "smtpgw-python",
 )
@@ -41,6 +43,7 @@ SHIPS = (
 SANS_IO = {
     "smtpgw-smtp": {"memchr"},
     "smtpgw-mime": {"memchr", "base64-simd", "encoding_rs", "simdutf8"},
+    "smtpgw-urls": {"memchr", "unicode-normalization"},
 }
 RUST_FLOORS = {
     "rustls": "0.23.46",

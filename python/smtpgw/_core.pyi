@@ -33,10 +33,13 @@ __all__ = [
     "Task",
     "Tls",
     "Worker",
+    "find_urls",
     "make_message",
     "make_part",
+    "may_hold_page",
     "rehearse",
     "self_signed",
+    "unescape",
 ]
 
 @final
@@ -583,3 +586,14 @@ class Crew:
 
     def event_loop_is_stuck(self, patience_s: float) -> bool:
         """Whether the event loop does not look up any more; watches it for at most `patience_s` seconds."""
+
+def find_urls(text: str, at_most: int) -> tuple[list[str], list[str], list[str]]:
+    """What may be a URL in `text`, each once: candidates, as written; bases (`<base href>`); values of attributes
+    that are relative to these. Raises `SmtpgwError` if there are more than `at_most`.
+    """
+
+def may_hold_page(text: str) -> bool:
+    """Whether `text`, character references resolved or not, has the beginning of a `data:` URL."""
+
+def unescape(text: str) -> str:
+    """`text` with its character references (HTML §13.5) resolved."""

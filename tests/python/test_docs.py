@@ -13,6 +13,7 @@ from smtpgw.config.reference import reference
 from smtpgw.discovery import build
 from smtpgw.inspector import register
 from smtpgw.inspectors.spam.rules import RuleSet
+from smtpgw.testing import make_part
 
 ROOT = Path(__file__).parent.parent.parent
 MARKER = "<!-- Written by `python -m smtpgw.config.reference`; a test holds it equal. -->\n\n"
@@ -93,11 +94,14 @@ def test_the_rules_of_the_page_are_right(tmp_path):
     assert [rule.symbol for rule in RuleSet([tmp_path / "my.rules"]).rules] == ["PRIZE", "URGENT", "OLD_MAILER"]
 
 
-def test_the_inspector_of_the_page_runs():
-    (code,) = blocks("inspectors.md", "python")
+def test_the_inspectors_of_the_page_run():
     module = {}
-    exec(compile(code, "inspectors.md", "exec"), module)  # noqa: S102
+    for code in blocks("inspectors.md", "python"):
+        exec(compile(code, "inspectors.md", "exec"), module)  # noqa: S102
     assert register(module["NoExecutables"]())
+    assert register(bare := module["NoAddresses"]())
+    assert bare.on_part(make_part("http://0xC0.0250.1/ and http://bad.example/")).points == 1
+    assert bare.on_part(make_part("http://bad.example/")) is None
 
 
 def test_the_list_entries_of_the_page_are_right(tmp_path):

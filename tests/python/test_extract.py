@@ -1,6 +1,8 @@
 """URLs are found in text and HTML in every spelling, and finding them is linear in the text."""
 
 import contextlib
+import html
+import html.entities
 import random
 import time
 
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpgw import SmtpgwError
+from smtpgw.inspectors.text import unescape
 from smtpgw.inspectors.urls import extract
 
 
@@ -55,6 +58,9 @@ def found(text):
         '<a href="http://bad.example/x',
         '<base href="http://bad.example/y/"><a href="../x">',
         '<base target="_top" href=http://bad.example/><a href=x>',
+        '<base/href="//bad.example"><a href=x>',
+        '<!-- <base href="http://good.example/"> --><base href="http://bad.example/"><a href=x>',
+        '<base title=">" href=" http://bad.exam&#10;ple/"><a href=x>',
         "https://safe.example/?url=http%3A%2F%2Fbad.example%2Fx",
         "https://safe.example/r/http://bad.example/x",
     ],
@@ -116,6 +122,31 @@ def test_too_many_hosts_in_other_letters_are_an_error_and_never_clean():
     with pytest.raises(SmtpgwError, match="not all were looked at"):
         found(" ".join(f"http://ü{number}.example/" for number in range(2_001)) + " http://bad.example/")
     assert len(found(" ".join(f"http://u{number}.example/ü" for number in range(5_000)))) == 5_000
+
+
+@pytest.mark.parametrize(
+    "bases",
+    ["".join(f"<base href=http://{n}.example/>" for n in range(9)), f"<base href=http://a.example/{'a' * 2_001}>"],
+)
+def test_too_many_bases_and_too_long_ones_are_an_error_and_never_clean(bases):
+    assert found(bases)
+    with pytest.raises(SmtpgwError, match=r"not all were looked at|was not looked at"):
+        found(f"{bases}<a href=x>")
+
+
+def test_references_are_those_of_the_standard():
+    for name, characters in html.entities.html5.items():
+        assert unescape(f"&{name} ") == f"{characters} ", name
+        assert unescape(f"&{name}") == html.unescape(f"&{name}")
+
+
+@given(st.text(alphabet="&#xX;0189aAmptZz \ud800"))
+def test_references_in_any_text(text):
+    if "\ud800" in text:
+        # Nothing that was decoded has one; what it becomes does not matter.
+        unescape(text)
+    else:
+        assert unescape(text) == html.unescape(text)
 
 
 def test_too_many_urls_are_an_error_and_never_clean(monkeypatch):

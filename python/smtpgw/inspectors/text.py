@@ -7,9 +7,10 @@ proves nothing. Character references and invisible characters are the two disgui
 from __future__ import annotations
 
 import codecs
-import html
 import re
 from typing import TYPE_CHECKING
+
+from smtpgw._core import unescape
 
 if TYPE_CHECKING:
     from smtpgw._core import Part
@@ -42,20 +43,6 @@ def _is_text(beginning: bytes) -> bool:
     return controls * FEW <= len(beginning)
 
 
-def unescape(text: str) -> str:
-    """Character references resolved; unlike `html.unescape`, whatever the length of a number."""
-    return REFERENCE.sub(_reference, text) if "&" in text else text
-
-
-def _reference(match: re.Match[str]) -> str:
-    digits = match[1] or match[2]
-    if digits is None:
-        return html.unescape(match[0])
-    if len(digits) > 7:
-        return "\ufffd"
-    return html.unescape(f"&#{'x' if match[1] else ''}{digits};")
-
-
 SNIFFED = 1_024
 """Octets in which binary data shows itself."""
 FEW = 20
@@ -63,7 +50,6 @@ FEW = 20
 archives have more."""
 CONTROLS = bytes(c for c in range(0x20) if chr(c) not in "\t\n\f\r\x1b")
 MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-REFERENCE = re.compile(r"&(?:#[xX]0*([0-9a-fA-F]+);?|#0*([0-9]+);?|[A-Za-z][A-Za-z0-9]{1,31};?)")
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )

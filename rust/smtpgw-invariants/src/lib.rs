@@ -6,7 +6,7 @@
 //!
 //! - [`cuts`]: the same octets in other pieces. How often and where is drawn from the octets themselves, so an input
 //!   is one file that needs no frame, and a message is an input as it stands.
-//! - [`smtp`], [`mime`], [`archive`], [`entry`]: one for each machine that reads what a stranger wrote.
+//! - [`smtp`], [`mime`], [`archive`], [`urls`], [`entry`]: one for each machine that reads what a stranger wrote.
 //!
 //! "It does not panic" is the least of them: the outcome does not depend on the cut, both roles agree on where a
 //! message ends, nothing that comes out is longer than its limit, only the typed error comes back.
@@ -17,6 +17,7 @@ pub mod cuts;
 pub mod entry;
 pub mod mime;
 pub mod smtp;
+pub mod urls;
 
 /// An invariant: whatever the octets are, it returns.
 pub type Invariant = fn(&[u8]);
@@ -34,6 +35,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("charset", mime::charset),
     ("field_remover", mime::field_remover),
     ("inline", mime::inline),
+    ("urls", urls::urls),
     ("zip", archive::zip),
     ("sevenzip", archive::sevenzip),
     ("rar", archive::rar),
@@ -53,6 +55,7 @@ pub const ALL: &[(&str, Invariant)] = &[
 /// Files of `tests/corpus` that are inputs of an invariant as well: its name, their folder, how their names end.
 pub const CORPUS: &[(&str, &str, &str)] = &[
     ("mime", "mime", ".eml"),
+    ("urls", "mime", ".eml"),
     ("sevenzip", "archive", ".7z"),
     ("cab", "archive", ".cab"),
     ("iso", "archive", ".iso"),

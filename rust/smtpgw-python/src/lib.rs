@@ -5,6 +5,7 @@
 //!   seam by threads of Python's own (rule P1).
 //! - `session`, `message`, `part`, `header`, `buffer`: what hooks are shown; frozen, lazy, without copies.
 //! - `verdict`, `errors`: what comes back.
+//! - `urls`: the search for URLs, for inspectors.
 //! - `make`, `rehearsal`: the same for tests without a gateway.
 //!
 //! The Python side is documented in `_core.pyi`. Exceptions are defined in Python.
@@ -26,6 +27,7 @@ mod seat;
 mod session;
 mod tasks;
 mod threads;
+mod urls;
 mod verdict;
 
 /// The extension module.
@@ -53,4 +55,6 @@ mod _core {
     use crate::tasks::{Loop, Task};
     #[pymodule_export]
     use crate::threads::Worker;
+    #[pymodule_export]
+    use crate::urls::{find_urls, may_hold_page, unescape};
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from smtpgw.inspectors.text import unescape
+from smtpgw._core import may_hold_page, unescape
 
 if TYPE_CHECKING:
     from smtpgw._core import Header
@@ -25,7 +25,9 @@ def pages(text: str) -> Iterator[str]:
     texts = [text]
     for _ in range(DEPTH):
         yield from texts
-        texts = [inner for outer in texts for inner in _data(outer)]
+        texts = [inner for outer in texts if may_hold_page(outer) for inner in _data(outer)]
+        if not texts:
+            return
     yield from texts
 
 

@@ -1,0 +1,73 @@
+//! Values of attributes, in whatever tag: what stands behind an equals sign, quoted or not.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use crate::found::{Finds, TooMany};
+use crate::letters::is_blank;
+use crate::reference::resolved;
+use crate::schemed::begins_with_scheme;
+
+/// Notes the values in `text` that are URLs, and if there is a base all others as well.
+pub(crate) fn values(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
+    let mut rest = text;
+    // A quote that does not occur any more is not looked for again.
+    let mut unclosed = [false; 2];
+    while let Some(equals) = memchr::memchr(b'=', rest.as_bytes()) {
+        let Some(behind) = rest.get(equals + 1..) else { break };
+        let Some((value, others)) = value(behind, &mut unclosed) else {
+            rest = behind;
+            continue;
+        };
+        rest = others;
+        // Most attributes are names and numbers.
+        let says = |value: &str| value.bytes().any(|octet| matches!(octet, b':' | b'/' | b'\\'));
+        if finds.has_base() || value.contains('&') || says(value) {
+            let value = resolved(value);
+            if finds.has_base() || says(&value) {
+                note(&value, finds)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn note(value: &str, finds: &mut Finds) -> Result<(), TooMany> {
+    let value = cleaned(value);
+    if begins_with_scheme(&value) || ["//", "\\\\", "/\\", "\\/"].iter().any(|pair| value.starts_with(pair)) {
+        finds.candidate(&value)
+    } else if finds.has_base() {
+        finds.relative(&value)
+    } else {
+        Ok(())
+    }
+}
+
+/// As browsers read it: without what is blank at both ends, and without tabs and line ends.
+pub(crate) fn cleaned(value: &str) -> Cow<'_, str> {
+    let value = value.trim_matches(|character| character <= ' ');
+    if value.contains(['\t', '\r', '\n']) {
+        return Cow::Owned(value.chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect::<String>());
+    }
+    Cow::Borrowed(value)
+}
+
+/// The value that `text`, from behind an equals sign on, begins with, and what follows; `None` if there is none.
+/// `unclosed` are the quotes, double and single, that are known not to occur any more.
+pub(crate) fn value<'a>(text: &'a str, unclosed: &mut [bool; 2]) -> Option<(&'a str, &'a str)> {
+    let text = text.trim_start_matches(is_blank);
+    let quote = match text.as_bytes().first()? {
+        b'"' => 0,
+        b'\'' => 1,
+        _ => {
+            let end = text.find(|c| matches!(c, '"' | '\'' | '<' | '>' | '`') || is_blank(c)).unwrap_or(text.len());
+            return text.split_at_checked(end).filter(|(value, _)| !value.is_empty());
+        }
+    };
+    let [double, single] = unclosed;
+    let (unclosed, quote) = if quote == 0 { (double, b'"') } else { (single, b'\'') };
+    let inner = text.get(1..)?;
+    let end = if *unclosed { None } else { memchr::memchr(quote, inner.as_bytes()) };
+    *unclosed = end.is_none();
+    Some((inner.get(..end?)?, inner.get(end? + 1..)?))
+}

@@ -1,0 +1,103 @@
+//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses.
+
+use core::ops::Range;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::found::{Finds, TooMany};
+use crate::letters::{ends_url, is_of_label, is_punctuation};
+use crate::limits::LABEL;
+
+/// Notes those in `text`, except within `taken`, which are in order.
+pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds) -> Result<(), TooMany> {
+    let octets = text.as_bytes();
+    if text.is_ascii() {
+        return at_dots(text, memchr::memchr_iter(b'.', octets), taken, finds);
+    }
+    // The first octets of the other three full stops.
+    at_dots(text, memchr::memchr3_iter(b'.', 0xe3, 0xef, octets), taken, finds)
+}
+
+fn at_dots(
+    text: &str,
+    dots: impl Iterator<Item = usize>,
+    mut taken: &[Range<usize>],
+    finds: &mut Finds,
+) -> Result<(), TooMany> {
+    let mut done = 0;
+    for at in dots.filter(|at| text.as_bytes().get(at + 1).is_some_and(|next| !b" \r\n\t<".contains(next))) {
+        if at < done {
+            continue;
+        }
+        let Some(name) = text.get(at..).and_then(Name::read) else { continue };
+        while let [first, others @ ..] = taken
+            && first.end <= at
+        {
+            taken = others;
+        }
+        if let Some(url) = taken.first().filter(|url| url.start <= at) {
+            done = url.end;
+            continue;
+        }
+        let before = text.get(done..at).unwrap_or_default();
+        let label: usize = before.chars().rev().take(LABEL).take_while(|c| is_of_label(*c)).map(char::len_utf8).sum();
+        let (start, end) = (at - label, at + name.length);
+        done = end;
+        let of_mail = start > 0 && text.as_bytes().get(start - 1) == Some(&b'@');
+        if !of_mail
+            && name.is_plausible()
+            && let Some(whole) = text.get(start..end)
+        {
+            finds.candidate(whole.trim_end_matches(is_punctuation))?;
+        }
+    }
+    Ok(())
+}
+
+/// A host name from its first full stop on, with port and path.
+struct Name<'a> {
+    /// The last full stop and label.
+    last: (char, &'a str),
+    length: usize,
+}
+
+impl<'a> Name<'a> {
+    /// Reads what `text` begins with; `None` if that is no full stop with a label behind it.
+    fn read(text: &'a str) -> Option<Self> {
+        let (mut last, mut rest) = (None, text);
+        while let Some((dot, behind)) = full_stop(rest) {
+            let length = behind.find(|c| !is_of_label(c)).unwrap_or(behind.len());
+            let (label, others) = behind.split_at_checked(length)?;
+            if label.is_empty() {
+                break;
+            }
+            (last, rest) = (Some((dot, label)), others);
+        }
+        let last = last?;
+        rest = without_port(rest);
+        if rest.starts_with(['/', '?', '#', '\\']) {
+            rest = rest.find(ends_url).and_then(|end| rest.get(end..)).unwrap_or_default();
+        }
+        Some(Self { last, length: text.len() - rest.len() })
+    }
+
+    /// An ideographic full stop between words of such a language ends a sentence, not a label.
+    fn is_plausible(&self) -> bool {
+        let (dot, label) = self.last;
+        dot == '.' || label.is_ascii() || label.nfkc().all(|character| character.is_ascii())
+    }
+}
+
+/// The full stop that `text` begins with, in any writing, and what is behind it.
+fn full_stop(text: &str) -> Option<(char, &str)> {
+    let mut characters = text.chars();
+    let dot = characters.next().filter(|first| matches!(first, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}'))?;
+    Some((dot, characters.as_str()))
+}
+
+/// Without the port that `text` begins with: a colon and up to five digits.
+fn without_port(text: &str) -> &str {
+    let Some(behind) = text.strip_prefix(':') else { return text };
+    let digits = behind.bytes().take(5).take_while(u8::is_ascii_digit).count();
+    if digits == 0 { text } else { behind.get(digits..).unwrap_or_default() }
+}

@@ -1,0 +1,47 @@
+//! Kinds of characters.
+
+use alloc::string::String;
+
+use unicode_normalization::char::is_combining_mark;
+
+/// Whether it is blank: what ends a URL in running text. With the separators U+001C to U+001F, which programs split at.
+pub(crate) fn is_blank(character: char) -> bool {
+    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+}
+
+/// Whether a host name may have it, in any writing.
+pub(crate) fn is_of_label(character: char) -> bool {
+    match character {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => true,
+        '\0'..='\x7f' => false,
+        _ => character.is_alphanumeric() || is_combining_mark(character),
+    }
+}
+
+/// Whether it ends a URL in running text.
+pub(crate) fn ends_url(character: char) -> bool {
+    matches!(character, '<' | '>' | '"' | '`') || is_blank(character)
+}
+
+/// What a sentence puts behind a URL, and what is no part of it.
+pub(crate) fn is_punctuation(character: char) -> bool {
+    matches!(character, '.' | ',' | ';' | ':' | '!' | '?' | ')' | ']' | '}' | '\'' | '*' | '_')
+}
+
+/// Characters that take no room on the screen, and that browsers drop from host names.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+    )
+}
+
+/// `text` without invisible characters; `None` if it has none.
+pub(crate) fn visible(text: &str) -> Option<String> {
+    if text.is_ascii() || !text.contains(is_invisible) {
+        return None;
+    }
+    Some(text.chars().filter(|character| !is_invisible(*character)).collect())
+}

@@ -1,0 +1,147 @@
+//! Tables: what is found in which text, and what is not.
+#![allow(clippy::expect_used, reason = "a test may panic")]
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+use crate::{BASES, Found, TooMany, find, may_hold_page, resolved};
+
+fn candidates(text: &str) -> Vec<String> {
+    find(text, 1_000).expect("few").candidates
+}
+
+#[test]
+fn urls_in_running_text() {
+    for (text, expected) in [
+        ("", &[][..]),
+        ("no url here.", &[]),
+        ("see http://bad.example/x.", &["http://bad.example/x"]),
+        ("xhttp://bad.example", &["http://bad.example"]),
+        ("HTTPS:\\\\bad.example\\x, then", &["HTTPS:\\\\bad.example\\x"]),
+        ("ftp:/a wss://b ws://c", &["ftp:/a", "wss://b", "ws://c"]),
+        ("gopher://a http: //a :// http:a", &[]),
+        ("http://u@bad.example/x?http://worse.example", &["http://u@bad.example/x?http://worse.example"]),
+        ("<http://bad.exam\nple/x>", &["http://bad.exam", "http://bad.example/x"]),
+        ("http://bücher.example/ü\u{a0}", &["http://bücher.example/ü"]),
+        ("ht\u{200b}tp://b\u{ad}ad.example", &["http://bad.example"]),
+    ] {
+        let found = candidates(text);
+        for url in expected {
+            assert!(found.iter().any(|candidate| candidate == url), "{text:?}: {url} is not among {found:?}");
+        }
+        assert!(!expected.is_empty() || found.is_empty(), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn hosts_in_running_text() {
+    for (text, expected) in [
+        ("go to bad.example/x, now", &["bad.example/x"][..]),
+        ("bad\u{3002}example ｂａｄ．ｅｘａｍｐｌｅ", &["bad\u{3002}example", "ｂａｄ．ｅｘａｍｐｌｅ"]),
+        ("www.bad.example:81?q bad.example:123456", &["www.bad.example:81?q", "bad.example:12345"]),
+        ("a..bad.example", &[".bad.example"]),
+        ("user@bad.example, x@y.example/path", &[]),
+        ("你好。世界。再见 例子.中国", &["例子.中国"]),
+        ("... a. b .", &[]),
+        ("\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}.example", &["\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}.example"]),
+    ] {
+        let found = candidates(text);
+        assert_eq!(found, expected, "{text:?}");
+    }
+    let long = "a".repeat(70);
+    assert_eq!(candidates(&format!("{long}.example")), [format!("{}.example", "a".repeat(63))]);
+}
+
+#[test]
+fn values_of_attributes() {
+    for (text, expected) in [
+        ("<a href=\"http://bad.example/x y\">", "http://bad.example/x y"),
+        ("<a href='http:bad.example/x'>", "http:bad.example/x"),
+        ("<a\nhref\n=\n\" ht\ttp:\n//bad.exa\nmple/x\n\">", "http://bad.example/x"),
+        ("<a href=/\\bad.example/x>", "/\\bad.example/x"),
+        ("<a href=\"http&colon;//bad&period;example\">", "http://bad.example"),
+        ("<a title='\"' href=\"//bad.example\">", "//bad.example"),
+        ("<a href=\"http://bad.example/x", "http://bad.example/x"),
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn bases_and_what_is_relative_to_them() {
+    let of = |text: &str| {
+        let Found { bases, relative, .. } = find(text, 1_000).expect("few");
+        (bases, relative)
+    };
+    assert_eq!(of("<a href=x>"), (vec![], vec![]));
+    for base in [
+        "<base href=http://bad.example/>",
+        "<BASE target=_top HREF = ' http://bad.example/\n'>",
+        "<base/href=http&#58;//bad.example/>",
+        "<base title=\">\" href=\"http://bad.example/\">",
+        "<base data-href=x href=http://bad.example/>",
+    ] {
+        let (bases, relative) = of(&format!("{base}<a href='../x'>"));
+        assert!(bases.iter().any(|found| found == "http://bad.example/"), "{base}: {bases:?}");
+        assert!(relative.iter().any(|found| found == "../x"), "{base}: {relative:?}");
+    }
+    let both = find("<base href=http://bad.example/><a href=host.example/x>", 9).expect("few");
+    assert!(both.candidates.iter().any(|found| found == "host.example/x"), "relative, and a host as well: {both:?}");
+    assert!(both.relative.iter().any(|found| found == "host.example/x"), "{both:?}");
+    let many: String = (0..=BASES).map(|number| format!("<base href=http://{number}.example/>")).collect();
+    assert!(find(&many, 1_000).is_ok(), "without anything relative they are candidates as others");
+    assert_eq!(find(&format!("{many}<a href=x>"), 1_000), Err(TooMany { at_most: 1_000 }));
+}
+
+#[test]
+fn each_once_and_no_more_than_allowed() {
+    assert_eq!(candidates("http://b.example http://a.example http://b.example").len(), 2);
+    let text: String = (0..10).map(|number| format!("a{number}.example ")).collect();
+    assert_eq!(find(&text, 10).map(|found| found.candidates.len()), Ok(10));
+    assert_eq!(find(&text, 9), Err(TooMany { at_most: 9 }));
+    assert_eq!(find("a.example", 0).map_err(|error| error.to_string().contains("not all")), Err(true));
+}
+
+#[test]
+fn references() {
+    for (text, expected) in [
+        ("none", "none"),
+        ("&", "&"),
+        ("&&amp;&", "&&&"),
+        ("&ampx &amp &notit; &notin;", "&x & ¬it; ∉"),
+        ("&colon;&sol;&period;&Tab;&NewLine;", ":/.\t\n"),
+        ("&#58;&#x3A;&#X3a&#0000000058;&#x0000000000000003a", "::::\u{3a}"),
+        ("&#0;&#x80;&#1;&#xD800;&#x110000;&#99999999999;", "\u{fffd}€\u{fffd}\u{fffd}\u{fffd}"),
+        ("&#;&#x;&#xg", "&#;&#x;&#xg"),
+        ("&NotEqualTilde;", "\u{2242}\u{338}"),
+        ("&CounterClockwiseContourIntegral;&zwnj;", "∳\u{200c}"),
+        ("&Aacute", "Á"),
+        ("&ü;", "&ü;"),
+    ] {
+        assert_eq!(resolved(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn every_name_of_the_table_is_found() {
+    let table = include_str!("references.txt");
+    let names: Vec<_> = table.lines().filter_map(|line| line.split_once(' ')).collect();
+    assert!(names.is_sorted_by_key(|(name, _)| name.as_bytes()), "it is searched by halves");
+    for (name, codes) in names {
+        let code = |code| u32::from_str_radix(code, 16).ok().and_then(char::from_u32).expect("a code point");
+        let expected: String = codes.split(' ').map(code).collect();
+        assert_eq!(resolved(&format!("&{name} ")), format!("{expected} "), "{name}");
+    }
+}
+
+#[test]
+fn pages_within() {
+    for text in ["data:text/html,x", "DATA:,", "da\u{74}a\r\n\t:x", "&#100;ata:,x", "data&colon;x"] {
+        assert!(may_hold_page(text), "{text:?}");
+    }
+    for text in ["", "data", "date:", ":", "dat\ta:"] {
+        assert!(!may_hold_page(text), "{text:?}");
+    }
+}
