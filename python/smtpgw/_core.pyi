@@ -5,7 +5,7 @@ wanted: they own what they show, and a message's content stays in memory or on t
 Names and texts come from the message as they are, hostile ones too; nothing is cleaned.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from typing import Any, TypeVar, final, overload
 
@@ -24,6 +24,7 @@ __all__ = [
     "Defect",
     "Envelope",
     "Header",
+    "Hosts",
     "Incident",
     "Loop",
     "Message",
@@ -388,10 +389,7 @@ class Message:
 
     @property
     def raw(self) -> Buffer:
-        """The whole content, byte for byte as the client sent it, without a copy.
-
-        Raises `InspectorError` before all of it is there: for `on_message`.
-        """
+        """The whole content as the client sent it. Before its end, so not in `on_message`: `InspectorError`."""
 
     def __eq__(self, other: object, /) -> bool:
         """Whether it is the same message."""
@@ -426,10 +424,7 @@ class Core:
         """Ends every connection at once. A hook that hangs is left behind; it does not keep the process from ending."""
 
     def next_records(self, timeout_s: float) -> list[str]:
-        """Records since the last call, one JSON object each; waits at most `timeout_s` seconds for the first.
-
-        The oldest of more than 10,000 are lost.
-        """
+        """Records since the last call, the latest 10,000, in JSON; waits at most `timeout_s` seconds for the first."""
 
 @final
 class Scanner:
@@ -441,10 +436,7 @@ class Scanner:
     def scan(
         self, source: bytes | str | PathLike[str], *, reverse_path: str = "", forward_paths: Sequence[str] = ()
     ) -> str:
-        """One message, as its octets or by the path of its file: what a record would say of it, as a JSON object.
-
-        Blocks; one at a time. Raises `OSError` if the file cannot be read.
-        """
+        """What a record would say of one message (octets, or the path of its file), in JSON. Blocks; one at a time."""
 
 def self_signed(hostname: str) -> tuple[str, str]:
     """A certificate for `hostname` and its key, PEM, made on the spot; for trying things out, never for the world."""
@@ -587,10 +579,18 @@ class Crew:
     def event_loop_is_stuck(self, patience_s: float) -> bool:
         """Whether the event loop does not look up any more; watches it for at most `patience_s` seconds."""
 
-def find_urls(text: str, at_most: int) -> tuple[list[str], list[str], list[str]]:
-    """What may be a URL in `text`, each once: candidates, as written; bases (`<base href>`); values of attributes
-    that are relative to these. Raises `SmtpgwError` if there are more than `at_most`.
-    """
+@final
+class Hosts:
+    """Names of hosts that somebody looks for, in canonical form."""
+
+    def __new__(cls, names: Iterable[str]) -> Hosts:
+        """Copies them."""
+
+    def __len__(self) -> int: ...
+
+def find_urls(text: str, at_most: int, hosts: Hosts | None = None) -> tuple[list[str], list[str], list[str]]:
+    """Candidates (with `hosts`, without those that plainly lead elsewhere), bases (`<base href>`), and what is relative
+    to these, as written, each once. Raises `SmtpgwError` if there are more than `at_most`."""
 
 def may_hold_page(text: str) -> bool:
     """Whether `text`, character references resolved or not, has the beginning of a `data:` URL."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from smtpgw import ConfigError
 from smtpgw.inspectors import urls as module
 from smtpgw.inspectors.urls import Urls
+from smtpgw.inspectors.urls.lists import BlockList
 
 
 @pytest.fixture
@@ -24,6 +25,24 @@ def make(tmp_path):
         return Urls(block=[file], shipped=False, **options)
 
     return make
+
+
+PIECES = [
+    *"<>&=\"'#;:/\\.@%? \n\taü\u00ad\u3002", "http://", "HTTPS:", "//", "www.", "bad.example", "BAD", ".example",
+    "192.0.2.1", "0xc0", "http%3a//", "%68ttp:", "only.this.example", "host.example/path", ":443", ":80", "u@",
+    "<a href=", "<base href=", "&#46;", "&colon;", "data:,",
+]  # fmt: skip
+
+
+@settings(max_examples=2_000)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_what_the_core_leaves_out_is_on_no_list(text):
+    entries = "bad.example\n=only.this.example\n192.0.2.1\nhttps://host.example/path\nhttp://www.example:81/\n"
+    with tempfile.TemporaryDirectory() as folder:
+        (file := Path(folder) / "list.txt").write_text(entries)
+        every, some = BlockList([file]), BlockList([file])
+    every._wanted = None
+    assert list(every.search(text)) == list(some.search(text))
 
 
 def hits(urls, text):

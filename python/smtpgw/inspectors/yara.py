@@ -59,10 +59,14 @@ class Yara(Inspector):
 
     def on_part(self, part: Part) -> Verdict | None:
         """Scans one decoded part."""
-        names = list(dict.fromkeys(name for name in (part.filename, *part.names) if name))[:NAMES]
-        found = self.scan(part.data, names=names, path=part.path, media_type=part.media_type)
-        if not found:
-            return None
+        if not self._seen:
+            # What no rule can see is not asked for.
+            found = self.scan(part.data)
+        else:
+            found = self.scan(part.data, names=_names(part), path=part.path, media_type=part.media_type)
+        return self._verdict(found, _names(part)) if found else None
+
+    def _verdict(self, found: Sequence[str], names: Sequence[str]) -> Verdict:
         what = f" in {names[0]}" if names else ""
         verdict = {"reject": Verdict.reject, "quarantine": Verdict.quarantine, "defer": Verdict.defer}[self._action]
         return verdict(f"{'rule' if len(found) == 1 else 'rules'} {', '.join(found)}{what}")
@@ -76,18 +80,18 @@ class Yara(Inspector):
         seconds = math.ceil(self.timeout_s) + 1
         found: dict[str, None] = {}
         for name in self._looks(names):
-            # Only what rules can see: to define the others for every part costs as much as to scan a small one.
-            every = _externals(name, path, media_type, len(data)) if self._seen else {}
-            externals = {key: every[key] for key in self._seen}
-            matches = self._rules.match(
-                data=data, externals=externals, timeout=seconds, fast=True, warnings_callback=_note_warning
-            )
-            found |= dict.fromkeys(f"{match.namespace}:{match.rule}" for match in matches)
+            options = {"timeout": seconds, "fast": True, "warnings_callback": _note_warning}
+            if self._seen:
+                # Only what rules can see: to define the others for every part costs as much as to scan a small one.
+                every = _externals(name, path, media_type, len(data))
+                options["externals"] = {key: every[key] for key in self._seen}
+            if matches := self._rules.match(data=data, **options):
+                found |= dict.fromkeys(f"{match.namespace}:{match.rule}" for match in matches)
         return list(found)
 
     def _looks(self, names: Iterable[str]) -> list[str]:
         """The names to scan under; one if no rule can tell them apart."""
-        return (list(names)[:NAMES] if self._seen & NAMED else []) or [""]
+        return (list(names)[:NAMES] if self._seen and self._seen & NAMED else []) or [""]
 
     def _compile(self) -> Any:  # noqa: ANN401
         yara = _yara()
@@ -103,6 +107,10 @@ class Yara(Inspector):
                 except yara.Error as own:
                     problems.append(Problem("rules", str(own)))
             raise ConfigError(problems or [Problem("rules", str(error))]) from error
+
+
+def _names(part: Part) -> list[str]:
+    return list(dict.fromkeys(name for name in (part.filename, *part.names) if name))[:NAMES]
 
 
 def _note_warning(kind: int, what: object) -> int:

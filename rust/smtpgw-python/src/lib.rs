@@ -56,5 +56,5 @@ mod _core {
     #[pymodule_export]
     use crate::threads::Worker;
     #[pymodule_export]
-    use crate::urls::{find_urls, may_hold_page, unescape};
+    use crate::urls::{Hosts, find_urls, may_hold_page, unescape};
 }

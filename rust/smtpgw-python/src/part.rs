@@ -112,7 +112,12 @@ impl Part {
     fn other_texts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let octets = self.data(py)?.get().as_slice();
         let charset = self.part.charset.as_deref();
-        PyTuple::new(py, py.detach(|| message::charset::other_texts(charset, octets)))
+        let texts = if octets.len() < DETACH_AT_LEAST {
+            message::charset::other_texts(charset, octets)
+        } else {
+            py.detach(|| message::charset::other_texts(charset, octets))
+        };
+        PyTuple::new(py, texts)
     }
 
     #[getter]

@@ -1,22 +1,53 @@
 //! The search for URLs, for inspectors: `smtpgw_urls` over Python's texts.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use smtpgw_urls::Found;
+use smtpgw_urls::{Found, and_above, plain_host};
 
 use crate::errors;
 
-/// What may be a URL in `text`: candidates, bases and what is relative to them.
+/// Names of hosts that somebody looks for.
+#[pyclass(frozen, module = "smtpgw._core", name = "Hosts")]
+pub(crate) struct Hosts(HashSet<Box<str>>);
+
+#[pymethods]
+impl Hosts {
+    #[new]
+    fn new(names: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let names = names.try_iter()?.map(|name| name?.extract::<String>().map(String::into_boxed_str));
+        Ok(Self(names.collect::<PyResult<_>>()?))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Hosts {
+    /// Whether `candidate` may lead to one of them, or below.
+    fn may_be(&self, candidate: &str) -> bool {
+        plain_host(candidate).is_none_or(|host| and_above(&host).any(|name| self.0.contains(name)))
+    }
+}
+
+/// What may be a URL in `text`: candidates (with `hosts`, only those that may lead there), bases and what is relative
+/// to them.
 #[pyfunction]
+#[pyo3(signature = (text, at_most, hosts = None))]
 pub(crate) fn find_urls(
     text: &Bound<'_, PyString>,
     at_most: usize,
+    hosts: Option<&Hosts>,
 ) -> PyResult<(Vec<String>, Vec<String>, Vec<String>)> {
     let py = text.py();
     let text = text.to_string_lossy();
-    let found = aside(py, &text, |text| smtpgw_urls::find(text, at_most));
+    let found = aside(py, &text, |text| match hosts {
+        None => smtpgw_urls::find(text, at_most),
+        Some(hosts) => smtpgw_urls::find_wanted(text, at_most, &|candidate| hosts.may_be(candidate)),
+    });
     let Found { candidates, bases, relative } = found.map_err(|error| errors::other(py, error.to_string()))?;
     Ok((candidates, bases, relative))
 }

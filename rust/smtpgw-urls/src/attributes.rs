@@ -9,7 +9,7 @@ use crate::reference::resolved;
 use crate::schemed::begins_with_scheme;
 
 /// Notes the values in `text` that are URLs, and if there is a base all others as well.
-pub(crate) fn values(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
+pub(crate) fn values(text: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let mut rest = text;
     // A quote that does not occur any more is not looked for again.
     let mut unclosed = [false; 2];
@@ -32,7 +32,7 @@ pub(crate) fn values(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
     Ok(())
 }
 
-fn note(value: &str, finds: &mut Finds) -> Result<(), TooMany> {
+fn note(value: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let value = cleaned(value);
     if begins_with_scheme(&value) || ["//", "\\\\", "/\\", "\\/"].iter().any(|pair| value.starts_with(pair)) {
         finds.candidate(&value)

@@ -11,7 +11,7 @@ use crate::limits::BASE_TAGS;
 use crate::reference::resolved;
 
 /// Notes those in `text`.
-pub(crate) fn bases(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
+pub(crate) fn bases(text: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let mut tags = 0;
     for bracket in memchr::memchr_iter(b'<', text.as_bytes()) {
         let Some(tag) = text.get(bracket + 1..).and_then(tag) else { continue };
@@ -32,7 +32,7 @@ fn tag(text: &str) -> Option<&str> {
 }
 
 /// The first `href` of a tag.
-fn note(tag: &str, finds: &mut Finds) {
+fn note(tag: &str, finds: &mut Finds<'_>) {
     let mut rest = tag;
     while let Some(at) = memchr::memchr2(b'h', b'H', rest.as_bytes()) {
         let (before, behind) = (rest.get(..at).unwrap_or_default(), rest.get(at..).unwrap_or_default());

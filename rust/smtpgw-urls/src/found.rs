@@ -35,20 +35,24 @@ impl fmt::Display for TooMany {
 impl core::error::Error for TooMany {}
 
 /// What has been found so far.
-pub(crate) struct Finds {
+pub(crate) struct Finds<'a> {
     found: Found,
     /// Candidates, and what is relative: a text may be both.
     known: [BTreeSet<String>; 2],
     at_most: usize,
+    wanted: &'a dyn Fn(&str) -> bool,
 }
 
-impl Finds {
-    pub(crate) fn new(at_most: usize) -> Self {
-        Self { found: Found::default(), known: [const { BTreeSet::new() }; 2], at_most }
+impl<'a> Finds<'a> {
+    pub(crate) fn new(at_most: usize, wanted: &'a dyn Fn(&str) -> bool) -> Self {
+        Self { found: Found::default(), known: [const { BTreeSet::new() }; 2], at_most, wanted }
     }
 
-    /// Notes a candidate.
+    /// Notes a candidate, if it is wanted.
     pub(crate) fn candidate(&mut self, text: &str) -> Result<(), TooMany> {
+        if !(self.wanted)(text) {
+            return Ok(());
+        }
         let [known, _] = &mut self.known;
         note(text, known, &mut self.found.candidates, self.at_most)
     }

@@ -9,7 +9,7 @@ use crate::letters::{ends_url, is_of_label, is_punctuation};
 use crate::limits::LABEL;
 
 /// Notes those in `text`, except within `taken`, which are in order.
-pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds) -> Result<(), TooMany> {
+pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let octets = text.as_bytes();
     if text.is_ascii() {
         return at_dots(text, memchr::memchr_iter(b'.', octets), taken, finds);
@@ -22,7 +22,7 @@ fn at_dots(
     text: &str,
     dots: impl Iterator<Item = usize>,
     mut taken: &[Range<usize>],
-    finds: &mut Finds,
+    finds: &mut Finds<'_>,
 ) -> Result<(), TooMany> {
     let mut done = 0;
     for at in dots.filter(|at| text.as_bytes().get(at + 1).is_some_and(|next| !b" \r\n\t<".contains(next))) {

@@ -27,6 +27,7 @@ mod hosts;
 mod letters;
 mod limits;
 mod page;
+mod plain;
 mod reference;
 mod schemed;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use alloc::borrow::Cow;
 pub use found::{Found, TooMany};
 pub use limits::BASES;
 pub use page::may_hold_page;
+pub use plain::{and_above, plain_host};
 pub use reference::resolved;
 
 use found::Finds;
@@ -48,7 +50,16 @@ use found::Finds;
 /// [`TooMany`] if there are more than `at_most`, or more than [`BASES`] places that relative ones start from: what was
 /// not looked at must not pass as clean.
 pub fn find(text: &str, at_most: usize) -> Result<Found, TooMany> {
-    let mut finds = Finds::new(at_most);
+    find_wanted(text, at_most, &|_| true)
+}
+
+/// As [`find`], of candidates only those that are `wanted`. The others do not count.
+///
+/// # Errors
+///
+/// See [`find`].
+pub fn find_wanted(text: &str, at_most: usize, wanted: &dyn Fn(&str) -> bool) -> Result<Found, TooMany> {
+    let mut finds = Finds::new(at_most, wanted);
     if memchr::memchr(b'<', text.as_bytes()).is_some() {
         base::bases(text, &mut finds)?;
         attributes::values(text, &mut finds)?;
@@ -61,7 +72,7 @@ pub fn find(text: &str, at_most: usize) -> Result<Found, TooMany> {
 }
 
 /// In running text: a reading as it stands, and what a screen shows of it.
-fn in_reading(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
+fn in_reading(text: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     in_text(text, finds)?;
     if let Some(visible) = letters::visible(text) {
         in_text(&visible, finds)?;
@@ -69,7 +80,7 @@ fn in_reading(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
     Ok(())
 }
 
-fn in_text(text: &str, finds: &mut Finds) -> Result<(), TooMany> {
+fn in_text(text: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let taken = schemed::find(text, finds)?;
     hosts::find(text, &taken, finds)
 }

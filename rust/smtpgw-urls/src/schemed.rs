@@ -9,7 +9,7 @@ use crate::letters::{ends_url, is_blank, is_punctuation};
 use crate::limits::BRACKETED;
 
 /// Notes those in `text`. Where they stand.
-pub(crate) fn find(text: &str, finds: &mut Finds) -> Result<Vec<Range<usize>>, TooMany> {
+pub(crate) fn find(text: &str, finds: &mut Finds<'_>) -> Result<Vec<Range<usize>>, TooMany> {
     let octets = text.as_bytes();
     let mut taken: Vec<Range<usize>> = Vec::new();
     for colon in memchr::memchr_iter(b':', octets) {

@@ -64,12 +64,16 @@ class Urls(Inspector):
 
     def on_part(self, part: Part) -> Verdict | None:
         """Searches one decoded part."""
-        texts = list(texts_of(part))
+        texts = texts_of(part)
         if part.media_type == "message/external-body":
-            texts.append(external_body(part.header))
-        hits = list(dict.fromkeys(hit for text in texts for hit in self.scan(text)))
-        if not hits:
-            return None
+            texts = (*texts, external_body(part.header))
+        found: dict[Hit, None] = {}
+        for text in texts:
+            if hits := self.scan(text):
+                found |= dict.fromkeys(hits)
+        return self._verdict(list(found)) if found else None
+
+    def _verdict(self, hits: Sequence[Hit]) -> Verdict:
         more = f" and {len(hits) - SHOWN} more" if len(hits) > SHOWN else ""
         reason = f"blocked URL: {', '.join(map(str, hits[:SHOWN]))}{more}"
         match self._action:
@@ -85,8 +89,11 @@ class Urls(Inspector):
     def scan(self, text: str) -> list[Hit]:
         """What in `text`, and in the pages of its `data:` URLs, is on a list."""
         self._refresh()
-        hits = (hit for page in pages(text) for hit in self._list.find(list(extract(page)), page))
-        return list(dict.fromkeys(hits))
+        hits: dict[Hit, None] = {}
+        for page in pages(text):
+            if found := self._list.search(page):
+                hits |= dict.fromkeys(found)
+        return list(hits)
 
     def _refresh(self) -> None:
         if time.monotonic() - self._checked < EVERY_S or not self._reading.acquire(blocking=False):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["external_body", "pages"]
 
 
-def pages(text: str) -> Iterator[str]:
+def pages(text: str) -> Iterable[str]:
     """`text`, and the texts in its `data:` URLs (RFC 2397), in theirs, and so on."""
+    return _pages(text) if may_hold_page(text) else (text,)
+
+
+def _pages(text: str) -> Iterator[str]:
     texts = [text]
     for _ in range(DEPTH):
         yield from texts
         texts = [inner for outer in texts if may_hold_page(outer) for inner in _data(outer)]
-        if not texts:
-            return
     yield from texts
 
 

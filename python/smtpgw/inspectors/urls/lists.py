@@ -18,9 +18,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from smtpgw._core import Hosts
 from smtpgw.errors import ConfigError, Problem
 from smtpgw.inspectors.patterns import Pattern, PatternSet
 from smtpgw.inspectors.urls.canonical import Url, canonical, canonical_host
+from smtpgw.inspectors.urls.extract import extract
 
 __all__ = ["BlockList", "Hit"]
 
@@ -56,6 +58,7 @@ class BlockList:
         self._only: dict[str, Entry] = {}
         self._beginnings: dict[str, Entry] = {}
         self._lengths: dict[str, set[int]] = {}
+        self._of_beginnings: set[str] = set()
         patterns: list[Pattern] = []
         problems: list[Problem] = []
         for file in files:
@@ -69,11 +72,18 @@ class BlockList:
             problems += error.problems
         if problems:
             raise ConfigError(problems)
+        # Patterns may match any URL: then none can be left out.
+        self._wanted = None if patterns else Hosts([*self._hosts, *self._only, *self._of_beginnings])
 
     def __len__(self) -> int:
         """How many entries there are."""
         plain = len(self._hosts) + len(self._only) + len(self._beginnings)
         return plain + len(self._patterns.patterns)
+
+    def search(self, text: str) -> Sequence[Hit]:
+        """What of the URLs in `text`, and of the text itself, is on a list; each entry once."""
+        urls = list(extract(text, hosts=self._wanted))
+        return list(self.find(urls, text)) if urls or self._patterns.patterns else ()
 
     def find(self, urls: Sequence[Url], text: str) -> Iterator[Hit]:
         """What of `urls`, and of the `text` they were found in, is on a list; each entry once."""
@@ -140,6 +150,7 @@ class BlockList:
             beginning = str(url)
             self._beginnings.setdefault(beginning, entry)
             self._lengths.setdefault(url.origin, set()).add(len(beginning))
+            self._of_beginnings.add(url.host)
             return None
         if hint := _meant(text):
             return Problem(entry.origin, "is no entry", text, hint)
