@@ -30,7 +30,7 @@ class Archive(Table):
 
 Format: TypeAlias = Literal[
     "zip", "gzip", "bzip2", "xz", "lzma", "zstd", "tar", "7z", "rar",
-    "ar", "cpio", "cab", "cfb", "iso", "ace", "arj", "lha", "tnef",
+    "ar", "cpio", "cab", "cfb", "cms", "iso", "ace", "arj", "lha", "tnef",
 ]  # fmt: skip
 
 
@@ -77,9 +77,10 @@ class Decode(Table):
     depth: Count = 50
     """Nested MIME entities."""
     parts: Count = 10_000
-    """Parts of one message, archive members included."""
+    """Parts of one message, shared by all that comes out of it: its own, members of archives, files within texts,
+    parts of attached messages."""
     total_ratio: Count = 4
-    """Decoded octets of one message, archive members included, as a multiple of `limits.message_size`."""
+    """Decoded octets of one message, shared in the same way, as a multiple of `limits.message_size`."""
     header: Size = 1 << 20
     """The largest header of one entity."""
     fields: Count = 2_000
@@ -91,6 +92,6 @@ class Decode(Table):
     """How far containers are unpacked."""
     disabled_formats: list[Format] = []
     """Formats of containers that are not opened; one of them is `disabled_format`. `zip` includes what is built on it:
-    docx, xlsx, jar; `cfb` is doc, xls, msg."""
+    docx, xlsx, jar; `cfb` is doc, xls, msg; `cms` is p7m, S/MIME that is signed."""
     unscanned: Unscanned = Unscanned()
     """The action for each reason."""

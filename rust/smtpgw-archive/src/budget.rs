@@ -19,6 +19,8 @@ pub struct Budget {
     depth: usize,
     unpacked: u64,
     members: usize,
+    /// How many members and octets there may be in all, whatever the limits say.
+    allowed: (usize, u64),
     spent: Duration,
     /// When the container that is open now was opened, and how much had been unpacked by then.
     opened: (Duration, u64),
@@ -28,12 +30,27 @@ impl Budget {
     /// A fresh budget. `now` is a monotonic clock: the time since any fixed moment.
     pub fn new(limits: Limits, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         let opened = (now(), 0);
-        Self { limits, now: Arc::new(now), depth: 0, unpacked: 0, members: 0, spent: Duration::ZERO, opened }
+        Self {
+            limits,
+            now: Arc::new(now),
+            depth: 0,
+            unpacked: 0,
+            members: 0,
+            allowed: (usize::MAX, u64::MAX),
+            spent: Duration::ZERO,
+            opened,
+        }
     }
 
     /// The next container lies in so many others; 0 for one that is a part of the message itself.
     pub fn set_depth(&mut self, containers: usize) {
         self.depth = containers;
+    }
+
+    /// From here on no more than so many further members and octets may come out, if that is less than the limits allow:
+    /// what else the message consists of counts as well.
+    pub fn allow(&mut self, members: usize, octets: u64) {
+        self.allowed = (self.members.saturating_add(members), self.unpacked.saturating_add(octets));
     }
 
     /// Octets that have come out so far.
@@ -88,7 +105,7 @@ impl Budget {
 
     /// How many more members there may be.
     pub(crate) fn members_left(&self) -> usize {
-        self.limits.members.saturating_sub(self.members)
+        self.limits.members.min(self.allowed.0).saturating_sub(self.members)
     }
 
     /// One more member.
@@ -103,7 +120,7 @@ impl Budget {
 
     /// Whether no octet may come out any more.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.unpacked >= self.limits.total
+        self.unpacked >= self.total()
     }
 
     /// `more` octets have come out of a member that had given `given` before, from `packed` octets of its own in
@@ -111,7 +128,7 @@ impl Budget {
     /// that the member is over.
     pub(crate) fn take(&mut self, more: usize, given: u64, packed: u64, container: u64) -> usize {
         let room = [
-            self.limits.total.saturating_sub(self.unpacked),
+            self.total().saturating_sub(self.unpacked),
             self.limits.member.saturating_sub(given),
             self.allowance(packed).saturating_sub(given),
             // Members may overlap, so the container as a whole has a ratio, too.
@@ -121,6 +138,10 @@ impl Budget {
         let taken = usize::try_from(room).unwrap_or(usize::MAX).min(more);
         self.unpacked = self.unpacked.saturating_add(taken as u64);
         taken
+    }
+
+    fn total(&self) -> u64 {
+        self.limits.total.min(self.allowed.1)
     }
 
     fn allowance(&self, packed: u64) -> u64 {

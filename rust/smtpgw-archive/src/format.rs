@@ -4,6 +4,7 @@
 
 use memchr::memmem;
 
+use crate::cms::begins_as_cms;
 use crate::cpio;
 use crate::sfx;
 use crate::source::{le16, le32, le64};
@@ -42,6 +43,8 @@ pub enum Format {
     Tnef,
     /// Microsoft's compound file: old Office documents, `.msg`, `.msi`.
     Cfb,
+    /// CMS, PKCS #7: what is signed, packed or encrypted by S/MIME (`.p7m`).
+    Cms,
     /// ACE.
     Ace,
     /// ARJ.
@@ -54,7 +57,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -68,6 +71,7 @@ impl Format {
         Self::Cpio,
         Self::Cab,
         Self::Cfb,
+        Self::Cms,
         Self::Iso,
         Self::Ace,
         Self::Arj,
@@ -92,6 +96,7 @@ impl Format {
             Self::Cab => "cab",
             Self::Tnef => "tnef",
             Self::Cfb => "cfb",
+            Self::Cms => "cms",
             Self::Ace => "ace",
             Self::Arj => "arj",
             Self::Lha => "lha",
@@ -165,6 +170,7 @@ fn by_beginning(head: &[u8]) -> Option<Format> {
     marked
         .or_else(|| is_header(head).then_some(Format::Tar))
         .or_else(|| cpio::begins_as_binary(head).then_some(Format::Cpio))
+        .or_else(|| begins_as_cms(head).then_some(Format::Cms))
         .or_else(|| begins_as_lzma(head).then_some(Format::Lzma))
         .or_else(|| sfx::find(head).map(|(format, _)| format))
 }

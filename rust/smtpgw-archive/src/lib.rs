@@ -22,6 +22,7 @@ mod ar;
 mod budget;
 mod cab;
 mod cfb;
+mod cms;
 mod cpio;
 mod decoder;
 mod error;
@@ -83,6 +84,7 @@ pub fn unpack<R: Read + Seek>(
         Format::Lzma => streams::unpack(Packing::LzmaAlone, source, budget, members),
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
         Format::Cfb => cfb::unpack(source, budget, members),
+        Format::Cms => cms::unpack(Flow::new(source, budget, members)),
         Format::Ar => ar::unpack(Flow::new(source, budget, members)),
         Format::Cpio => cpio::unpack(Flow::new(source, budget, members)),
         Format::Iso => iso::unpack(Flow::new(source, budget, members)),

@@ -59,6 +59,9 @@ pub(crate) const STREAMS: usize = 16_384;
 /// header may ask for 4 GiB, before a single octet has come out.
 pub(crate) const WINDOW: u64 = 72 << 20;
 
+/// Elements of a CMS that are passed on the way to its content. Real ones have two, and a few in them.
+pub(crate) const BER_ELEMENTS: usize = 4_096;
+
 /// Octets of a name in TNEF. Real ones are file names.
 pub(crate) const TNEF_NAME: u64 = 4 << 10;
 

@@ -144,3 +144,29 @@ fn limits_hold() {
     let lie = [&1_u32.to_le_bytes()[..], &0x0102_u16.to_le_bytes(), &[0x13, 0x10], &[0xff; 4]].concat();
     assert_eq!(run(&tnef(&[attribute(1, OF_MESSAGE, &lie)]), Limits::default()).0, Err(Unscanned::PartiallyCorrupted));
 }
+
+/// Some programs go by an attribute's 32 bits, others by the low 16.
+#[test]
+fn an_attribute_is_what_its_name_says_whatever_its_type() {
+    let odd = |id: u32| id & 0xffff | 0x0004_0000;
+    let made = tnef(&[
+        attribute(1, odd(0x0002_800c), b"body"),
+        attribute(2, odd(BEGINS), &[0; 4]),
+        attribute(2, TITLE, b"letter.txt\0"),
+        attribute(2, odd(TITLE), b"letter.exe\0"),
+        attribute(2, odd(DATA), b"MZ first"),
+        attribute(2, odd(BEGINS), &[0; 4]),
+        attribute(2, odd(OF_ATTACHMENT), &properties(&[variable(0x1e, 0x3707, b"long.exe\0")])),
+        attribute(2, DATA, b"MZ second"),
+    ]);
+    let (outcome, members) = run(&made, Limits::default());
+    assert_eq!((outcome, members.0.len()), (Ok(()), 4));
+    for (name, data) in [
+        ("body.txt", &b"body"[..]),
+        ("letter.txt", b"MZ first"),
+        ("letter.exe", b"MZ first"),
+        ("long.exe", b"MZ second"),
+    ] {
+        assert_eq!(members.data(name), data, "{name}");
+    }
+}

@@ -10,6 +10,8 @@ mod containers;
 mod inner;
 mod leaf;
 mod readings;
+mod room;
+mod sealed;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,7 @@ use collector::{Collector, HeaderBudget};
 use containers::Opening;
 use leaf::Rested;
 use readings::{REREAD, Rereading};
+use room::Room;
 
 /// One message on its way through the decoder.
 pub(crate) struct Decoding {
@@ -76,8 +79,7 @@ impl Decoding {
                 budget: archive_budget(settings),
                 depth: decode.archive.depth,
                 readings: decode.readings,
-                files_left: decode.parts,
-                octets_left: limits.decoded_total,
+                room: Room { parts: limits.parts, octets: limits.decoded_total },
                 reread_left: REREAD,
                 limits,
                 gaps: Vec::new(),
@@ -122,10 +124,11 @@ impl Decoding {
         let mut headers = std::mem::replace(&mut self.collector.headers, HeaderBudget::new(0));
         let raw = raw.clone();
         let first = self.collector.message.progress.read().parts.clone();
+        let before = Room::beside(&self.decoder, &opening.limits);
         let (opening, headers, further) = blocking(move || {
             let Opening { limits, readings, spool, reread_left: left, .. } = &mut opening;
-            let mut rereading =
-                Rereading { limits, readings: *readings, left, raw: &raw, spool, headers: &mut headers };
+            let (readings, raw) = (*readings, &raw);
+            let mut rereading = Rereading { limits, readings, left, room: before, raw, spool, headers: &mut headers };
             let further = rereading.read(&first, &observed);
             (opening, headers, further)
         })
@@ -133,6 +136,7 @@ impl Decoding {
         self.opening = Some(opening);
         self.collector.headers = headers;
         let further = further?;
+        further.room.settle(before, &mut self.decoder);
         self.tried = further.tried;
         self.collector.gaps.extend(further.gaps);
         self.open(further.parts).await
@@ -152,6 +156,7 @@ impl Decoding {
 
     /// Opens what is a container among `parts`.
     async fn open(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
+        self.collector.gaps.extend(parts.iter().filter_map(Rested::gap));
         if !parts.iter().any(may_be_container) {
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
@@ -166,6 +171,8 @@ impl Decoding {
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         };
         let mut opening = self.take_opening()?;
+        let before = Room::beside(&self.decoder, &opening.limits);
+        opening.room = before;
         let (opening, result) = blocking(move || {
             let _place = place;
             let result = opening.open_all(parts);
@@ -174,6 +181,7 @@ impl Decoding {
         .await?;
         let opening = self.opening.insert(opening);
         self.collector.gaps.append(&mut opening.gaps);
+        opening.room.settle(before, &mut self.decoder);
         result
     }
 }

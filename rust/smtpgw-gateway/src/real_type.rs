@@ -40,6 +40,7 @@ fn of_format(format: Format) -> &'static str {
         "7z" => "application/x-7z-compressed",
         "rar" => "application/vnd.rar",
         "cab" => "application/vnd.ms-cab-compressed",
+        "cms" => "application/pkcs7-mime",
         "cfb" => "application/x-ole-storage",
         "iso" => "application/x-iso9660-image",
         "tnef" => "application/ms-tnef",

@@ -97,6 +97,11 @@ pub fn cfb(octets: &[u8]) {
     holds(Format::Cfb, octets);
 }
 
+/// As [`Format::Cms`].
+pub fn cms(octets: &[u8]) {
+    holds(Format::Cms, octets);
+}
+
 /// As [`Format::Iso`].
 pub fn iso(octets: &[u8]) {
     holds(Format::Iso, octets);

@@ -41,6 +41,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("rar", archive::rar),
     ("cab", archive::cab),
     ("cfb", archive::cfb),
+    ("cms", archive::cms),
     ("iso", archive::iso),
     ("tar", archive::tar),
     ("cpio", archive::cpio),

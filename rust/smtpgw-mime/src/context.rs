@@ -19,7 +19,8 @@ pub(crate) struct Context {
     /// Limits reported, as bits.
     hit: u16,
     defects: usize,
-    decoded: u64,
+    /// Octets delivered.
+    pub(crate) decoded: u64,
     pub(crate) observed: Observed,
 }
 

@@ -54,6 +54,18 @@ impl Decoder {
         self.context.observed
     }
 
+    /// Parts begun and octets delivered so far, with what was charged.
+    pub fn used(&self) -> (usize, u64) {
+        (self.context.parts, self.context.decoded)
+    }
+
+    /// Parts and octets that come from elsewhere, such as members of an archive in the message, count towards
+    /// [`Limits::parts`] and [`Limits::decoded_total`] as well.
+    pub fn charge(&mut self, parts: usize, octets: u64) {
+        self.context.parts = self.context.parts.saturating_add(parts);
+        self.context.decoded = self.context.decoded.saturating_add(octets);
+    }
+
     /// The message is complete: closes every open part. Further calls do nothing.
     pub fn finish<S: Sink + ?Sized>(&mut self, sink: &mut S) {
         if !self.finished {

@@ -4,6 +4,9 @@
 //! What a recipient's program shows comes out: attachments under their long names, messages that were attached, and the
 //! body as text, HTML and RTF (which is compressed). Names may follow the octets they belong to, so an attachment is given
 //! out when the next one begins. Nothing of any size is held.
+//!
+//! What an attribute is stands in 32 bits: its type above, its name below. Some programs go by all of them, others by the
+//! name alone, so the name decides here; an attachment that has one title for either is given out under both.
 
 mod properties;
 mod rtf;
@@ -55,9 +58,13 @@ fn attribute<R: Read + Seek>(
     place: Place,
     is_damaged: &mut bool,
 ) -> Result<(), Unscanned> {
-    match id {
+    match id & NAME {
         ATTACHMENT_BEGINS => std::mem::take(attachment).give(flow)?,
-        ATTACHMENT_TITLE => attachment.title = flow.text(place.start, place.length, TNEF_NAME)?,
+        ATTACHMENT_TITLE => {
+            let title = flow.text(place.start, place.length, TNEF_NAME)?;
+            let by_name = if id == TITLE_BY_TYPE { &mut attachment.title } else { &mut attachment.odd_title };
+            *by_name = title;
+        }
         ATTACHMENT_DATA => attachment.data.push(place),
         ATTACHMENT_PROPERTIES => {
             let mut name = None;
@@ -104,6 +111,8 @@ impl Place {
 #[derive(Default)]
 struct Attachment {
     title: Option<Vec<u8>>,
+    /// One whose type is none of a title.
+    odd_title: Option<Vec<u8>>,
     long_name: Option<Vec<u8>>,
     data: Vec<Place>,
 }
@@ -111,9 +120,15 @@ struct Attachment {
 impl Attachment {
     /// Gives it out, if there is anything of it.
     fn give<R: Read + Seek>(self, flow: &mut Flow<'_, R>) -> Result<(), Unscanned> {
-        let name = self.long_name.or(self.title).unwrap_or_default();
-        let name = name.split(|&octet| octet == 0).next().unwrap_or_default();
-        self.data.iter().try_for_each(|place| flow.stored(name, place.start, place.length, Ok(())))
+        let until_zero = |name: &Vec<u8>| name.split(|&octet| octet == 0).next().unwrap_or_default().to_vec();
+        let [title, odd] = [&self.title, &self.odd_title].map(|title| title.as_ref().map(until_zero));
+        let (long, other) = (self.long_name.as_ref().map(until_zero), odd.filter(|odd| Some(odd) != title.as_ref()));
+        let name = long.or(title).or_else(|| other.clone()).unwrap_or_default();
+        let other = other.filter(|other| *other != name);
+        for name in std::iter::once(name).chain(other) {
+            self.data.iter().try_for_each(|place| flow.stored(&name, place.start, place.length, Ok(())))?;
+        }
+        Ok(())
     }
 }
 
@@ -134,12 +149,18 @@ fn has_sum<R: Read + Seek>(flow: &Flow<'_, R>, place: Place) -> Result<bool, Uns
 /// Level, what it is, how long it is.
 const HEAD: usize = 9;
 
-const ATTACHMENT_BEGINS: u32 = 0x0006_9002;
-const ATTACHMENT_TITLE: u32 = 0x0001_8010;
-const ATTACHMENT_DATA: u32 = 0x0006_800f;
-const ATTACHMENT_PROPERTIES: u32 = 0x0006_9005;
-const MESSAGE_PROPERTIES: u32 = 0x0006_9003;
-const BODY: u32 = 0x0002_800c;
+/// The name of an attribute, without its type.
+const NAME: u32 = 0xffff;
+
+const ATTACHMENT_BEGINS: u32 = 0x9002;
+const ATTACHMENT_TITLE: u32 = 0x8010;
+const ATTACHMENT_DATA: u32 = 0x800f;
+const ATTACHMENT_PROPERTIES: u32 = 0x9005;
+const MESSAGE_PROPERTIES: u32 = 0x9003;
+const BODY: u32 = 0x800c;
+
+/// A title with the type of a string.
+const TITLE_BY_TYPE: u32 = 0x0001_8010;
 
 /// MAPI properties (MS-OXPROPS).
 const DATA_OBJECT: u16 = 0x3701;

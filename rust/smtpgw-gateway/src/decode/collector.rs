@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smtpgw_mime::{Defect, DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
 
 use super::leaf::Leaf;
+use super::sealed::is_smime;
 use crate::message::Message;
 use crate::record::UnscannedRecord;
 use crate::settings::Unscanned;
@@ -118,11 +119,10 @@ pub(super) fn gap_of(head: &PartHead) -> Option<UnscannedRecord> {
     let reason = match head.media_type.as_str() {
         "message/partial" => Unscanned::PartialMessage,
         "application/pgp-encrypted" => Unscanned::Encrypted,
-        // The message in it is encrypted, or stands in a signature's envelope that is not opened here.
-        "application/pkcs7-mime" | "application/x-pkcs7-mime" => {
+        // What it says of itself; what it is shows when it is opened.
+        media_type if is_smime(media_type) => {
             let field = head.header.first("Content-Type").map(|field| field.value().to_ascii_lowercase());
-            let is_encrypted = field.is_some_and(|field| field.contains("enveloped-data"));
-            if is_encrypted { Unscanned::Encrypted } else { Unscanned::Unhandled }
+            field.filter(|field| field.contains("enveloped-data")).map(|_| Unscanned::Encrypted)?
         }
         _ => return None,
     };

@@ -12,6 +12,8 @@ use super::collector::HeaderBudget;
 use super::inner;
 use super::leaf::{Leaf, Rested};
 use super::readings::Rereading;
+use super::room::Room;
+use super::sealed::is_smime;
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -26,10 +28,8 @@ pub(super) struct Opening {
     pub(super) limits: Limits,
     /// `decode.readings`
     pub(super) readings: usize,
-    /// How many more files within texts and parts of attached messages there may be.
-    pub(super) files_left: usize,
-    /// How many more octets of attached messages may be decoded.
-    pub(super) octets_left: u64,
+    /// How much more may come out, of all that is opened.
+    pub(super) room: Room,
     /// How many more octets may be read for further readings, of the message and of those attached.
     pub(super) reread_left: u64,
     pub(super) gaps: Vec<UnscannedRecord>,
@@ -40,7 +40,10 @@ impl Opening {
         let mut finished = Vec::with_capacity(parts.len());
         // A work list rather than recursion: depth is the sender's choice.
         let mut waiting: VecDeque<(Rested, usize)> = parts.into_iter().map(|part| (part, 0)).collect();
-        while let Some((Rested { part, has_files }, depth)) = waiting.pop_front() {
+        while let Some((rested, depth)) = waiting.pop_front() {
+            // Of the others it has been told.
+            self.gaps.extend(rested.gap().filter(|_| depth > 0));
+            let Rested { part, has_files, .. } = rested;
             finished.push(Arc::clone(&part));
             let formats = Reader::new(&part.data).detect()?;
             let message = inner::message_at(&part)?;
@@ -71,8 +74,8 @@ impl Opening {
 
     /// The files within a text.
     fn files(&mut self, part: &Part) -> io::Result<Vec<Rested>> {
-        let found = inner::files(part, &mut self.spool, self.files_left)?;
-        self.files_left -= found.parts.len().min(self.files_left);
+        let found = inner::files(part, &mut self.spool, self.room)?;
+        self.room = found.room;
         if found.parts.is_empty() && found.gaps.is_empty() && inner::is_inline_encoding(&part.transfer_encoding) {
             self.gap(Unscanned::Unhandled, part.path.clone());
         }
@@ -82,29 +85,25 @@ impl Opening {
 
     /// The parts of a message that was attached as a file, and begins at `at`.
     fn message(&mut self, part: &Part, at: u64) -> io::Result<Vec<Rested>> {
-        if part.data.len() > self.octets_left {
-            self.gap(Unscanned::Mailbomb, part.path.clone());
-            return Ok(Vec::new());
-        }
-        let limits = Limits { parts: self.files_left, ..self.limits.clone() };
+        let limits = self.room.limits(&self.limits);
         let raw = part.data.skip(at);
         let mut headers = HeaderBudget::new(limits.header_octets);
         let rereading = Rereading {
             limits: &limits,
             readings: self.readings,
             left: &mut self.reread_left,
+            room: self.room,
             raw: &raw,
             spool: &mut self.spool,
             headers: &mut headers,
         };
         let found = inner::message(part, rereading)?;
-        let octets = found.parts.iter().map(|rested| rested.part.data.len()).fold(part.data.len(), u64::saturating_add);
-        self.octets_left = self.octets_left.saturating_sub(octets);
-        self.files_left -= found.parts.len().min(self.files_left);
+        self.room = found.room;
         self.gaps.extend(found.gaps);
         Ok(found.parts)
     }
 
+    /// The members of a container.
     fn open(&mut self, part: &Part, format: archive::Format, known: &mut Vec<&'static str>) -> io::Result<Vec<Rested>> {
         let mut members = Members {
             spool: &mut self.spool,
@@ -117,7 +116,10 @@ impl Opening {
             facts: Vec::new(),
             error: None,
         };
+        let before = (self.budget.members(), self.budget.unpacked());
+        self.budget.allow(self.room.parts, self.room.octets);
         let outcome = archive::unpack(format, Reader::new(&part.data), &mut self.budget, &mut members);
+        self.room.take(self.budget.members() - before.0, self.budget.unpacked() - before.1);
         let Members { ended, mut rested, gaps, facts, error, .. } = members;
         known.extend(facts);
         self.gaps.extend(gaps);
@@ -155,7 +157,10 @@ struct Members<'a> {
 
 impl archive::Members for Members<'_> {
     fn begin(&mut self, member: archive::Member<'_>) {
-        let name = member.path.into_owned();
+        let name = match self.format {
+            archive::Format::Cms => within_cms(self.container),
+            _ => member.path.into_owned(),
+        };
         let path = format!("{}/{name}", self.container.path);
         self.leaf = Some(Leaf::member(path, name, self.format.name(), self.container));
     }
@@ -182,6 +187,19 @@ impl archive::Members for Members<'_> {
 
     fn fact(&mut self, fact: archive::Fact) {
         self.facts.push(fact.name());
+    }
+}
+
+/// What a CMS holds has no name of its own: an entity where a mail program takes it for S/MIME, otherwise the file that was
+/// signed.
+fn within_cms(container: &Part) -> String {
+    if is_smime(&container.media_type) {
+        return "smime.eml".to_owned();
+    }
+    let signed = container.filename.as_deref().and_then(|name| name.rsplit_once('.'));
+    match signed {
+        Some((name, "p7m" | "P7M")) if !name.is_empty() => name.to_owned(),
+        _ => "content".to_owned(),
     }
 }
 

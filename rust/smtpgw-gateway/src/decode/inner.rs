@@ -12,6 +12,7 @@ use smtpgw_mime::{Dialect, Inline, InlineEncoding, InlineReader};
 
 use super::leaf::{Leaf, Rested};
 use super::readings::{Keeping, Rereading, decode};
+use super::room::Room;
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -19,10 +20,11 @@ use crate::settings::Unscanned;
 use crate::spool::Spool;
 
 /// What was found within one leaf.
-#[derive(Default)]
 pub(super) struct Found {
     pub(super) parts: Vec<Rested>,
     pub(super) gaps: Vec<UnscannedRecord>,
+    /// What is left for others.
+    pub(super) room: Room,
 }
 
 /// Whether a transfer encoding promises a file within the text.
@@ -30,10 +32,10 @@ pub(super) fn is_inline_encoding(transfer_encoding: &str) -> bool {
     matches!(transfer_encoding, "x-uuencode" | "uuencode" | "x-uue" | "uue" | "x-yencode" | "x-yenc")
 }
 
-/// The files within a text; at most `most` of them.
-pub(super) fn files(part: &Part, spool: &mut Spool, most: usize) -> io::Result<Found> {
+/// The files within a text, as far as there is room.
+pub(super) fn files(part: &Part, spool: &mut Spool, room: Room) -> io::Result<Found> {
     let mut taking =
-        Taking { part, spool, most, leaf: None, ended: Vec::new(), rested: Vec::new(), gaps: Vec::new(), error: None };
+        Taking { part, spool, room, leaf: None, ended: Vec::new(), rested: Vec::new(), gaps: Vec::new(), error: None };
     let mut reader = InlineReader::default();
     let (mut content, mut piece) = (Reader::new(&part.data), vec![0; PIECE]);
     loop {
@@ -45,19 +47,20 @@ pub(super) fn files(part: &Part, spool: &mut Spool, most: usize) -> io::Result<F
         }
         reader.push(piece.get(..read).unwrap_or_default(), &mut sink);
     }
-    let Taking { ended, mut rested, gaps, error, spool, .. } = taking;
+    let Taking { ended, mut rested, gaps, error, spool, room, .. } = taking;
     if let Some(error) = error {
         return Err(error);
     }
     rested.extend(spool.settle_blocking()?);
-    Ok(Found { parts: ended.into_iter().zip(rested).map(|(leaf, content)| leaf.rest(content)).collect(), gaps })
+    let parts = ended.into_iter().zip(rested).map(|(leaf, content)| leaf.rest(content)).collect();
+    Ok(Found { parts, gaps, room })
 }
 
 /// Takes the files of one text.
 struct Taking<'a> {
     part: &'a Part,
     spool: &'a mut Spool,
-    most: usize,
+    room: Room,
     leaf: Option<Leaf>,
     ended: Vec<Leaf>,
     rested: Vec<Content>,
@@ -70,6 +73,12 @@ impl Taking<'_> {
         match inline {
             Inline::Begin { encoding, name } => self.begin(encoding, name),
             Inline::Data(octets) => {
+                let within = usize::try_from(self.room.octets).unwrap_or(usize::MAX).min(octets.len());
+                let (octets, beyond) = octets.split_at(within);
+                self.room.take(0, octets.len() as u64);
+                if let (Some(leaf), false) = (&self.leaf, beyond.is_empty()) {
+                    self.gap(Unscanned::Mailbomb, leaf.path.clone());
+                }
                 if let (Some(leaf), None) = (&mut self.leaf, &self.error) {
                     leaf.take(octets);
                     self.spool.append(octets);
@@ -94,10 +103,11 @@ impl Taking<'_> {
     }
 
     fn begin(&mut self, encoding: InlineEncoding, name: String) {
-        if self.ended.len() >= self.most {
+        if self.room.parts == 0 {
             self.gap(Unscanned::FilesLimit, self.part.path.clone());
             return;
         }
+        self.room.take(1, 0);
         let path = format!("{}/{}", self.part.path, if name.is_empty() { encoding.name() } else { &name });
         self.leaf = Some(Leaf::member(path, name, encoding.name(), self.part));
     }
@@ -160,13 +170,16 @@ fn begins_as_message(begin: &[u8], more: bool) -> bool {
 /// The parts of a message that is a leaf, in every reading.
 pub(super) fn message(part: &Part, mut rereading: Rereading<'_>) -> io::Result<Found> {
     let mut keeping = Keeping::new(&mut *rereading.spool, &mut *rereading.headers, None);
-    let observed = decode(rereading.limits, Dialect::default(), rereading.raw, &mut keeping)?;
+    let (observed, (begun, decoded)) = decode(rereading.limits, Dialect::default(), rereading.raw, &mut keeping)?;
     let (mut parts, mut gaps) = keeping.finish()?;
+    rereading.room.take(begun, decoded);
+    let mut room = rereading.room;
     if observed.is_ambiguous() {
         let first: Vec<Arc<Part>> = parts.iter().map(|rested| Arc::clone(&rested.part)).collect();
         let further = rereading.read(&first, &observed)?;
         parts.extend(further.parts);
         gaps.extend(further.gaps);
+        room = further.room;
     }
     gaps.extend(rereading.headers.take_gaps());
     let within = |path: &str| format!("{}/{path}", part.path);
@@ -184,7 +197,7 @@ pub(super) fn message(part: &Part, mut rereading: Rereading<'_>) -> io::Result<F
             };
         }
     }
-    Ok(Found { parts, gaps })
+    Ok(Found { parts, gaps, room })
 }
 
 impl Leaf {
@@ -201,6 +214,7 @@ impl Leaf {
             hash: Sha256::new(),
             head: Vec::new(),
             watch: Default::default(),
+            armor: Default::default(),
             defects: Vec::new(),
             container: Some(kind),
             reading: container.reading.clone(),

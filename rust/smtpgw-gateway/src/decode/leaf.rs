@@ -7,8 +7,11 @@ use smtpgw_mime::{Defect, Header, InlineWatch, PartHead, Region};
 
 use super::collector::HeaderBudget;
 use super::inner::is_inline_encoding;
+use super::sealed::{self, ArmorWatch};
 use crate::message::{Content, Part};
 use crate::real_type::{HEAD, real_type};
+use crate::record::UnscannedRecord;
+use crate::settings::Unscanned;
 
 /// A leaf without its octets.
 pub(super) struct Leaf {
@@ -24,6 +27,8 @@ pub(super) struct Leaf {
     pub(super) head: Vec<u8>,
     /// Looks for files within it.
     pub(super) watch: InlineWatch,
+    /// Looks for a sealed message within it.
+    pub(super) armor: ArmorWatch,
     pub(super) defects: Vec<Defect>,
     pub(super) container: Option<&'static str>,
     /// What shows it, if not the RFCs' reading.
@@ -57,6 +62,7 @@ impl Leaf {
             hash: Sha256::new(),
             head: Vec::new(),
             watch: InlineWatch::default(),
+            armor: ArmorWatch::default(),
             defects: Vec::new(),
             container: None,
             reading,
@@ -67,12 +73,14 @@ impl Leaf {
     pub(super) fn take(&mut self, octets: &[u8]) {
         self.hash.update(octets);
         self.watch.push(octets);
+        self.armor.push(octets);
         let room = HEAD.saturating_sub(self.head.len());
         self.head.extend_from_slice(octets.get(..room).unwrap_or(octets));
     }
 
     /// The part, now that its octets rest.
     pub(super) fn rest(self, data: Content) -> Rested {
+        let sealed = sealed::reason(&self);
         let has_files = self.watch.found() || is_inline_encoding(&self.transfer_encoding);
         let part = Arc::new(Part {
             path: self.path,
@@ -90,7 +98,14 @@ impl Leaf {
             reading: self.reading,
             facts: OnceLock::new(),
         });
-        Rested { part, has_files }
+        Rested { part, has_files, sealed }
+    }
+}
+
+impl Rested {
+    /// What cannot be seen of it.
+    pub(super) fn gap(&self) -> Option<UnscannedRecord> {
+        self.sealed.map(|reason| UnscannedRecord { reason, what: self.part.path.clone() })
     }
 }
 
@@ -99,4 +114,6 @@ pub(super) struct Rested {
     pub(super) part: Arc<Part>,
     /// There may be files within its text.
     pub(super) has_files: bool,
+    /// Why what is in it cannot be seen.
+    pub(super) sealed: Option<Unscanned>,
 }

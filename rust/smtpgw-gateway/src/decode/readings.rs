@@ -3,8 +3,8 @@
 //!
 //! Each reading is looked at twice at most: once to see by their hashes whether it shows a leaf that no reading before
 //! it has shown, and once more to keep those. A leaf is the same if its octets, type, charset and names are. Bounded
-//! are the readings (`decode.readings`), the octets read for all of them ([`REREAD`]), the further parts
-//! (`decode.parts`) and their octets; above each the message is `ambiguous`, or what the limit says.
+//! are the readings (`decode.readings`), the octets read for all of them ([`REREAD`]), and the further parts and their
+//! octets ([`Room`]); above each the message is `ambiguous`, or what the limit says.
 
 use std::collections::HashSet;
 use std::io::{self, Read as _};
@@ -15,6 +15,7 @@ use smtpgw_mime::{Base64Junk, Decoder, Dialect, Event, Limits, Observed, PartHea
 
 use super::collector::{HeaderBudget, gap_of, gap_of_defect, reason_of};
 use super::leaf::{Leaf, Rested};
+use super::room::Room;
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -28,29 +29,31 @@ pub(super) struct Rereading<'a> {
     pub(super) readings: usize,
     /// Octets that may still be read again, from [`REREAD`] on.
     pub(super) left: &'a mut u64,
+    /// How much more of what they show there may be.
+    pub(super) room: Room,
     pub(super) raw: &'a Content,
     pub(super) spool: &'a mut Spool,
     pub(super) headers: &'a mut HeaderBudget,
 }
 
 /// What came of it.
-#[derive(Default)]
 pub(super) struct Further {
     pub(super) parts: Vec<Rested>,
     pub(super) gaps: Vec<UnscannedRecord>,
     /// Readings that were tried.
     pub(super) tried: usize,
+    /// What is left.
+    pub(super) room: Room,
 }
 
 impl Rereading<'_> {
     /// All further readings. `first`: what the first one showed, `observed`: what it saw.
     pub(super) fn read(&mut self, first: &[Arc<Part>], observed: &Observed) -> io::Result<Further> {
         let mut readings = Readings::new(observed, self.readings);
-        let mut further = Further::default();
+        let mut further = Further { parts: Vec::new(), gaps: Vec::new(), tried: 0, room: self.room };
         let leaves: Vec<Key> = first.iter().filter(|part| part.container.is_none()).map(|part| Key::of(part)).collect();
         let mut known: HashSet<Key> = leaves.iter().copied().collect();
         let mut seen = HashSet::from([(digest(&leaves), *observed)]);
-        let mut kept = 0;
         let mut told = HashSet::new();
         while let Some(dialect) = readings.next_dialect() {
             if *self.left < 2 * self.raw.len() {
@@ -60,7 +63,7 @@ impl Rereading<'_> {
             further.tried += 1;
             *self.left -= self.raw.len();
             let mut survey = Survey::new(dialect);
-            let observed = self.decode(dialect, &mut survey)?;
+            let (observed, _) = decode(self.limits, dialect, self.raw, &mut survey)?;
             // Most are those of the readings before.
             survey.gaps.retain(|gap| told.insert(gap.clone()));
             further.gaps.append(&mut survey.gaps);
@@ -75,14 +78,15 @@ impl Rereading<'_> {
             }
             *self.left -= self.raw.len();
             let count = new.iter().filter(|new| **new).count();
-            if further.parts.len() + count > self.limits.parts {
+            if count > further.room.parts {
                 further.gap(Unscanned::FilesLimit, "readings");
                 return Ok(further);
             }
-            let parts = self.keep(dialect, &new)?;
-            kept += parts.iter().map(|rested| rested.part.data.len()).sum::<u64>();
+            let (parts, is_cut) = self.keep(dialect, &new, further.room.octets)?;
+            let octets = parts.iter().map(|rested| rested.part.data.len()).sum();
+            further.room.take(count, octets);
             further.parts.extend(parts);
-            if kept > self.limits.decoded_total {
+            if is_cut {
                 further.gap(Unscanned::Mailbomb, "readings");
                 return Ok(further);
             }
@@ -93,17 +97,14 @@ impl Rereading<'_> {
         Ok(further)
     }
 
-    /// The leaves of one reading that are `new`.
-    fn keep(&mut self, dialect: Dialect, new: &[bool]) -> io::Result<Vec<Rested>> {
+    /// The leaves of one reading that are `new`, up to so many octets, and whether that cut them short.
+    fn keep(&mut self, dialect: Dialect, new: &[bool], octets: u64) -> io::Result<(Vec<Rested>, bool)> {
         let reading = dialect.to_string();
-        let mut keeping = Keeping::new(self.spool, self.headers, Some((&reading, new)));
+        let mut keeping = Keeping { left: octets, ..Keeping::new(self.spool, self.headers, Some((&reading, new))) };
         decode(self.limits, dialect, self.raw, &mut keeping)?;
         // What is to be said of it the survey has said.
-        Ok(keeping.finish()?.0)
-    }
-
-    fn decode(&self, dialect: Dialect, sink: &mut dyn Sink) -> io::Result<Observed> {
-        decode(self.limits, dialect, self.raw, sink)
+        let is_cut = keeping.is_cut;
+        Ok((keeping.finish()?.0, is_cut))
     }
 }
 
@@ -113,7 +114,13 @@ impl Further {
     }
 }
 
-pub(super) fn decode(limits: &Limits, dialect: Dialect, raw: &Content, sink: &mut dyn Sink) -> io::Result<Observed> {
+/// Decodes a message in one reading; what was observed, and how many parts and octets it had.
+pub(super) fn decode(
+    limits: &Limits,
+    dialect: Dialect,
+    raw: &Content,
+    sink: &mut dyn Sink,
+) -> io::Result<(Observed, (usize, u64))> {
     let mut decoder = Decoder::new(limits.clone(), dialect);
     if let Content::Memory(octets) = raw {
         decoder.push(octets, sink);
@@ -128,7 +135,7 @@ pub(super) fn decode(limits: &Limits, dialect: Dialect, raw: &Content, sink: &mu
         }
     }
     decoder.finish(sink);
-    Ok(decoder.observed())
+    Ok((decoder.observed(), decoder.used()))
 }
 
 /// What makes a leaf another one.
@@ -220,6 +227,9 @@ pub(super) struct Keeping<'a> {
     ended: Vec<Leaf>,
     rested: Vec<Content>,
     gaps: Vec<UnscannedRecord>,
+    /// How many more octets are kept, and whether there were more.
+    left: u64,
+    is_cut: bool,
     error: Option<io::Error>,
 }
 
@@ -234,6 +244,8 @@ impl<'a> Keeping<'a> {
             ended: Vec::new(),
             rested: Vec::new(),
             gaps: Vec::new(),
+            left: u64::MAX,
+            is_cut: false,
             error: None,
         }
     }
@@ -264,6 +276,10 @@ impl Sink for Keeping<'_> {
             }
             Event::Data(octets) => {
                 if let (Some(leaf), None) = (&mut self.leaf, &self.error) {
+                    let within = usize::try_from(self.left).unwrap_or(usize::MAX).min(octets.len());
+                    let (octets, beyond) = octets.split_at(within);
+                    self.left -= within as u64;
+                    self.is_cut |= !beyond.is_empty();
                     leaf.take(octets);
                     self.spool.append(octets);
                     match self.spool.settle_blocking() {

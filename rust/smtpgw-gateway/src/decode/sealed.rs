@@ -1,0 +1,159 @@
+//! What a leaf is sealed by, so that nobody without a key sees what is in it: OpenPGP (RFC 9580) as text within any
+//! text or as a file, and files that programs open as S/MIME (RFC 8551) although they are none that is known here.
+//!
+//! CMS itself is a container that is opened, or says that it is encrypted. Text that is merely signed (RFC 9580 §7)
+//! stands in the open and is looked at as it is.
+
+use memchr::memmem;
+
+use super::leaf::Leaf;
+use crate::settings::Unscanned;
+
+/// Looks for a sealed message within the octets of a leaf as they come.
+#[derive(Default)]
+pub(super) struct ArmorWatch {
+    /// The end of what came before, in which a mark may have begun.
+    before: Vec<u8>,
+    found: bool,
+}
+
+impl ArmorWatch {
+    pub(super) fn push(&mut self, octets: &[u8]) {
+        if self.found {
+            return;
+        }
+        if self.before.is_empty() {
+            // A text begins as a line does.
+            self.before.push(b'\n');
+        }
+        self.before.extend_from_slice(octets.get(..CONTEXT).unwrap_or(octets));
+        self.found = stands_in(&self.before) || stands_in(octets);
+        if octets.len() >= CONTEXT {
+            self.before.clear();
+            self.before.extend_from_slice(octets.get(octets.len() - CONTEXT..).unwrap_or_default());
+        }
+        self.before.drain(..self.before.len().saturating_sub(CONTEXT));
+    }
+
+    pub(super) const fn found(&self) -> bool {
+        self.found
+    }
+}
+
+/// Whether the first line of a sealed message is among the octets, at the beginning of a line or behind an element of
+/// HTML or a quoting mark. One at their very beginning is for those to see that know what stands before.
+fn stands_in(octets: &[u8]) -> bool {
+    memmem::find_iter(octets, MARK).any(|at| {
+        let behind = octets.get(at + MARK.len());
+        // `, PART 1/2-----` (RFC 4880 §6.2).
+        matches!(behind, Some(b'-' | b','))
+            && at.checked_sub(1).and_then(|at| octets.get(at)).is_some_and(|before| b"\r\n> \t".contains(before))
+    })
+}
+
+/// Why what is in a leaf cannot be seen, if that is so for all that is known of it.
+pub(super) fn reason(leaf: &Leaf) -> Option<Unscanned> {
+    if leaf.armor.found() {
+        return Some(Unscanned::Encrypted);
+    }
+    let head = leaf.head.as_slice();
+    let named = |suffixes: &[&str]| leaf.names.iter().any(|name| ends_with(name, suffixes));
+    let is_armored = head.trim_ascii_start().starts_with(b"-----BEGIN PGP ");
+    if begins_as_openpgp(head) || (!is_armored && !head.is_empty() && named(&[".pgp", ".gpg"])) {
+        return Some(Unscanned::Encrypted);
+    }
+    let is_cms = smtpgw_archive::detect(head, b"") == Some(smtpgw_archive::Format::Cms);
+    (!is_cms && (is_smime(&leaf.media_type) || named(&[".p7m", ".p7z"]))).then_some(Unscanned::Unhandled)
+}
+
+/// Whether a type says that a part is an entity in a CMS.
+pub(super) fn is_smime(media_type: &str) -> bool {
+    matches!(media_type, "application/pkcs7-mime" | "application/x-pkcs7-mime")
+}
+
+/// Whether a name ends so, or would on a system that drops dots and blanks at the end.
+fn ends_with(name: &str, suffixes: &[&str]) -> bool {
+    let name = name.trim_end_matches(['.', ' ']).to_ascii_lowercase();
+    suffixes.iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// The packets that a sealed message begins with (RFC 9580 §5.1, §5.3): a session key under somebody's public key or a
+/// password, with the versions and algorithms there are.
+fn begins_as_openpgp(head: &[u8]) -> bool {
+    let Some((&tag, rest)) = head.split_first() else { return false };
+    // The length in front of the body: one, two or four octets in the old form; one, two or five in the new one.
+    let body = match (tag, rest.first()) {
+        (0x84 | 0x8c, _) | (0xc1 | 0xc3, Some(..192)) => rest.get(1..),
+        (0x85 | 0x8d, _) | (0xc1 | 0xc3, Some(192..224)) => rest.get(2..),
+        _ => None,
+    };
+    match (tag, body) {
+        (0x84 | 0x85 | 0xc1, Some([3, key @ ..])) => {
+            key.get(8).is_some_and(|algorithm| matches!(algorithm, 1 | 2 | 16 | 18 | 25 | 26))
+        }
+        (0x8c | 0x8d | 0xc3, Some([4, 1..=13, 0 | 1 | 3 | 4, hash, ..])) => matches!(hash, 1..=14),
+        _ => false,
+    }
+}
+
+const MARK: &[u8] = b"-----BEGIN PGP MESSAGE";
+
+/// Octets on one side of a cut that decide whether a mark stands there.
+const CONTEXT: usize = MARK.len() + 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pieces: &[&[u8]]) -> bool {
+        let mut watch = ArmorWatch::default();
+        pieces.iter().for_each(|piece| watch.push(piece));
+        watch.found()
+    }
+
+    #[test]
+    fn a_sealed_message_is_seen_at_every_cut() {
+        let sealed: &[&[u8]] = &[
+            b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQ",
+            b"see below\r\n-----BEGIN PGP MESSAGE-----\nhQ",
+            b"> -----BEGIN PGP MESSAGE-----\r\n",
+            b"<pre>-----BEGIN PGP MESSAGE-----<br>",
+            b"\r\n-----BEGIN PGP MESSAGE, PART 01/02-----\r\n",
+            b"-----BEGIN PGP MESSAGE----------BEGIN PGP MESSAGE-----",
+        ];
+        let open: &[&[u8]] = &[
+            b"-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\nhello",
+            b"text with \"-----BEGIN PGP MESSAGE-----\" in quotes",
+            b"-----BEGIN PGP MESSAGES-----",
+            b"x-----BEGIN PGP MESSAGE-----",
+            b"-----BEGIN PGP MESSAGE",
+        ];
+        for (texts, is_sealed) in [(sealed, true), (open, false)] {
+            for text in texts {
+                assert_eq!(found(&[text]), is_sealed, "{}", text.escape_ascii());
+                for at in 0..text.len() {
+                    let (one, two) = text.split_at(at);
+                    assert_eq!(found(&[one, two]), is_sealed, "{} at {at}", text.escape_ascii());
+                }
+                let octets: Vec<&[u8]> = text.chunks(1).collect();
+                assert_eq!(found(&octets), is_sealed, "{} by octets", text.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn packets_of_a_sealed_message_are_known() {
+        let sealed: &[&[u8]] = &[
+            b"\x85\x01\x0c\x03AAAAAAAA\x01rest",
+            b"\x84\x5e\x03AAAAAAAA\x12rest",
+            b"\xc1\x5e\x03AAAAAAAA\x19rest",
+            b"\xc1\xc0\x5e\x03AAAAAAAA\x01rest",
+            b"\x8c\x0d\x04\x09\x03\x08saltsalt",
+            b"\xc3\x0d\x04\x09\x03\x08saltsalt",
+        ];
+        assert!(sealed.iter().all(|head| begins_as_openpgp(head)));
+        let open: &[&[u8]] =
+            &[b"", b"\x85", b"\x85\x01\x0c\x04AAAAAAAA\x01", b"\x85\x01\x0c\x03AAAAAAAA\x99", b"hello"];
+        assert!(!open.iter().any(|head| begins_as_openpgp(head)));
+    }
+}
