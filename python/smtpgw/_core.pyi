@@ -34,6 +34,7 @@ __all__ = [
     "Task",
     "Tls",
     "Worker",
+    "decode",
     "find_urls",
     "make_message",
     "make_part",
@@ -441,6 +442,7 @@ class Scanner:
 def self_signed(hostname: str) -> tuple[str, str]:
     """A certificate for `hostname` and its key, PEM, made on the spot; for trying things out, never for the world."""
 
+def decode(source: bytes) -> tuple[Header, list[tuple[Any, ...]]]: ...  # see `smtpgw.testing.decode`
 def make_part(
     data: bytes,
     sha256: bytes,
