@@ -7,6 +7,7 @@ mod client;
 mod client_certificate;
 mod failure;
 mod ledger;
+mod possession;
 mod resumption;
 mod server;
 mod store;

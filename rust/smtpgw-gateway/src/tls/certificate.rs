@@ -88,10 +88,12 @@ impl NamedKey {
         let certified = CertifiedKey::new(certificates, signer);
         match certified.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-            Err(_) => {
+            Err(rustls::Error::InconsistentKeys(_)) => {
                 let other = format!("it is not the key of the certificate in {}", chain.0.display());
                 return Err(fail(key.0, other));
             }
+            // Not of version 3, or with a critical extension that clients would not know either.
+            Err(error) => return Err(fail(chain.0, format!("its first certificate cannot be shown: {error}"))),
         }
         Ok(Self {
             key: Arc::new(certified),

@@ -2,7 +2,8 @@
 //!
 //! What is checked is that the client holds its key. Whom it belongs to nobody vouches for: there is no authority for
 //! mail clients, so that a self-signed or expired one is a fact, not an error, and none of them is ever an exemption
-//! from inspection. Only what is no X.509 at all fails the handshake, and with `require` a client that shows none.
+//! from inspection. Only what is no X.509 at all fails the handshake, and with `require` a client that shows none; one of
+//! before version 3 does not ([`super::possession`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::certificate::{date, unix};
-use super::provider;
+use super::{possession, provider};
 use crate::record::{hex, shortened};
 
 /// What a client's certificate says of it.
@@ -114,7 +115,7 @@ impl ClientCertVerifier for Possession {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.algorithms)
+        possession::shown_in_tls12(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -123,7 +124,7 @@ impl ClientCertVerifier for Possession {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.algorithms)
+        possession::shown_in_tls13(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
