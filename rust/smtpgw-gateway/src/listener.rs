@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::admission::Refusal;
 use crate::connection::{self, Arrival};
 use crate::house::House;
+use crate::message::canonical;
 use crate::record::{Notice, Refused};
 use crate::settings::LogLevel;
 use crate::world::{Instant, Listen as _, World, sleep, timeout};
@@ -38,7 +39,8 @@ pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener,
         match accepted {
             Ok((stream, client)) => {
                 rest = ACCEPT_PAUSE;
-                admit(&house, &mut connections, stream, client, address, front);
+                let address = bound_to(&house, &stream, address);
+                admit(&house, &mut connections, stream, canonical(client), address, front);
             }
             Err(error) if is_harmless(&error) => {}
             Err(error) => {
@@ -54,6 +56,14 @@ pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener,
     drop(listener);
     while let Some(ended) = connections.join_next().await {
         note_panic(&house, ended);
+    }
+}
+
+/// Where the client connected to: of a listener on all addresses only the socket knows.
+fn bound_to<W: World>(house: &House<W>, stream: &W::Stream, address: SocketAddr) -> SocketAddr {
+    match address.ip().is_unspecified() {
+        true => house.world.local_addr(stream).unwrap_or(address),
+        false => address,
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Session {
     pub esmtp: bool,
     /// What EHLO or HELO said; empty before.
     pub helo: String,
-    /// The facts of TLS, once it stands.
+    /// The facts of the client's TLS, once it stands; unknown of a client that was named by XCLIENT.
     pub tls: Option<TlsFacts>,
     /// What a proxy in front of us said, if one speaks for the client; `client` is then who it named.
     pub carried: Option<Arc<Carried>>,
@@ -42,6 +42,7 @@ pub struct Session {
 impl Session {
     /// A connection of which no more is known than its two ends.
     pub fn new(id: impl Into<String>, client: SocketAddr, listener: SocketAddr) -> Self {
+        let (client, listener) = (canonical(client), canonical(listener));
         let (helo, tls, carried) = (String::new(), None, None);
         Self { id: id.into(), client, listener, esmtp: false, helo, tls, carried, early_talker: false }
     }
@@ -54,8 +55,13 @@ impl Session {
     }
 }
 
+/// An IPv4 address in IPv6 clothes, as a socket for both families names it, undressed.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// What a proxy of ours said of its client, by PROXY or XCLIENT. Facts of the proxy's: as true as it is.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct Carried {
     /// The proxy, as it is connected to us.
     pub proxied_by: SocketAddr,
@@ -68,6 +74,11 @@ pub struct Carried {
     /// Who the client authenticated as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<String>,
+    /// Who said it by XCLIENT, if it was said so. A PROXY header leaves the connection to the client; this one is the
+    /// speaker's own, and how it is encrypted says nothing of the client. Not in the facts of a record, which has it
+    /// beside them.
+    #[serde(skip)]
+    pub speaker: Option<Arc<Session>>,
 }
 
 /// What is known of a finished TLS handshake.

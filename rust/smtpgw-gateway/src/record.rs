@@ -71,22 +71,18 @@ pub(crate) struct ConnectionRecord {
     #[serde(flatten)]
     pub(crate) carried: Option<Carried>,
     pub(crate) helo: String,
-    pub(crate) tls: Option<TlsFacts>,
-    /// What the client said of its TLS, also if it came to nothing.
-    #[serde(serialize_with = "pointee", skip_serializing_if = "Option::is_none")]
-    pub(crate) client_hello: Option<Arc<ClientHello>>,
+    /// How the client is connected to us, if it is.
+    #[serde(flatten)]
+    pub(crate) leg: LegRecord,
+    /// Who is connected to us instead, and has named the client by XCLIENT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) speaker: Option<SpeakerRecord>,
     /// Why the handshake failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failure: Option<Cause>,
     /// How many this client has had by that cause lately, this one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failures: Option<u32>,
-    /// It spoke before our greeting went out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) early_talker: bool,
-    /// STARTTLS was not offered: the client's TLS and ours had nothing in common a while ago.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) starttls_withheld: bool,
     /// What went to the backend and back behind a STARTTLS that was passed through, and that nobody has inspected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uninspected: Option<Box<TunnelRecord>>,
@@ -106,6 +102,29 @@ pub(crate) struct ConnectionRecord {
     pub(crate) handshake_s: Option<Duration>,
     #[serde(serialize_with = "seconds")]
     pub(crate) duration_s: Duration,
+}
+
+/// What is known of whoever is connected to us.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct LegRecord {
+    pub(crate) tls: Option<TlsFacts>,
+    /// What it said of its TLS, also if it came to nothing.
+    #[serde(serialize_with = "pointee", skip_serializing_if = "Option::is_none")]
+    pub(crate) client_hello: Option<Arc<ClientHello>>,
+    /// It spoke before our greeting went out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) early_talker: bool,
+    /// STARTTLS was not offered: its TLS and ours had nothing in common a while ago.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) starttls_withheld: bool,
+}
+
+/// Somebody who speaks for another one.
+#[derive(Debug, Serialize)]
+pub(crate) struct SpeakerRecord {
+    pub(crate) address: SocketAddr,
+    #[serde(flatten)]
+    pub(crate) leg: LegRecord,
 }
 
 /// Octets that went through a tunnel.

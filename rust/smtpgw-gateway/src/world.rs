@@ -32,6 +32,9 @@ pub trait World: Clone + Send + Sync + 'static {
     /// Connects to `address`; the caller bounds the wait.
     fn connect(&self, address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
+    /// Our own address that the peer of an accepted stream connected to.
+    fn local_addr(&self, stream: &Self::Stream) -> io::Result<SocketAddr>;
+
     /// Whether the peer has sent octets that wait to be read. Never waits, and reads nothing.
     fn has_spoken(&self, stream: &mut Self::Stream) -> bool;
 
@@ -82,6 +85,10 @@ impl World for RealWorld {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    fn local_addr(&self, stream: &TcpStream) -> io::Result<SocketAddr> {
+        stream.local_addr()
     }
 
     fn has_spoken(&self, stream: &mut TcpStream) -> bool {

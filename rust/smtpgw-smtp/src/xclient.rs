@@ -64,11 +64,16 @@ pub type XclientAttributes = WordSet<XclientName>;
 /// reply to the one before it. The order of `attributes` does not matter; given twice, the first one counts.
 ///
 /// Attributes that `offered` does not contain are left out: Postfix answers 501 to them. A value that is empty or
-/// coded in more than 255 octets is sent as `[UNAVAILABLE]`, again because of a 501; half a value would be a false one.
+/// coded in more than 255 octets, or a name that is no host name, is sent as `[UNAVAILABLE]`, again because of a 501; half
+/// a value would be a false one.
 pub fn xclient_commands(offered: XclientAttributes, attributes: &[(XclientName, XclientValue<'_>)]) -> Vec<Command> {
     let given = |name: &XclientName| {
         let (_, value) = attributes.iter().find(|(given, _)| given == name)?;
-        Some((name.as_str(), *value))
+        let value = match *value {
+            XclientValue::Known(text) if *name == XclientName::Name && !is_host_name(text) => XclientValue::Unavailable,
+            value => value,
+        };
+        Some((name.as_str(), value))
     };
     let pieces = XclientName::ALL.iter().filter(|name| offered.contains(**name)).filter_map(given);
     let lines = attributes::lines("XCLIENT", pieces, Fullest::Last);
@@ -92,6 +97,18 @@ pub fn xclient_address(address: IpAddr) -> String {
         IpAddr::V4(v4) => alloc::format!("{v4}"),
         IpAddr::V6(v6) => alloc::format!("IPV6:{v6}"),
     }
+}
+
+/// RFC 1123 §2.1, with the underscores that names in the world have: labels of letters, digits and dashes, no dash in front
+/// or at the end, at most 63 octets each and 255 in all, and not digits alone, which would be an address.
+pub(crate) fn is_host_name(text: &str) -> bool {
+    let label = |label: &str| {
+        let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 255
+        && text.split('.').all(label)
+        && text.bytes().any(|octet| !octet.is_ascii_digit() && octet != b'.')
 }
 
 #[cfg(test)]
@@ -125,8 +142,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_postfix_would_refuse_is_unavailable() {
+        let offered = XclientAttributes::default().with(XclientName::Name);
+        let unavailable = "[UNAVAILABLE]";
+        for (name, written) in [
+            ("a b\r\nQUIT", unavailable),
+            ("[UNAVAILABLE]", unavailable),
+            ("192.0.2.1", unavailable),
+            ("mx.example", "mx.example"),
+        ] {
+            let line = lines(offered, &[(XclientName::Name, XclientValue::Known(name))]);
+            assert_eq!(line, [alloc::format!("XCLIENT NAME={written}\r\n")]);
+        }
+    }
+
+    #[test]
     fn commands_are_split_at_512_octets_and_the_address_comes_last() {
-        let long = "h".repeat(240);
+        // As long a name as there can be.
+        let long = ["h".repeat(59).as_str(); 4].join(".");
         let all = XclientName::ALL.iter().copied();
         let attributes: Vec<_> = all.clone().map(|name| (name, XclientValue::Known(long.as_str()))).collect();
         let split = lines(all.fold(XclientAttributes::default(), XclientAttributes::with), &attributes);

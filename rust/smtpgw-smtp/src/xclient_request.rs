@@ -12,7 +12,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::error::CommandError;
 use crate::limits;
 use crate::word_set::Word as _;
-use crate::xclient::XclientName;
+use crate::xclient::{XclientName, is_host_name};
 
 /// What one or several XCLIENT commands say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl XclientRequest {
         for word in words {
             let (name, value) = word.split_once('=').ok_or(CommandError::Argument)?;
             match XclientName::known(name).ok_or(CommandError::Argument)? {
-                XclientName::Name => said.name.say(value, one_word),
+                XclientName::Name => said.say_name(value),
                 XclientName::Addr => said.address.say(value, address),
                 XclientName::Port => said.port.say(value, port),
                 XclientName::Proto => said.esmtp.say(value, |word| match word {
@@ -98,6 +98,18 @@ impl XclientRequest {
             }?;
         }
         Ok(said)
+    }
+
+    /// What resolves backwards to something else than a host name has no name: its DNS is the client's, and neither the
+    /// proxy's mistake nor a reason to have no mail of it.
+    fn say_name(&mut self, coded: &str) -> Result<(), CommandError> {
+        self.name.say(coded, |text| Some(text.into()))?;
+        if let Fact::Known(name) = &self.name
+            && !is_host_name(name)
+        {
+            self.name = Fact::Unknown;
+        }
+        Ok(())
     }
 
     /// All that is said, now and `earlier`.
@@ -188,6 +200,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_host_name_is_no_name() {
+        let label = "l".repeat(64);
+        for name in
+            ["+C3+A9", "a..b", ".a", "-a.example", "a-.example", "a+20b", "x+3Dy", "a.", "192.0.2.1", "+5Ba", &label]
+        {
+            let said = XclientRequest::parse(&format!("NAME={name} ADDR=192.0.2.1"));
+            assert_eq!(said.map(|said| said.name), Ok(Fact::Unknown), "{name}");
+        }
+        for name in ["mx.example", "_dmarc.x-1.example", "1.2.3.4.dyn.example", "3com"] {
+            let said = XclientRequest::parse(&format!("NAME={name}"));
+            assert_eq!(said.map(|said| said.name), Ok(Fact::Known(name.into())), "{name}");
+        }
+    }
+
+    #[test]
     fn is_strict() {
         let long = format!("HELO={}", "h".repeat(256));
         for text in [
@@ -213,7 +240,8 @@ mod tests {
             "LOGIN=+",
             "LOGIN=+4",
             "LOGIN=+GG",
-            "NAME=+C3+A9",
+            "NAME=+C3",
+            "NAME=a NAME=b",
             &long,
         ] {
             assert_eq!(XclientRequest::parse(text), Err(CommandError::Argument), "{text}");
@@ -224,7 +252,7 @@ mod tests {
     fn reads_what_the_client_role_writes() {
         let all = XclientName::ALL.iter().copied().fold(XclientAttributes::default(), XclientAttributes::with);
         let values = [
-            (XclientName::Name, "x+y=[z]"),
+            (XclientName::Name, "mx.example"),
             (XclientName::Addr, "IPV6:2001:db8::1"),
             (XclientName::Port, "9"),
             (XclientName::Proto, "SMTP"),
@@ -239,7 +267,7 @@ mod tests {
             let crate::command::Command::Xclient(line) = command else { panic!() };
             read = XclientRequest::parse(line.as_str()).unwrap().over(read);
         }
-        assert_eq!(read.name.known().as_deref(), Some("x+y=[z]"));
+        assert_eq!(read.name.known().as_deref(), Some("mx.example"));
         assert_eq!(read.login.known().as_deref(), Some("\u{fc} +2B"));
         assert_eq!(read.helo.known().as_deref(), Some("[192.0.2.1]"));
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Connection;
-use crate::record::ConnectionRecord;
+use crate::record::{ConnectionRecord, LegRecord, SpeakerRecord};
 use crate::settings::LogLevel;
 use crate::world::{Instant, World, timeout};
 
@@ -37,18 +37,27 @@ impl<W: World> Connection<W> {
         let session = &self.session;
         let tls_failures =
             self.tls_failure.map(|cause| self.house.ledger.failed(session.client.ip(), cause, Instant::now()));
+        let speaker = session.carried.as_ref().and_then(|carried| carried.speaker.as_deref());
+        let leg = LegRecord {
+            tls: speaker.unwrap_or(session).tls.clone(),
+            client_hello: self.client_hello.take(),
+            early_talker: speaker.unwrap_or(session).early_talker,
+            starttls_withheld: self.starttls_withheld,
+        };
+        let (leg, speaker) = match speaker {
+            Some(speaker) => (LegRecord::default(), Some(SpeakerRecord { address: speaker.client, leg })),
+            None => (leg, None),
+        };
         let record = ConnectionRecord {
             session: session.id.clone(),
             client: session.client,
             listener: session.listener,
             carried: session.carried.as_deref().cloned(),
             helo: session.helo.clone(),
-            tls: session.tls.clone(),
-            client_hello: self.client_hello.take(),
             tls_failure: self.tls_failure,
             tls_failures,
-            early_talker: session.early_talker,
-            starttls_withheld: self.starttls_withheld,
+            leg,
+            speaker,
             uninspected: self.tunnelled.take(),
             end: end.how,
             error: end.error,

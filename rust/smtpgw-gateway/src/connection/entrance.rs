@@ -12,7 +12,7 @@ use bytes::Buf as _;
 use smtpgw_smtp::{Fact, XclientRequest, replies};
 
 use super::{Connection, End, greet, withholds_starttls};
-use crate::message::{Carried, Session, TlsFacts};
+use crate::message::{Carried, Session, TlsFacts, canonical};
 use crate::proxy_header::{self, ProxyHeader, Step};
 use crate::record::Refused;
 use crate::settings::LogLevel;
@@ -63,6 +63,7 @@ impl<W: World> Connection<W> {
             self.nameless = true;
             return Ok(());
         };
+        let (client, destination) = (canonical(client), canonical(destination));
         let tls = header.tls.filter(|_| self.front.external_tls).map(|said| TlsFacts {
             version: said.version,
             cipher: said.cipher,
@@ -71,8 +72,13 @@ impl<W: World> Connection<W> {
             client_certificate: None,
             client_hello: None,
         });
-        let carried =
-            Carried { proxied_by: self.session.client, destination: Some(destination), client_name: None, login: None };
+        let carried = Carried {
+            proxied_by: self.session.client,
+            destination: Some(destination),
+            client_name: None,
+            login: None,
+            speaker: None,
+        };
         self.session =
             Arc::new(Session { client, tls, carried: Some(Arc::new(carried)), ..Session::clone(&self.session) });
         self.starttls_withheld = withholds_starttls(&self.house, &self.front, client);
@@ -104,25 +110,38 @@ impl<W: World> Connection<W> {
         Ok(())
     }
 
+    /// Of the session with the proxy only the identifier and what was said before it are the client's as well.
     fn spoken_for(&mut self, address: IpAddr, said: XclientRequest) {
         let before = self.session.carried.as_deref();
-        let destination = said
-            .destination
-            .known()
-            .map(|destination| SocketAddr::new(destination, said.destination_port.known().unwrap_or_default()));
+        let destination = said.destination.known().map(|destination| {
+            SocketAddr::new(destination.to_canonical(), said.destination_port.known().unwrap_or_default())
+        });
         let carried = Carried {
             proxied_by: before.map_or(self.session.client, |before| before.proxied_by),
             destination: destination.or_else(|| before?.destination),
             client_name: said.name.known(),
             login: said.login.known(),
+            speaker: Some(Arc::clone(&self.session)),
         };
+        let client = SocketAddr::new(address, said.port.known().unwrap_or_default());
         self.session = Arc::new(Session {
-            client: SocketAddr::new(address, said.port.known().unwrap_or_default()),
             esmtp: said.esmtp.known().unwrap_or_default(),
             helo: said.helo.known().unwrap_or_default(),
             carried: Some(Arc::new(carried)),
-            ..Session::clone(&self.session)
+            ..Session::new(self.session.id.clone(), client, self.session.listener)
         });
+    }
+
+    /// RFC 3207 §4.2: of what was said in clear nothing is left, be it of the client or of whom the client speaks for.
+    /// A proxy has to say it again.
+    pub(super) fn forget_spoken_for(&mut self) {
+        let speaker = self.session.carried.as_ref().and_then(|carried| carried.speaker.clone());
+        if speaker.is_some() || self.speaks_for.is_some() {
+            self.speaks_for = Some(Box::default());
+        }
+        if let Some(speaker) = speaker {
+            self.session = speaker;
+        }
     }
 
     /// Counts the connection as the client's whom a proxy named; over its limits the client is turned away.

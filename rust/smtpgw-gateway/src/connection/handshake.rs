@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use smtpgw_smtp::XclientRequest;
-
 use super::{Connection, End};
 use crate::message::Session;
 use crate::tls::Cause;
@@ -14,6 +12,8 @@ impl<W: World> Connection<W> {
     /// Shakes hands; afterwards the connection is as new.
     pub(super) async fn start_tls(&mut self) -> Result<(), End> {
         self.flush().await?;
+        // Before the handshake: should it fail, it is not the client's failure for whom this proxy speaks.
+        self.forget_spoken_for();
         let Some(tls) = &self.front.tls else { return Err(End::of("tls-not-configured")) };
         let config = Arc::clone(&tls.config);
         let begun = Instant::now();
@@ -35,9 +35,6 @@ impl<W: World> Connection<W> {
         self.house.ledger.succeeded(self.session.client.ip(), Instant::now());
         // RFC 3207 §4.2: everything learnt in clear is forgotten.
         self.correspondence.forget().await;
-        if let Some(said) = &mut self.speaks_for {
-            **said = XclientRequest::default();
-        }
         self.server.starttls_done(self.offer());
         let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
         self.session = Arc::new(session);

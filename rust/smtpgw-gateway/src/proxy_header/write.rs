@@ -2,10 +2,10 @@
 //!
 //! Written from parsed pieces, so nothing a client says can end a header or begin another one.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::v2::{AUTHORITY, OVER_TLS, SIGNATURE, TLS, TLS_CIPHER, TLS_VERSION};
-use crate::message::TlsFacts;
+use crate::message::{TlsFacts, canonical};
 
 /// A line of version 1 for a client and the address that it connected to; without them it says that we speak for
 /// ourselves.
@@ -45,14 +45,16 @@ pub(crate) fn version_2(endpoints: Option<(SocketAddr, SocketAddr)>, tls: Option
     [&SIGNATURE[..], &[0x21, family], &length, &body].concat()
 }
 
-/// Two addresses of one family: IPv4 in IPv6 clothes where the other one is IPv6.
+/// Two addresses of one family, which is the client's: by its address a backend decides, so that is never dressed up.
+/// Where it connected to may be of the other family if one proxy told of the client alone: IPv4 can be written as
+/// IPv6, and of IPv6 nothing can be said but the port.
 fn alike((client, destination): (SocketAddr, SocketAddr)) -> (SocketAddr, SocketAddr) {
-    let (from, to) = (client.ip().to_canonical(), destination.ip().to_canonical());
-    let dressed = |address: IpAddr| match address {
-        IpAddr::V4(address) if from.is_ipv4() != to.is_ipv4() => address.to_ipv6_mapped().into(),
-        address => address,
+    let to = match (client.ip().to_canonical(), destination.ip().to_canonical()) {
+        (IpAddr::V6(_), IpAddr::V4(to)) => to.to_ipv6_mapped().into(),
+        (IpAddr::V4(_), IpAddr::V6(_)) => Ipv4Addr::UNSPECIFIED.into(),
+        (_, to) => to,
     };
-    (SocketAddr::new(dressed(from), client.port()), SocketAddr::new(dressed(to), destination.port()))
+    (canonical(client), SocketAddr::new(to, destination.port()))
 }
 
 fn push_fact(out: &mut Vec<u8>, kind: u8, value: &[u8]) {
@@ -98,6 +100,8 @@ mod tests {
             ("[2001:db8::1]:4711", "[::1]:25", ("[2001:db8::1]:4711", "[::1]:25")),
             ("[::ffff:192.0.2.1]:4711", "198.51.100.2:25", ("192.0.2.1:4711", "198.51.100.2:25")),
             ("[2001:db8::1]:4711", "192.0.2.2:25", ("[2001:db8::1]:4711", "[::ffff:192.0.2.2]:25")),
+            ("192.0.2.1:4711", "[2001:db8::2]:25", ("192.0.2.1:4711", "0.0.0.0:25")),
+            ("[::ffff:192.0.2.1]:4711", "[::ffff:192.0.2.2]:25", ("192.0.2.1:4711", "192.0.2.2:25")),
         ] {
             let endpoints = Some((client.parse().unwrap(), destination.parse().unwrap()));
             let expected = Some((expected.0.parse().unwrap(), expected.1.parse().unwrap()));

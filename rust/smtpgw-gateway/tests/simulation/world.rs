@@ -47,13 +47,24 @@ pub struct SimWorld {
     pub short_of_descriptors: Arc<AtomicU64>,
     /// How long a client that connects waits to be accepted.
     pub accepts_after: Duration,
+    /// The wall clock jumps at each look at it, by years and both ways.
+    pub clock_jumps: bool,
     rolls: Arc<AtomicU64>,
+    looks: Arc<AtomicU64>,
 }
 
 impl SimWorld {
     pub fn new(seed: u64, fault: Option<Fault>) -> Self {
-        let (operations, short_of_descriptors, rolls) = (Arc::default(), Arc::default(), Arc::default());
-        Self { seed, fault, operations, short_of_descriptors, accepts_after: Duration::ZERO, rolls }
+        Self {
+            seed,
+            fault,
+            operations: Arc::default(),
+            short_of_descriptors: Arc::default(),
+            accepts_after: Duration::ZERO,
+            clock_jumps: false,
+            rolls: Arc::default(),
+            looks: Arc::default(),
+        }
     }
 
     fn stream(&self, stream: TcpStream) -> SimStream {
@@ -80,6 +91,10 @@ impl World for SimWorld {
         Ok(self.stream(TcpStream::connect(address).await?))
     }
 
+    fn local_addr(&self, stream: &SimStream) -> io::Result<SocketAddr> {
+        stream.inner.as_ref().ok_or(io::ErrorKind::NotConnected)?.local_addr()
+    }
+
     fn has_spoken(&self, stream: &mut SimStream) -> bool {
         let mut context = Context::from_waker(Waker::noop());
         let mut octet = [0];
@@ -89,7 +104,9 @@ impl World for SimWorld {
     }
 
     fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + turmoil::sim_elapsed().unwrap_or_default()
+        let years = [57, 1, 90, 0, 3_000, 56][usize::try_from(self.looks.fetch_add(1, Ordering::Relaxed) % 6).unwrap()];
+        let seconds = if self.clock_jumps { years * 31_557_600 } else { 1_800_000_000 };
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) + turmoil::sim_elapsed().unwrap_or_default()
     }
 
     fn random(&self) -> u64 {

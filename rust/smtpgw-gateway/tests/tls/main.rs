@@ -4,6 +4,7 @@
 
 mod certificates;
 mod client_certificate;
+mod ends;
 mod handshake;
 mod hello;
 mod implicit;
