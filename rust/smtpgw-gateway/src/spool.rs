@@ -46,6 +46,12 @@ impl Budget {
         self.disk_used.load(Ordering::Relaxed) >= self.disk_limit
     }
 
+    /// Whether a message that is to have so many octets, of which `memory` may stay in memory, finds no room.
+    pub(crate) fn has_no_room_for(&self, octets: u64, memory: u64) -> bool {
+        let disk = self.disk_limit.saturating_sub(self.disk_used.load(Ordering::Relaxed));
+        self.is_exhausted() || self.is_full() || (octets > memory && octets > disk)
+    }
+
     /// Takes octets of the disk, if so many are left.
     fn take_disk(&self, octets: u64) -> io::Result<()> {
         let more = |used: u64| used.checked_add(octets).filter(|used| *used <= self.disk_limit);
@@ -383,6 +389,9 @@ mod tests {
         first.settle().await.unwrap();
         second.settle_blocking().unwrap();
         assert!(!budget.is_full());
+        assert!(budget.has_no_room_for(WRITE_AT_LEAST as u64, 0));
+        assert!(!budget.has_no_room_for(WRITE_AT_LEAST as u64, WRITE_AT_LEAST as u64));
+        assert!(!budget.has_no_room_for(WRITE_AT_LEAST as u64 - 1, 0));
         second.append(&piece);
         assert_eq!(second.settle().await.unwrap_err().kind(), io::ErrorKind::StorageFull);
         drop(first);

@@ -128,7 +128,8 @@ impl<W: World> Correspondence<W> {
         if let Some(refusal) = refusal(&decision) {
             return refusal;
         }
-        if self.setup.desk.budget.is_exhausted() || self.setup.desk.budget.is_full() {
+        let expected = parameters.size.unwrap_or_default();
+        if self.setup.desk.budget.has_no_room_for(expected, self.setup.desk.settings.spool.memory) {
             return replies::NO_SPACE;
         }
         let own_decision = |(path, _): &(ForwardPath, _)| self.refusal_of(path).is_some();
