@@ -1,5 +1,6 @@
 //! Who comes in, seen from both ends of the whole gateway: the trace field, loops, and what a client is counted as.
 
+use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,22 +30,40 @@ fn enter(settings: Settings, pieces: &[&str]) -> Entry {
 }
 
 pub fn enter_octets(settings: Settings, pieces: &[&[u8]]) -> Entry {
-    let mut builder = turmoil::Builder::new();
-    builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
-    let mut sim = builder.build();
+    enter_world(SimWorld::new(1, None), settings, pieces)
+}
+
+pub fn enter_world(world: SimWorld, settings: Settings, pieces: &[&[u8]]) -> Entry {
     let log: Log = Arc::default();
     let backend_log = Arc::clone(&log);
+    let (heard, records) = house(world, settings, move || peers::backend(Arc::clone(&backend_log)), pieces);
+    let relayed = std::mem::take(&mut log.lock().unwrap().raw);
+    let relayed = relayed.into_iter().map(|content| String::from_utf8(content).unwrap()).collect();
+    Entry { heard, relayed, records }
+}
+
+/// A gateway before this backend, and one client that sends its pieces: what that heard, and the records.
+pub fn house<F: Future<Output = io::Result<()>> + 'static>(
+    world: SimWorld,
+    settings: Settings,
+    backend: impl Fn() -> F + 'static,
+    pieces: &[&[u8]],
+) -> (String, Vec<String>) {
+    let mut builder = turmoil::Builder::new();
+    builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
+    builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
+    let mut sim = builder.build();
     sim.host("backend", move || {
-        let log = Arc::clone(&backend_log);
-        async move { Ok(peers::backend(log).await?) }
+        let backend = backend();
+        async move { Ok(backend.await?) }
     });
     let records: Arc<Mutex<Vec<String>>> = Arc::default();
     let gateway_records = Arc::clone(&records);
     sim.host("gateway", move || {
-        let (settings, records) = (settings.clone(), Arc::clone(&gateway_records));
+        let (settings, records, world) = (settings.clone(), Arc::clone(&gateway_records), world.clone());
         async move {
             let sinks: Vec<Box<dyn smtpgw_gateway::RecordSink>> = vec![Box::new(Records(records))];
-            let service = Service::open(SimWorld::new(1, None), settings, None, sinks).await?;
+            let service = Service::open(world, settings, None, sinks).await?;
             std::future::pending::<()>().await;
             drop(service);
             Ok(())
@@ -54,8 +73,9 @@ pub fn enter_octets(settings: Settings, pieces: &[&[u8]]) -> Entry {
     let client_heard = Arc::clone(&heard);
     let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
     sim.client("client", async move {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        // The gateway may well hang up in the middle: what was heard until then is what counts.
+        // The gateway has asked the backend by then.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        // It may well hang up in the middle: what was heard until then is what counts.
         let _ = talk(&pieces, &client_heard).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         Ok(())
@@ -63,13 +83,11 @@ pub fn enter_octets(settings: Settings, pieces: &[&[u8]]) -> Entry {
     sim.run().unwrap();
     drop(sim);
     let heard = String::from_utf8(std::mem::take(&mut *heard.lock().unwrap())).unwrap();
-    let relayed = std::mem::take(&mut log.lock().unwrap().raw);
-    let relayed = relayed.into_iter().map(|content| String::from_utf8(content).unwrap()).collect();
     let records = std::mem::take(&mut *records.lock().unwrap());
-    Entry { heard, relayed, records }
+    (heard, records)
 }
 
-pub async fn talk(pieces: &[impl AsRef<[u8]>], heard: &Mutex<Vec<u8>>) -> io::Result<()> {
+async fn talk(pieces: &[impl AsRef<[u8]>], heard: &Mutex<Vec<u8>>) -> io::Result<()> {
     let mut stream = TcpStream::connect("gateway:25").await?;
     let mut piece = [0; 4_096];
     for octets in pieces {

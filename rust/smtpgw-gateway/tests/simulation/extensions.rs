@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smtpgw_gateway::service::Service;
 use smtpgw_gateway::settings::{Relay, Settings, Unscanned, UnscannedAction};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use turmoil::net::{TcpListener, TcpStream};
 
-use crate::entry::talk;
+use crate::entry::house;
+use crate::settings;
 use crate::world::SimWorld;
-use crate::{Records, settings};
 
 /// What came of it.
 #[derive(Default)]
@@ -33,43 +32,10 @@ fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]
 }
 
 fn exchange_in(world: SimWorld, settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
-    let mut builder = turmoil::Builder::new();
-    builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
-    builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
-    let mut sim = builder.build();
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let backend_told = Arc::clone(&told);
-    sim.host("backend", move || {
-        let told = Arc::clone(&backend_told);
-        async move { Ok(backend(offers, told).await?) }
-    });
-    let records: Arc<Mutex<Vec<String>>> = Arc::default();
-    let gateway_records = Arc::clone(&records);
-    sim.host("gateway", move || {
-        let (settings, records, world) = (settings.clone(), Arc::clone(&gateway_records), world.clone());
-        async move {
-            let sinks: Vec<Box<dyn smtpgw_gateway::RecordSink>> = vec![Box::new(Records(records))];
-            let service = Service::open(world, settings, None, sinks).await?;
-            std::future::pending::<()>().await;
-            drop(service);
-            Ok(())
-        }
-    });
-    let heard: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let client_heard = Arc::clone(&heard);
-    let pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
-    sim.client("client", async move {
-        // The gateway has asked the backend by then.
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        let _ = talk(&pieces, &client_heard).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        Ok(())
-    });
-    sim.run().unwrap();
-    drop(sim);
-    let heard = String::from_utf8(std::mem::take(&mut *heard.lock().unwrap())).unwrap();
+    let (heard, records) = house(world, settings, move || backend(offers, Arc::clone(&backend_told)), pieces);
     let told = std::mem::take(&mut *told.lock().unwrap());
-    let records = std::mem::take(&mut *records.lock().unwrap());
     Exchange { heard, told, records }
 }
 

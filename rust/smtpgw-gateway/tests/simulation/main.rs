@@ -11,6 +11,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)] // a failed step is a failed test
 
 mod actors;
+mod clock;
+mod dribble;
 mod entry;
 mod extensions;
 mod inspector;
@@ -29,7 +31,9 @@ mod several;
 mod shortage;
 mod spoken_for;
 mod stage;
+mod strangers;
 mod streaming;
+mod tunnels;
 mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

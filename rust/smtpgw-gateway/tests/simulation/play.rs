@@ -116,7 +116,8 @@ async fn gateway(
     records: Arc<Mutex<Vec<String>>>,
 ) -> turmoil::Result {
     let inspect = || -> Option<Arc<dyn Inspect>> { Some(Arc::new(Moody::new(scenario.tempers.clone()))) };
-    let world = SimWorld::new(scenario.seed, None);
+    let mut world = SimWorld::new(scenario.seed, None);
+    world.clock_jumps = scenario.clock_jumps;
     let settings = scenario.settings.clone();
     let service = Service::open(world, settings, inspect(), vec![Box::new(Records(records))]).await?;
     for at in 0_u64.. {

@@ -4,11 +4,14 @@
 //! change) and the seeds draw theirs ([`Scenario::from_seed`]). Every wait of the gateway is set to fractions of a
 //! second of simulated time: what matters is which one runs out first, not how long it is.
 
+mod backend;
+
 use std::fmt;
 use std::time::Duration;
 
 use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Relay, Settings, Unscanned, UnscannedAction};
 
+pub use self::backend::{Act, BackendPlan, Step};
 use crate::roll::Roll;
 
 /// One run, completely.
@@ -24,6 +27,8 @@ pub struct Scenario {
     pub tempers: Vec<Temper>,
     /// By the millisecond in which it happens.
     pub events: Vec<(u64, Event)>,
+    /// The gateway's wall clock jumps whenever it is looked at.
+    pub clock_jumps: bool,
     pub settings: Settings,
 }
 
@@ -38,6 +43,9 @@ pub struct ClientPlan {
     pub piece: usize,
     pub rest: Duration,
     pub messages: Vec<MessagePlan>,
+    /// Content goes in chunks of so many octets (BDAT) instead of DATA; and whether the last of them is empty.
+    pub chunks: Option<usize>,
+    pub empty_last: bool,
     /// RSET after a message none of whose recipients was accepted: the next one may be for another backend.
     pub resets: bool,
     /// After how many octets it stops, and how.
@@ -82,72 +90,6 @@ pub enum Leave {
     FallSilent,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct BackendPlan {
-    /// Until this millisecond nobody listens.
-    pub opens_at: u64,
-    /// What goes wrong on each connection to it, in the order in which they come, over and over. The first one is
-    /// the gateway's own probe.
-    pub connections: Vec<Vec<(Step, Act)>>,
-    /// Whether it offers CHUNKING.
-    pub chunking: bool,
-}
-
-/// What the backend is answering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    Greeting,
-    Ehlo,
-    Mail,
-    Recipient,
-    Data,
-    /// In the middle of content: a refusal comes there, and closes; [`Act::Drop`] and [`Act::Hang`] are themselves, and
-    /// the rest means nothing.
-    Content,
-    /// A chunk that is not the last.
-    Chunk,
-    /// The end of content, be it a dot or the last chunk.
-    Dot,
-    Reset,
-}
-
-impl Step {
-    pub const ALL: [Self; 9] = [
-        Self::Greeting,
-        Self::Ehlo,
-        Self::Mail,
-        Self::Recipient,
-        Self::Data,
-        Self::Content,
-        Self::Dot,
-        Self::Reset,
-        Self::Chunk,
-    ];
-}
-
-/// How it answers wrongly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// 451.
-    Temporary,
-    /// 550.
-    Permanent,
-    /// 421, and it closes.
-    Closing,
-    /// Closes without a word. At the dot: after it took the message.
-    Drop,
-    /// Never says anything again.
-    Hang,
-    /// The right reply, octet by octet, with that many milliseconds between them.
-    Drip(u64),
-    /// The right reply, that many milliseconds later.
-    Late(u64),
-    /// The right reply, and once more.
-    Twice,
-    /// The right reply, and once more after some milliseconds.
-    TwiceLate(u64),
-}
-
 /// How an inspector takes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Temper {
@@ -188,6 +130,7 @@ impl Scenario {
             second: BackendPlan::default(),
             tempers: vec![Temper::Fine(2)],
             events: Vec::new(),
+            clock_jumps: false,
             settings: settings(),
         }
     }
@@ -247,7 +190,24 @@ impl Scenario {
                 faults[at].0 = Step::Chunk;
             }
         }
-        scenario
+        scenario.in_chunks(&mut roll, 2)
+    }
+
+    /// A scenario whose clients all send chunks.
+    pub fn chunked_from_seed(seed: u64) -> Self {
+        Self::from_seed(seed).in_chunks(&mut Roll(seed ^ 0x2c1b_3c6d_9d8f_4a21), 1)
+    }
+
+    /// One client in so many sends its messages in chunks.
+    fn in_chunks(mut self, roll: &mut Roll, one_in: usize) -> Self {
+        for client in &mut self.clients {
+            if roll.chance(one_in) {
+                let longest = client.messages.iter().map(|message| message.content.len()).max().unwrap_or_default();
+                client.chunks = Some(roll.within(longest / 12 + 1, longest + 2));
+                client.empty_last = roll.chance(3);
+            }
+        }
+        self
     }
 
     /// Nothing at all goes wrong: then everything must arrive.
@@ -275,7 +235,8 @@ impl Scenario {
 impl ClientPlan {
     pub fn calm(messages: Vec<MessagePlan>) -> Self {
         let (rest, patience) = (Duration::ZERO, Duration::from_secs(80));
-        Self { at: 20, pipelined: true, piece: 4_096, rest, messages, resets: false, leaves: None, patience }
+        let (chunks, empty_last, resets, leaves) = (None, false, false, None);
+        Self { at: 20, pipelined: true, piece: 4_096, rest, messages, chunks, empty_last, resets, leaves, patience }
     }
 
     fn draw(roll: &mut Roll, number: usize, trouble: bool) -> Self {
@@ -309,32 +270,6 @@ impl ClientPlan {
             }
         }
         Self { messages, ..plan }
-    }
-}
-
-impl BackendPlan {
-    pub fn draw(roll: &mut Roll) -> Self {
-        let connections = (0..roll.within(2, 6)).map(|_| {
-            (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len() - 1)], Act::draw(roll))).collect()
-        });
-        let connections = connections.collect();
-        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections, chunking: false }
-    }
-}
-
-impl Act {
-    fn draw(roll: &mut Roll) -> Self {
-        match roll.below(9) {
-            0 => Self::Temporary,
-            1 => Self::Permanent,
-            2 => Self::Closing,
-            3 => Self::Drop,
-            4 => Self::Hang,
-            5 => Self::Drip(roll.within(1, 12) as u64),
-            6 => Self::Late(roll.within(1, 500) as u64),
-            7 => Self::Twice,
-            _ => Self::TwiceLate(roll.within(1, 30) as u64),
-        }
     }
 }
 

@@ -57,7 +57,9 @@ fn seeds_that_failed_once() {
 #[test]
 fn a_seed_plays_the_same_again() {
     for seed in 0..20 {
-        for scenario in [Scenario::from_seed(seed), Scenario::streaming_from_seed(seed)] {
+        for scenario in
+            [Scenario::from_seed, Scenario::streaming_from_seed, Scenario::chunked_from_seed].map(|it| it(seed))
+        {
             let (one, two) = (play(&scenario).witnessed, play(&scenario).witnessed);
             assert_eq!(one.transcript, two.transcript, "seed {seed}");
         }
@@ -67,6 +69,11 @@ fn a_seed_plays_the_same_again() {
 #[test]
 fn many_seeds() {
     play_many(Scenario::from_seed);
+}
+
+#[test]
+fn many_seeds_in_chunks() {
+    play_many(Scenario::chunked_from_seed);
 }
 
 #[test]

@@ -1,13 +1,16 @@
-//! Out of descriptors: accepting rests, longer each time, and goes on as if nothing had been.
+//! What runs out: descriptors, memory for content, its share of the disk. It costs those who come then a 4yz, and
+//! afterwards all is as if nothing had been.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use smtpgw_gateway::service::Service;
+use smtpgw_gateway::settings::Settings;
 use tokio::io::AsyncReadExt as _;
 use turmoil::net::TcpStream;
 
+use crate::stage::{Caller, Stage, obliging};
 use crate::world::SimWorld;
 use crate::{Records, settings};
 
@@ -51,4 +54,50 @@ fn accepting_rests_longer_each_time_and_then_goes_on() {
     let [first, second] = greeted.lock().unwrap()[..] else { panic!() };
     assert!((16.2..16.3).contains(&first.as_secs_f64()), "{first:?}");
     assert!(second - first < Duration::from_millis(500), "{second:?}");
+}
+
+/// While another message has what there is, MAIL with these parameters hears this; and 250 once that has gone.
+fn while_another_message_has_it_all(settings: Settings, mails: &'static [(&'static str, &'static str)]) {
+    let staged = Stage::with(settings, |_, line| obliging(&[], line)).play(move |mut first| async move {
+        first.hear().await?;
+        for line in ["EHLO c.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@example.org>", "DATA"] {
+            assert!(first.ask(line).await?.starts_with(['2', '3']));
+        }
+        first.say(&format!("Subject: x\r\n\r\n{}", "seventy octets of text\r\n".repeat(9_000))).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut second = Caller::connect().await?;
+        second.hear().await?;
+        second.ask("EHLO c.example").await?;
+        for (mail, expected) in mails {
+            let reply = second.ask(&format!("MAIL FROM:<x@client.example>{mail}")).await?;
+            assert!(reply.starts_with(expected), "{mail}: {reply}");
+            second.ask("RSET").await?;
+        }
+        assert!(first.ask(".").await?.starts_with("250 2.0.0 backend queued"));
+        for (mail, _) in mails {
+            assert!(second.ask(&format!("MAIL FROM:<x@client.example>{mail}")).await?.starts_with("250"), "{mail}");
+            second.ask("RSET").await?;
+        }
+        Ok(())
+    });
+    let of_the_second = staged.lines("backend", 2);
+    let refused = mails.iter().filter(|(_, expected)| expected.starts_with('4')).count();
+    let reached = of_the_second.iter().filter(|line| line.starts_with("MAIL FROM:<x@")).count();
+    assert_eq!(reached, 2 * mails.len() - refused, "the backend hears of those that are taken: {of_the_second:?}");
+}
+
+#[test]
+fn without_memory_mail_is_deferred() {
+    let mut settings = settings();
+    settings.spool.memory = 1 << 20;
+    settings.limits.memory = 1_000;
+    while_another_message_has_it_all(settings, &[("", "452 4.3.1 "), (" SIZE=10", "452 4.3.1 ")]);
+}
+
+#[test]
+fn a_message_for_which_the_disk_has_no_room_is_deferred_before_it_comes() {
+    let mut settings = settings();
+    settings.spool.memory = 10_000;
+    settings.spool.total = 700_000;
+    while_another_message_has_it_all(settings, &[(" SIZE=650000", "452 4.3.1 "), (" SIZE=9000", "250"), ("", "250")]);
 }

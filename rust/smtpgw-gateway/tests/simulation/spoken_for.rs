@@ -2,7 +2,7 @@
 
 use smtpgw_gateway::settings::Settings;
 
-use crate::entry::{ENVELOPE, Entry, enter_octets};
+use crate::entry::{ENVELOPE, Entry, enter_octets, enter_world};
 use crate::settings;
 
 /// Everybody in the simulated network speaks for others.
@@ -112,4 +112,25 @@ fn limits_count_whom_a_proxy_speaks_for() {
         entry.heard
     );
     assert!(entry.records.iter().any(|record| record.contains(r#""limit":"connections_per_client""#)));
+}
+
+#[test]
+fn how_a_proxy_is_connected_says_nothing_of_its_client() {
+    // Whoever talks before the greeting is the proxy.
+    let mut world = crate::world::SimWorld::new(1, None);
+    world.accepts_after = std::time::Duration::from_millis(20);
+    let lines: [&[u8]; 5] = [
+        b"EHLO proxy.example\r\n",
+        b"XCLIENT ADDR=192.0.2.1 NAME=-no.name\r\n",
+        b"EHLO c\r\n",
+        ENVELOPE.as_bytes(),
+        b"Subject: x\r\n\r\nbody\r\n.\r\nQUIT\r\n",
+    ];
+    let entry = enter_world(world, behind_a_proxy(), &lines);
+    assert_eq!(entry.relayed.len(), 1, "{}", entry.heard);
+    let record: serde_json::Value = serde_json::from_str(connection(&entry)).unwrap();
+    assert_eq!(record["client"], "192.0.2.1:0");
+    assert_eq!((&record["early_talker"], &record["client_name"]), (&serde_json::Value::Null, &serde_json::Value::Null));
+    assert_eq!(record["speaker"]["early_talker"], true, "{record}");
+    assert_eq!(record["speaker"]["address"], record["proxied_by"]);
 }

@@ -29,6 +29,8 @@ pub struct Stage {
     pub inspect: Option<Arc<dyn Inspect>>,
     /// By the names of their hosts.
     pub backends: Vec<(&'static str, Script)>,
+    /// How long a client that connects waits to be accepted.
+    pub accepts_after: Duration,
 }
 
 /// A line that a backend was told.
@@ -63,7 +65,7 @@ impl Staged {
 impl Stage {
     /// One backend called `backend`.
     pub fn with(settings: Settings, script: impl Fn(usize, &str) -> String + Send + Sync + 'static) -> Self {
-        Self { settings, inspect: None, backends: vec![("backend", Arc::new(script))] }
+        Self { settings, inspect: None, backends: vec![("backend", Arc::new(script))], accepts_after: Duration::ZERO }
     }
 
     /// Lets one client converse with the gateway.
@@ -84,10 +86,12 @@ impl Stage {
         }
         let records: Arc<Mutex<Vec<String>>> = Arc::default();
         let (settings, inspect, sink) = (self.settings, self.inspect, Arc::clone(&records));
+        let mut world = SimWorld::new(1, None);
+        world.accepts_after = self.accepts_after;
         sim.host("gateway", move || {
             let (settings, inspect, sink) = (settings.clone(), inspect.clone(), Arc::clone(&sink));
+            let world = world.clone();
             async move {
-                let world = SimWorld::new(1, None);
                 let service = Service::open(world, settings, inspect, vec![Box::new(Records(sink))]).await?;
                 std::future::pending::<()>().await;
                 drop(service);
@@ -97,7 +101,7 @@ impl Stage {
         sim.client("client", async move {
             // The gateway has had a look at its backends by then.
             tokio::time::sleep(Duration::from_millis(60)).await;
-            client(Caller { stream: Box::new(TcpStream::connect("gateway:25").await?) }).await?;
+            client(Caller::connect().await?).await?;
             tokio::time::sleep(Duration::from_millis(100)).await;
             Ok(())
         });
@@ -178,6 +182,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// One more of them.
+    pub async fn connect() -> io::Result<Self> {
+        Ok(Self { stream: Box::new(TcpStream::connect("gateway:25").await?) })
+    }
+
     /// One reply, all its lines; an error if there is no more.
     pub async fn hear(&mut self) -> io::Result<String> {
         let (mut reply, mut line) = (String::new(), String::new());
