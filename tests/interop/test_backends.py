@@ -61,7 +61,21 @@ def test_a_verified_postfix(postfix: Postfix, run_gateway: Start, certificate: C
     assert other.record("backend-down")["error"].startswith("TLS: ")
 
 
-def test_postfix_learns_each_client_on_a_leg_that_is_kept(postfix: Postfix, run_gateway: Start) -> None:
+@pytest.mark.parametrize("authorized", ["127.0.0.1", "127.0.0.0/8"])
+def test_postfix_learns_each_client_whether_a_leg_may_be_kept_or_not(
+    authorized: str, mailbox: Recorder, run_gateway: Start
+) -> None:
+    """On a leg that was another client's Postfix takes XCLIENT only where it takes it from that client as well: else
+    the leg is given up, and no mail is lost over it."""
+    with Postfix(next_hop=mailbox.address, main={"smtpd_authorized_xclient_hosts": authorized}) as postfix:
+        connections = _of_three_clients(postfix, run_gateway)
+    # A leg on which something was refused is not kept, so there are three where legs may be kept.
+    assert connections == (6 if authorized == "127.0.0.1" else 3)
+
+
+def _of_three_clients(postfix: Postfix, run_gateway: Start) -> int:
+    """Two messages each, of which the second is to be refused; how many connections they took."""
+
     def count(what: str) -> int:
         return len(re.findall(rf"\b{what} from", postfix.log()))
 
@@ -78,8 +92,7 @@ def test_postfix_learns_each_client_on_a_leg_that_is_kept(postfix: Postfix, run_
         postfix.wait_for_log(rf"{queued[1].decode()}: client=unknown\[{re.escape(source)}\]")
         # Trust in our own address must not stick to the leg (rule O1).
         assert send(gateway, "to anybody", "eve@elsewhere.example", source=source)[1].startswith(b"554 5.7.1")
-    # A leg on which something was refused is not kept, so there are three; without the pool it were six.
-    assert count("connect") - before == 3
+    return count("connect") - before
 
 
 def test_the_standby_gets_mail_while_the_first_is_down(recorder: Recorder, run_gateway: Start) -> None:

@@ -164,6 +164,22 @@ def test_raising_inspector(
     assert next(each for each in record["inspectors"] if "efusing" in each["name"])["calls"] == 1
 
 
+def test_raising_inspector_costs_nobody_else(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
+    """A message on which it raises is deferred; one beside it on another connection, begun before, is taken."""
+    gateway = run_gateway(recorder.address, inspectors=[{"use": "inspectors:RaisingOnRequest"}])
+    with Dialogue(gateway.port) as one, Dialogue(gateway.port) as other:
+        for client, subject in [(one, "raise"), (other, "a good one")]:
+            client.open(certificate.authority)
+            client.command(b"MAIL FROM:<ann@example.net>")
+            client.command(b"RCPT TO:<bob@example.org>")
+            assert client.command(b"DATA").startswith(b"354 ")
+            client.send(letter(subject))
+        assert one.command(b".").startswith(b"451 4.7.1")
+        assert other.command(b".") == b"250 2.0.0 recorded\r\n"
+        assert one.command(b"NOOP").startswith(b"250 ")
+    assert [without_received(one.content) for one in recorder.deliveries] == [letter("a good one")]
+
+
 @pytest.mark.parametrize(("on_timeout", "code"), [("defer", b"451 4.7.1"), ("accept", b"250 2.0.0")])
 def test_inspector_over_its_time(
     on_timeout: str, code: bytes, recorder: Recorder, run_gateway: Run, certificate: Certificate

@@ -6,6 +6,7 @@ test_ends.py, test_shortage.py and test_faults_of_ours.py have the others.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -108,6 +109,34 @@ def test_a_client_is_gone(moment: str, recorder: Recorder, run_gateway: Run, cer
     wait_until(lambda: descriptors(gateway) == before, "its descriptors are given back")
     assert len(recorder.deliveries) == 1
     assert not gateway.found("transaction", outcome="relayed")[1:]
+
+
+def test_a_client_that_never_reads(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
+    """Replies that nobody reads hold up their client alone, for the time of a command; it is not read from either."""
+    recorder.replies[b"RCPT"] = b"250-2.1.5 " + b"a long line of a reply " * 20 + b"\r\n250 2.1.5 its end\r\n"
+    gateway = run_gateway(recorder.address, limits={"command_s": 2, "recipients": 1000})
+    client = Dialogue(gateway.port)
+    client.open()
+    client.socket.settimeout(1)
+    sent = 0
+    group = b"MAIL FROM:<ann@example.net>\r\n" + b"RCPT TO:<bob@example.org>\r\n" * 900 + b"RSET\r\n"
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        for _ in range(500):
+            client.socket.sendall(group)
+            sent += len(group)
+            # Others are served meanwhile.
+            assert greets(gateway.port)
+    record = gateway.record("connection", end="client-does-not-read", within_s=20)
+    assert sent < 500 * len(group), "it was not read from"
+    assert record["duration_s"] > 2
+    wait_until(lambda: not recorder.connections, "the backend is left alone")
+    client.socket.close()
+
+
+def greets(port: int) -> bool:
+    """Whether a new client is greeted."""
+    with Dialogue(port) as other:
+        return other.reply().startswith(b"220 ")
 
 
 @pytest.mark.parametrize("moment", [b"MAIL", b"RCPT", b"DATA", b"."])

@@ -66,6 +66,15 @@ class Raising(Inspector):
         raise RuntimeError("this inspector is broken")
 
 
+class RaisingOnRequest(Inspector):
+    """Raises on messages whose subject asks for it."""
+
+    def on_message(self, message: Message) -> None:
+        """Raises when asked."""
+        if message.header.get("Subject") == "raise":
+            raise RuntimeError("asked for")
+
+
 class Refusing(Inspector):
     """Refuses messages whose subject asks for it."""
 

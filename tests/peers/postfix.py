@@ -143,7 +143,8 @@ class Postfix:
             "relay_transport": f"smtp:[{host}]:{port}",
             "relay_domains": "example.org",
             "minimal_backoff_time": "3600",
-            "smtpd_authorized_xclient_hosts": "127.0.0.0/8",
+            # The gateway, and none of the clients that it speaks for.
+            "smtpd_authorized_xclient_hosts": "127.0.0.1",
             "smtpd_recipient_restrictions": f"check_recipient_access texthash:{folder}/etc/recipients, permit",
             "header_checks": f"regexp:{folder}/etc/header_checks",
             # What Debian leaves off and a site should have on (THREATS: smuggling); ours must pass it.
