@@ -1,0 +1,5 @@
+"""Prints docs/threats.md."""
+
+from proof import page
+
+print(page(), end="")
