@@ -1,8 +1,7 @@
 """The compiled core. Private, except for what `smtpgw` names: `Part`, `Message`, `Session`, `Header`.
 
-Objects that inspectors are shown are frozen, cheap until they are asked for something, and may be kept for as long as
-wanted: they own what they show, and a message's content stays in memory or on the disk until the last of them is gone.
-Names and texts come from the message as they are, hostile ones too; nothing is cleaned.
+Objects that inspectors are shown are frozen, cheap until they are asked for something, and may be kept: they own what
+they show, so content stays until the last of them is gone. Names and texts are the message's own, hostile ones too.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +33,7 @@ __all__ = [
     "Task",
     "Tls",
     "Worker",
+    "decode",
     "find_urls",
     "make_message",
     "make_part",
@@ -441,6 +441,7 @@ class Scanner:
 def self_signed(hostname: str) -> tuple[str, str]:
     """A certificate for `hostname` and its key, PEM, made on the spot; for trying things out, never for the world."""
 
+def decode(source: bytes) -> tuple[Header, list[tuple[Any, ...]]]: ...  # see `smtpgw.testing.decode`
 def make_part(
     data: bytes,
     sha256: bytes,

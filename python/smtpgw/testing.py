@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from smtpgw import _core, config
-from smtpgw._core import Message, Part
+from smtpgw._core import Buffer, Header, Message, Part
 from smtpgw.discovery import build
 from smtpgw.inspector import Inspector, roster
 from smtpgw.verdict import Action, Verdict
@@ -41,10 +41,12 @@ from smtpgw.verdict import Action, Verdict
 __all__ = [
     "Answer",
     "Delivery",
+    "Leaf",
     "RecordingServer",
     "Reply",
     "RunningGateway",
     "ask",
+    "decode",
     "make_message",
     "make_part",
     "read_message",
@@ -132,6 +134,29 @@ def read_message(
     octets = source if isinstance(source, Path) else _octets(source)
     scanner.scan(octets, reverse_path=reverse_path, forward_paths=list(forward_paths))
     return kept[0]
+
+
+class Leaf(NamedTuple):
+    """One leaf of a message, as `decode` gives it; fields are those of a `Part`."""
+
+    path: str
+    media_type: str
+    filename: str | None
+    charset: str | None
+    header: Header
+    data: Buffer
+    text: str | None
+    """Of a text only."""
+
+
+def decode(source: bytes | email.message.Message) -> tuple[Header, list[Leaf]]:
+    """The header of a message and its leaves by the first reading, that of the RFCs, and nothing besides.
+
+    No container is opened, no further reading tried, nothing hashed or judged: for looking at a message, not for
+    judging one. A gateway shows inspectors more; see `read_message`.
+    """
+    header, leaves = _core.decode(_octets(source))
+    return header, [Leaf._make(leaf) for leaf in leaves]
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,10 @@ def transfer_encodings() -> Iterator[tuple[str, bytes]]:
         yield f"{padding} in front", encoded(padding + B64)
         for at in (4, 5, 6, 7):
             yield f"{padding} at {at}", encoded(B64[:at] + padding + B64[at:])
+    # The "l" of the marker is six bits and two of zero: one character and padding, to programs that fill the group up.
+    front, back = (base64.b64encode(text).decode() for text in (b"x " + MARKER[:13], MARKER[14:] + b"."))
+    for padding in ("=", "==", "==="):
+        yield f"one character before {padding!r}", encoded(f"{front}b{padding}{back}")
     bare = base64.b64encode(MARKER + b"...").decode().rstrip("=")
     yield "no padding", encoded(bare)
     yield "cut", encoded(B64.rstrip("=")[:-1])

@@ -36,6 +36,7 @@ mod gateway;
 mod house;
 pub mod inspect;
 mod inspection;
+pub mod leaves;
 mod listener;
 mod log;
 pub mod message;

@@ -123,6 +123,8 @@ choices! {
         Resume = "resume",
         /// Skips all padding, wherever it stands.
         Skip = "skip",
+        /// Begins anew, and a single character before padding is an octet: its six bits, and two of zero.
+        Fill = "fill",
     }
 
     /// What base64 does at a character outside its alphabet.

@@ -124,7 +124,10 @@ fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Diale
     });
     each(seen(&[K::NulInHeader]), Nul::ALL, |value| found(Dialect { nul: value, ..dialect }));
     each(seen(&[K::Base64AfterPadding, K::Base64Padding]), AfterPadding::ALL, |value| {
-        found(Dialect { base64_after_padding: value, ..dialect });
+        // Only padding where no group can end is a reason to fill one.
+        if value != AfterPadding::Fill || seen(&[K::Base64Padding]) {
+            found(Dialect { base64_after_padding: value, ..dialect });
+        }
     });
     each(seen(&[K::Base64Junk]), Base64Junk::ALL, |value| found(Dialect { base64_junk: value, ..dialect }));
     each(seen(&[K::QuotedPrintableLowerCase, K::QuotedPrintableSoftBreak]), QuotedPrintableRules::ALL, |value| {
@@ -203,11 +206,11 @@ mod tests {
     fn what_no_body_obeys_together_is_not_combined() {
         let kinds = [DefectKind::Base64Junk, DefectKind::Base64Padding, DefectKind::QuotedPrintableSoftBreak];
         let (all, _) = walk(&observed(&kinds), 64, |_| observed(&kinds));
-        // Of base64 three ways with junk by four with padding, but for the first reading, and as it is; and one.
-        assert_eq!(all.len(), 3 * 4 - 1 + 1 + 1);
+        // Of base64 three ways with junk by five with padding, but for the first reading, and as it is; and one.
+        assert_eq!(all.len(), 3 * 5 - 1 + 1 + 1);
         assert!(!all.iter().any(|dialect| dialect.contains("base64") && dialect.contains("quoted_printable")));
         let kinds = [&kinds[..], &[DefectKind::EncodedMessage]].concat();
-        assert_eq!(walk(&observed(&kinds), 64, |_| observed(&kinds)).0.len(), (3 * 4 + 1) * 2 - 1);
+        assert_eq!(walk(&observed(&kinds), 64, |_| observed(&kinds)).0.len(), (3 * 5 + 1) * 2 - 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! - `session`, `message`, `part`, `header`, `buffer`: what hooks are shown; frozen, lazy, without copies.
 //! - `verdict`, `errors`: what comes back.
 //! - `urls`: the search for URLs, for inspectors.
-//! - `make`, `rehearsal`: the same for tests without a gateway.
+//! - `make`, `rehearsal`: the same for tests without a gateway; `leaf`: the decoder by itself.
 //!
 //! The Python side is documented in `_core.pyi`. Exceptions are defined in Python.
 //!
@@ -17,6 +17,7 @@ mod core;
 mod crew;
 mod errors;
 mod header;
+mod leaf;
 mod make;
 mod message;
 mod part;
@@ -41,6 +42,8 @@ mod _core {
     use crate::crew::{CrewHandle, Incident};
     #[pymodule_export]
     use crate::header::{Defect, Header};
+    #[pymodule_export]
+    use crate::leaf::decode;
     #[pymodule_export]
     use crate::make::{make_message, make_part};
     #[pymodule_export]

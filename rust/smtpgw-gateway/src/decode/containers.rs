@@ -66,6 +66,10 @@ impl Opening {
             if has_files {
                 members.extend(self.files(&part)?);
             }
+            // What holds itself (by one reading, the text of a message may be that message again) shows nothing new.
+            let (same, members): (Vec<_>, Vec<_>) =
+                members.into_iter().partition(|member| member.part.sha256 == part.sha256);
+            finished.extend(same.into_iter().map(|member| member.part));
             // Members come right behind their container, before its siblings.
             members.into_iter().rev().for_each(|member| waiting.push_front((member, depth + 1)));
         }

@@ -295,7 +295,7 @@ impl Base64 {
         }
         out.defect(DefectKind::Base64AfterPadding, at);
         match self.after_padding {
-            AfterPadding::Continue => {
+            AfterPadding::Continue | AfterPadding::Fill => {
                 self.padding = Padding::None;
                 true
             }
@@ -332,6 +332,9 @@ impl Base64 {
             _ => {
                 // Too much, or where no group can end: the six bits of a single character are no octet.
                 out.defect(DefectKind::Base64Padding, at);
+                if self.after_padding == AfterPadding::Fill && self.count == 1 {
+                    self.put(&[(self.bits << 2 & 0xff) as u8]);
+                }
                 if self.after_padding != AfterPadding::Resume {
                     self.bits = 0;
                     self.count = 0;

@@ -90,7 +90,7 @@ fn the_dialect_stops_after_padding() {
 
 #[test]
 fn the_dialect_reads_junk_and_odd_padding() {
-    use AfterPadding::{Continue, Resume};
+    use AfterPadding::{Continue, Fill, Resume};
     const ALL: AfterPadding = AfterPadding::Skip;
     use Base64Junk::{AsIs, Skip, Stop, UrlAlphabet};
     let table: &[(&str, Base64Junk, AfterPadding, &[u8])] = &[
@@ -107,6 +107,11 @@ fn the_dialect_reads_junk_and_odd_padding() {
         ("YQ==", Skip, Resume, b"a"),
         ("Y=WJj", Skip, Resume, b"abc"),
         ("YW==Jj=Y===Q=", Skip, ALL, b"abca"),
+        // mail-parser: six bits before padding are an octet.
+        ("Y=WJj", Skip, Fill, b"`X\x98"),
+        ("YWJjY=YWJj", Skip, Fill, b"abc`abc"),
+        ("YW=YWJj==Y=Y", Skip, Fill, b"aabc`"),
+        ("YQ==YWJj", Skip, Fill, b"aabc"),
     ];
     for (raw, base64_junk, base64_after_padding, octets) in table {
         let dialect =
