@@ -4,7 +4,7 @@
 
 mod support;
 
-use smtpgw_mime::{Decoder, Dialect, Event, Limits, PartKind, Sink};
+use smtpgw_mime::{Decoder, Dialect, Event, Field, Header, Limits, PartKind, Sink};
 use smtpgw_testkit::effort::{is_linear, quickest};
 use support::{Tree, crlf, decode_pieces, decode_with};
 
@@ -297,6 +297,34 @@ fn bomb_of_fields() {
     {
         let bomb = |lines: usize| ["A: b\r\n", &line.repeat(lines), "\r\n"].concat().into_bytes();
         linear(bomb, 2_500);
+    }
+}
+
+#[test]
+fn bomb_of_comments_addresses_and_words() {
+    for (before, piece) in [
+        ("Content-Transfer-Encoding: ", "("),
+        ("Content-Transfer-Encoding: ", "(base64) "),
+        ("Content-Transfer-Encoding: ", "base64, "),
+        ("Content-Type: ", "(text"),
+        ("Content-Type: text/plain; ", "(a)b=(c)"),
+        ("To: ", "a <b@c.example>, "),
+        ("To: ", "\"a (b\\"),
+        ("To: ", "<@a,@b:"),
+        ("Subject: ", "=?utf-8?q?a?= "),
+        ("Subject: ", "=?utf-8?b?"),
+        ("Subject: ", "=?iso-2022-jp?b?GyRC?=\r\n "),
+        ("Content-Disposition: attachment; filename=", "=?utf-8?q?a?= "),
+    ] {
+        let bomb = |pieces: usize| format!("{before}{}\r\n\r\nx\r\n", piece.repeat(pieces)).into_bytes();
+        linear(bomb, 2_500);
+        // What a person reads of it.
+        let read = |pieces: usize| {
+            let raw = bomb(pieces);
+            quickest(|| _ = Header::parse(&raw).fields().iter().map(Field::decoded).collect::<Vec<_>>())
+        };
+        let (little, much) = (read(2_500), read(20_000));
+        assert!(is_linear(little, much), "{before}{piece}: {little:?}, {much:?}");
     }
 }
 
