@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use collected::Collected;
 use smtpgw_archive::{Budget, Format, Limits, Unscanned, detect, unpack};
+use smtpgw_testkit::effort::{is_linear, quickest};
 
 fn run(tnef: &[u8], limits: Limits) -> (Result<(), Unscanned>, Collected) {
     let mut budget = Budget::new(limits, || Duration::ZERO);
@@ -168,5 +169,27 @@ fn an_attribute_is_what_its_name_says_whatever_its_type() {
         ("long.exe", b"MZ second"),
     ] {
         assert_eq!(members.data(name), data, "{name}");
+    }
+}
+
+#[test]
+fn bombs_take_linear_time() {
+    type Bomb = fn(usize) -> Vec<u8>;
+    let bombs: [(&str, Bomb, usize); 5] = [
+        ("attachments", |n| tnef(&vec![[attribute(2, BEGINS, &[]), attribute(2, DATA, b"x")].concat(); n]), 250),
+        ("attributes of one attachment", |n| tnef(&vec![attribute(2, TITLE, b"a.exe\0"); n]), 2_000),
+        ("one large attachment", |n| tnef(&[attribute(2, BEGINS, &[]), attribute(2, DATA, &vec![b'x'; n])]), 1 << 20),
+        (
+            "properties",
+            |n| tnef(&[attribute(1, OF_MESSAGE, &properties(&vec![variable(0x102, 0x1013, b"<"); n]))]),
+            500,
+        ),
+        ("properties of nothing", |n| tnef(&vec![attribute(1, OF_MESSAGE, &[]); n]), 2_000),
+    ];
+    for (what, bomb, small) in bombs {
+        let (little, much) = (bomb(small), bomb(8 * small));
+        let limits = || Limits { ratio: u64::MAX, ..Limits::default() };
+        let (little, much) = (quickest(|| _ = run(&little, limits())), quickest(|| _ = run(&much, limits())));
+        assert!(is_linear(little, much), "{what}: {little:?} at {small}, {much:?} at eight times that");
     }
 }
