@@ -213,8 +213,7 @@ impl<W: World> Connection<W> {
                 other => {
                     let act = Act::of(other);
                     self.wire.input.advance(consumed);
-                    // Boxed: what a command needs while it runs is many times what an idle connection needs.
-                    if let Err(end) = Box::pin(self.act(act)).await {
+                    if let Err(end) = self.act(act).await {
                         return end;
                     }
                 }

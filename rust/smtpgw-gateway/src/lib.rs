@@ -44,6 +44,7 @@ mod outgoing;
 mod pace;
 mod proxy_header;
 mod quarantine;
+mod read_ahead;
 #[doc(hidden)]
 pub mod readers;
 mod real_type;

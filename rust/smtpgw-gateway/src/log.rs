@@ -56,7 +56,6 @@ impl Journal {
             let mut open = true;
             while open && let Ok(Some(record)) = receiver.recv() {
                 writer.write(&record);
-                writer.flush();
                 // Whoever writes a record while nobody waits for it pays no system call; so let some gather.
                 std::thread::sleep(GATHER);
                 for record in receiver.try_iter() {
@@ -128,7 +127,12 @@ struct Line<'a, B> {
 fn record_of(level: LogLevel, event: &'static str, now: Option<SystemTime>, body: &impl Serialize) -> Record {
     let line = Line { time: now.map(timestamp), level, event, body };
     // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
-    let json = serde_json::to_string(&line).unwrap_or_else(|_| format!("{{\"event\":\"{event}\"}}"));
+    let mut json = Vec::with_capacity(USUAL);
+    let json = match serde_json::to_writer(&mut json, &line) {
+        Ok(()) => String::from_utf8(json).ok(),
+        Err(_) => None,
+    };
+    let json = json.unwrap_or_else(|| format!("{{\"event\":\"{event}\"}}"));
     Record { level, event, json }
 }
 
@@ -211,8 +215,11 @@ pub(crate) fn timestamp(now: SystemTime) -> String {
     humantime::format_rfc3339_millis(now).to_string()
 }
 
-/// How long the log thread lets records gather.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long the log thread lets records gather, which are then written together: nobody who reads along sees it.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// Octets of a usual record, so that it is written where it stays.
+const USUAL: usize = 2 << 10;
 
 /// Octets of lines that are written at once.
 const PIECE: usize = 64 << 10;

@@ -21,6 +21,7 @@ use tokio_rustls::{StartHandshake, TlsConnector, TlsStream};
 
 use crate::client_hello::{ClientHello, NoHello, Reader};
 use crate::message::TlsFacts;
+use crate::read_ahead::ReadAhead;
 use crate::tls;
 use crate::world::World;
 
@@ -34,7 +35,7 @@ pub(crate) struct Wire<S> {
 enum Stream<S> {
     Clear(S),
     /// Boxed: a TLS session is a kilobyte and more, and most idle connections have none.
-    Tls(Box<TlsStream<S>>),
+    Tls(Box<TlsStream<ReadAhead<S>>>),
     /// A handshake took it and failed.
     Gone,
 }
@@ -84,9 +85,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(())
     }
 
-    /// Ends the stream: close_notify under TLS, then FIN.
-    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await
+    /// Ends the stream: close_notify under TLS, then FIN, which the system sends of itself behind the last octet of a
+    /// stream that is dropped.
+    pub(crate) async fn close(mut self) -> io::Result<()> {
+        match &mut self.stream {
+            Stream::Tls(stream) => stream.shutdown().await,
+            Stream::Clear(_) | Stream::Gone => Ok(()),
+        }
     }
 
     /// Answers a TLS handshake; the caller bounds the wait. Octets sent in clear behind STARTTLS are a forgery
@@ -100,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ) -> io::Result<TlsFacts> {
         let mut stream = self.take_clear()?;
         let accepted = read_hello(&mut stream, hello).await?;
-        let stream = StartHandshake::from_parts(accepted, stream).into_stream(config).await?;
+        let stream = StartHandshake::from_parts(accepted, ReadAhead::new(stream)).into_stream(config).await?;
         let facts = tls::facts(stream.get_ref().1, hello.clone(), now);
         self.stream = Stream::Tls(Box::new(stream.into()));
         Ok(facts)
@@ -108,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Starts a TLS handshake, under the same conditions: octets behind the peer's 220 are a response injection.
     pub(crate) async fn connect_tls(&mut self, config: Arc<ClientConfig>, name: ServerName<'static>) -> io::Result<()> {
-        let stream = TlsConnector::from(config).connect(name, self.take_clear()?).await?;
+        let stream = TlsConnector::from(config).connect(name, ReadAhead::new(self.take_clear()?)).await?;
         self.stream = Stream::Tls(Box::new(stream.into()));
         Ok(())
     }

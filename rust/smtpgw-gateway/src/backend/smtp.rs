@@ -155,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             // It may be gone already; there is nothing left to lose.
             let _ = timeout(FAREWELL, async {
                 self.wire.write(&mut output).await?;
-                self.wire.shutdown().await
+                self.wire.close().await
             })
             .await;
         }

@@ -60,25 +60,27 @@ impl Act {
 }
 
 impl<W: World> Connection<W> {
+    /// What a command needs while it runs is many times what an idle connection needs, so each is boxed; by itself, for
+    /// the box is made anew each time and the largest of them is large.
     pub(super) async fn act(&mut self, act: Act) -> Result<(), End> {
         match act {
-            Act::Mail(event) => self.mail(*event).await?,
-            Act::Recipient(event) => self.recipient(*event).await,
+            Act::Mail(event) => Box::pin(self.mail(event)).await?,
+            Act::Recipient(event) => Box::pin(self.recipient(event)).await,
             Act::Data => {
                 self.server.start_content();
                 self.correspondence.begin_content();
             }
             Act::ChunkStart => self.correspondence.begin_content(),
             Act::EndOfData => {
-                let reply = self.correspondence.end_of_data().await;
+                let reply = Box::pin(self.correspondence.end_of_data()).await;
                 self.server.reply(&reply);
                 self.flush().await?;
             }
-            Act::ContentRefused(why) => self.correspondence.content_refused(why).await,
-            Act::Reset => self.correspondence.reset().await,
+            Act::ContentRefused(why) => Box::pin(self.correspondence.content_refused(why)).await,
+            Act::Reset => Box::pin(self.correspondence.reset()).await,
             Act::Starttls if self.front.tunnel => Box::pin(self.tunnel()).await?,
-            Act::Starttls => self.start_tls().await?,
-            Act::Xclient(said) => self.xclient(*said).await?,
+            Act::Starttls => Box::pin(self.start_tls()).await?,
+            Act::Xclient(said) => Box::pin(self.xclient(*said)).await?,
             Act::Quit => {
                 self.flush().await?;
                 return Err(End::of("quit"));
@@ -100,7 +102,7 @@ impl<W: World> Connection<W> {
         self.server.set_offer(self.offer());
     }
 
-    async fn mail(&mut self, event: MailEvent) -> Result<(), End> {
+    async fn mail(&mut self, event: Box<MailEvent>) -> Result<(), End> {
         if self.house.is_draining() {
             return self.hang_up(&replies::SHUTTING_DOWN, "drain").await;
         }
@@ -129,7 +131,7 @@ impl<W: World> Connection<W> {
         }
     }
 
-    async fn recipient(&mut self, event: RecipientEvent) {
+    async fn recipient(&mut self, event: Box<RecipientEvent>) {
         let reply = self.correspondence.recipient(&self.session, event.forward_path, event.parameters).await;
         self.server.reply(&reply);
     }

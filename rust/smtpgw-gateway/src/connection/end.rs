@@ -33,7 +33,7 @@ impl<W: World> Connection<W> {
         let relayed = self.correspondence.relayed();
         self.correspondence.forget().await;
         // The peer may be gone or may not read; close_notify and FIN are a courtesy with a short limit.
-        let _ = timeout(FAREWELL, self.wire.shutdown()).await;
+        let _ = timeout(FAREWELL, self.wire.close()).await;
         let session = &self.session;
         let tls_failures =
             self.tls_failure.map(|cause| self.house.ledger.failed(session.client.ip(), cause, Instant::now()));
