@@ -51,6 +51,8 @@ class Contender:
     about: str
     """One sentence for the report."""
     takes_starttls = True
+    post_quantum = True
+    """Whether it knows X25519MLKEM768."""
     is_peer = False
     """Somebody else's program: one that is missing is left out, not a failure."""
 

@@ -29,6 +29,8 @@ class Workload:
     starttls: bool = False
     quick: bool = False
     """Whether it is part of the quick run."""
+    post_quantum: bool = False
+    """Only for those who know X25519MLKEM768."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,24 @@ def _typical(*more: str) -> Callable[[Bench], list[str]]:
     return lambda bench: ["--message", str(bench.typical_message()), *more]
 
 
+CLASSIC = ("--starttls", "--group", "X25519")
+"""The group that all contenders have: handshakes are to be compared that do the same work."""
+
 WORKLOADS = (
     Workload("4 KiB, 1 a connection", _text(4096), quick=True),
     Workload("4 KiB, 20 a connection", _text(4096, "--per-connection", "20", "--pipelining")),
     Workload("75 KiB, 1 a connection", _typical()),
-    Workload("4 KiB, STARTTLS, 1 a connection", _text(4096, "--starttls"), starttls=True, quick=True),
+    Workload("4 KiB, STARTTLS, 1 a connection", _text(4096, *CLASSIC), starttls=True, quick=True),
     Workload(
-        "4 KiB, STARTTLS, 20 a connection", _text(4096, "--starttls", "--per-connection", "20", "--pipelining"), True
+        "4 KiB, STARTTLS, 20 a connection",
+        _text(4096, *CLASSIC, "--per-connection", "20", "--pipelining"),
+        starttls=True,
+    ),
+    Workload(
+        "4 KiB, STARTTLS post-quantum, 1 a connection",
+        _text(4096, "--starttls", "--group", "X25519MLKEM768"),
+        starttls=True,
+        post_quantum=True,
     ),
     Workload(
         "10 MiB, 1 a connection",
@@ -109,7 +122,8 @@ def measure(
             subjects = {
                 contender.name: stack.enter_context(contender.start(bench, backend, starttls=workload.starttls))
                 for contender in contenders
-                if contender.takes_starttls or not workload.starttls
+                if (contender.takes_starttls or not workload.starttls)
+                and (contender.post_quantum or not workload.post_quantum)
             }
             for subject in subjects.values():
                 # The first messages pay for caches, pools and lazy imports.

@@ -29,6 +29,7 @@ smtpgw-load --target HOST:PORT [options]
   --pipelining          MAIL, RCPT and DATA in one segment
   --starttls            with STARTTLS; the certificate is not verified, sessions are not resumed
   --resume              with STARTTLS, resuming sessions
+  --group NAME          with STARTTLS: this key exchange group only (X25519, X25519MLKEM768); otherwise the best of both
   --warm-up N           messages sent first and not counted (0)
   --seconds N           stop after so long
   --patience SECONDS    the longest wait for one reply (60)
@@ -46,6 +47,7 @@ milliseconds: greeting (from connect), handshake, end_of_data (from the last oct
         "per-connection",
         "rate",
         "message",
+        "group",
         "size",
         "from",
         "to",

@@ -55,7 +55,7 @@ impl Plan {
             patience: duration(patience)?,
             pipelining: arguments.flag("pipelining"),
             tls: (arguments.flag("starttls") || arguments.flag("resume"))
-                .then(|| tls::connector(arguments.flag("resume")))
+                .then(|| tls::connector(arguments.flag("resume"), arguments.all("group").last().map(String::as_str)))
                 .transpose()?,
             contents,
             mail: format!("MAIL FROM:<{}>\r\n", arguments.or("from", "sender@example.net".to_owned())?).into_bytes(),

@@ -9,9 +9,17 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio_rustls::TlsConnector;
 
-/// A connector that asks no questions; with `resume` it keeps session tickets.
-pub(crate) fn connector(resume: bool) -> Result<TlsConnector, String> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+/// A connector that asks no questions; with `resume` it keeps session tickets, with `group` it knows that one key
+/// exchange group only, by its IANA name.
+pub(crate) fn connector(resume: bool, group: Option<&str>) -> Result<TlsConnector, String> {
+    let mut provider = aws_lc_rs::default_provider();
+    if let Some(wanted) = group {
+        provider.kx_groups.retain(|it| format!("{:?}", it.name()).eq_ignore_ascii_case(wanted));
+        if provider.kx_groups.is_empty() {
+            return Err(format!("--group {wanted}: not known"));
+        }
+    }
+    let provider = Arc::new(provider);
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
