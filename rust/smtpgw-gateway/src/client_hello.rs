@@ -246,7 +246,7 @@ fn fingerprint(versions: &[u16], suites: &[u16], kinds: &[u16], algorithms: &[u1
         last.push_str(&listed(&real(algorithms)));
     }
     let hashed = |empty: bool, text: &str| {
-        if empty { "0".repeat(12) } else { hex(&Sha256::digest(text)).chars().take(12).collect::<String>() }
+        if empty { "0".repeat(12) } else { hex(Sha256::digest(text).get(..6).unwrap_or_default()) }
     };
     let ends = protocol_ends(protocol.unwrap_or_default());
     let suites_hash = hashed(suites.is_empty(), &listed(&suites));
@@ -265,7 +265,14 @@ fn protocol_ends(name: &[u8]) -> String {
 }
 
 fn listed(values: &[u16]) -> String {
-    values.iter().map(|value| format!("{value:04x}")).collect::<Vec<_>>().join(",")
+    let mut text = String::with_capacity(5 * values.len());
+    for value in values {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&hex(&value.to_be_bytes()));
+    }
+    text
 }
 
 /// RFC 8701 §2: both octets alike, and of the form `?a`.

@@ -114,7 +114,11 @@ mod tests {
     async fn a_record_takes_one_read() {
         struct Counted(u32);
         impl AsyncRead for Counted {
-            fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+                into: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
                 self.0 += 1;
                 into.put_slice(&[7; PIECE]);
                 Poll::Ready(Ok(()))

@@ -24,21 +24,41 @@ pub(crate) fn field(
     now: SystemTime,
 ) -> Vec<u8> {
     let literal = address_literal(session.client.ip());
-    let helo = if session.helo.is_empty() { literal.clone() } else { cleaned(&session.helo, NAME) };
-    let mut text = format!("Received: from {helo} ({literal})\r\n by {}", cleaned(hostname, NAME));
-    let _ = write!(text, " with {} id {}", protocol(session, smtputf8), cleaned(id, NAME));
+    // Written for each message, so without the detours of a format string.
+    let mut text = String::with_capacity(USUAL);
+    text.push_str("Received: from ");
+    match session.helo.as_str() {
+        "" => text.push_str(&literal),
+        helo => push_cleaned(&mut text, helo, NAME),
+    }
+    text.push_str(" (");
+    text.push_str(&literal);
+    text.push_str(")\r\n by ");
+    push_cleaned(&mut text, hostname, NAME);
+    text.push_str(" with ");
+    text.push_str(protocol(session, smtputf8));
+    text.push_str(" id ");
+    push_cleaned(&mut text, id, NAME);
     if let Some(tls) = &session.tls {
-        let _ = write!(text, "\r\n ({})", tls_comment(tls));
+        text.push_str("\r\n (");
+        push_tls(&mut text, tls);
+        text.push(')');
     }
     if let Some(certificate) = session.tls.as_ref().and_then(|tls| tls.client_certificate.as_deref()) {
-        let _ = write!(text, "\r\n (client certificate {}, not verified)", cleaned(&certificate.sha256, WORD));
+        text.push_str("\r\n (client certificate ");
+        push_cleaned(&mut text, &certificate.sha256, WORD);
+        text.push_str(", not verified)");
     }
     if let [recipient] = recipients
         && is_plain(recipient)
     {
-        let _ = write!(text, "\r\n for <{recipient}>");
+        text.push_str("\r\n for <");
+        text.push_str(recipient);
+        text.push('>');
     }
-    let _ = write!(text, ";\r\n {}\r\n", date(now));
+    text.push_str(";\r\n ");
+    push_date(&mut text, now);
+    text.push_str("\r\n");
     text.into_bytes()
 }
 
@@ -66,20 +86,24 @@ fn address_literal(address: IpAddr) -> String {
     }
 }
 
-fn tls_comment(tls: &TlsFacts) -> String {
-    let mut comment = cleaned(&tls.version, WORD);
-    for (label, value) in [("cipher", &tls.cipher), ("group", &tls.group)] {
+fn push_tls(text: &mut String, tls: &TlsFacts) {
+    push_cleaned(text, &tls.version, WORD);
+    for (label, value) in [(" cipher ", &tls.cipher), (" group ", &tls.group)] {
         if !value.is_empty() {
-            let _ = write!(comment, " {label} {}", cleaned(value, WORD));
+            text.push_str(label);
+            push_cleaned(text, value, WORD);
         }
     }
-    comment
 }
 
 /// What a domain, an address literal or a token of TLS can hold; the rest becomes `?`, which none of them holds.
-fn cleaned(text: &str, most: usize) -> String {
+fn push_cleaned(text: &mut String, from: &str, most: usize) {
     let keep = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':' | '[' | ']');
-    text.chars().take(most).map(|letter| if keep(letter) { letter } else { '?' }).collect()
+    if from.len() <= most && from.chars().all(keep) {
+        text.push_str(from);
+    } else {
+        text.extend(from.chars().take(most).map(|letter| if keep(letter) { letter } else { '?' }));
+    }
 }
 
 /// Whether a path can be written as it is: quoted ones and other alphabets are lawful, and not worth the doubt.
@@ -89,7 +113,7 @@ fn is_plain(path: &str) -> bool {
 }
 
 /// RFC 5322 §3.3, in UTC: `Thu, 1 Jan 1970 00:00:00 +0000`.
-fn date(now: SystemTime) -> String {
+fn push_date(text: &mut String, now: SystemTime) {
     let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     // Counted from 1 March of the year 0, so that a leap day is the last day of its year.
@@ -102,8 +126,23 @@ fn date(now: SystemTime) -> String {
     let year = era * 400 + year_of_era + u64::from(shifted_month >= 10);
     let month = pick(&MONTHS, shifted_month);
     let weekday = pick(&WEEKDAYS, days % 7);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{weekday}, {day} {month} {year} {hour:02}:{minute:02}:{second:02} +0000")
+    text.push_str(weekday);
+    text.push_str(", ");
+    if day >= 10 {
+        text.push(digit(day / 10));
+    }
+    text.extend([digit(day), ' ']);
+    text.push_str(month);
+    let _ = write!(text, " {year}");
+    for (mark, number) in [(' ', second / 3_600), (':', second / 60 % 60), (':', second % 60)] {
+        text.extend([mark, digit(number / 10), digit(number)]);
+    }
+    text.push_str(" +0000");
+}
+
+/// The last digit of a number.
+fn digit(number: u64) -> char {
+    u32::try_from(number % 10).ok().and_then(|number| char::from_digit(number, 10)).unwrap_or('0')
 }
 
 fn pick(names: &[&'static str], at: u64) -> &'static str {
@@ -115,6 +154,8 @@ const MONTHS: [&str; 12] = ["Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oc
 /// 1 January 1970 was a Thursday.
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
+/// Octets of a usual field.
+const USUAL: usize = 384;
 /// Octets of a name: RFC 5321 §4.5.3.1.2 says 255.
 const NAME: usize = 255;
 /// Octets of a path: RFC 5321 §4.5.3.1.3 says 256.
@@ -211,7 +252,9 @@ mod tests {
             (1_767_225_599, "Wed, 31 Dec 2025 23:59:59 +0000"),
         ];
         for (seconds, expected) in table {
-            assert_eq!(date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+            let mut text = String::new();
+            push_date(&mut text, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(text, expected);
         }
     }
 
