@@ -1,9 +1,12 @@
-//! Containers: whatever they say of themselves, what comes out is within the limits, and is the same each time.
+//! Containers: whatever they say of themselves, what comes out is within the limits, and is the same in whatever pieces
+//! they are read.
 
-use std::io::Cursor;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use smtpgw_archive::{Budget, Format, HEAD, Limits, Member, Members, TAIL, Unscanned, detect, unpack};
+
+use crate::cuts::Cuts;
 
 /// Small enough that small inputs reach each of them.
 fn limits() -> Limits {
@@ -52,10 +55,26 @@ impl Members for Unpacked {
     }
 }
 
-fn unpacked(format: Format, octets: &[u8]) -> (Result<(), Unscanned>, Unpacked) {
+/// Gives octets in pieces, as few at a time as it likes.
+struct Slow<'a>(Cursor<&'a [u8]>, Cuts);
+
+impl Read for Slow<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let size = self.1.size().min(into.len());
+        self.0.read(into.get_mut(..size).unwrap_or_default())
+    }
+}
+
+impl Seek for Slow<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+fn unpacked<'a>(format: Format, source: impl Read + Seek + 'a) -> (Result<(), Unscanned>, Unpacked) {
     let mut budget = Budget::new(limits(), || Duration::ZERO);
     let mut members = Unpacked::default();
-    let outcome = unpack(format, Cursor::new(octets), &mut budget, &mut members);
+    let outcome = unpack(format, source, &mut budget, &mut members);
     assert_eq!(members.names.len(), members.outcomes.len(), "every member ends, whatever becomes of the container");
     let total: u64 = members.octets.iter().sum();
     assert!(total <= limits().total && members.octets.iter().all(|count| *count <= limits().member));
@@ -69,7 +88,8 @@ fn holds(format: Format, octets: &[u8]) {
         octets.get(..HEAD.min(octets.len())).unwrap_or_default(),
         octets.get(octets.len().saturating_sub(TAIL)..).unwrap_or_default(),
     );
-    assert_eq!(unpacked(format, octets), unpacked(format, octets));
+    let slow = Slow(Cursor::new(octets), Cuts::of(octets));
+    assert_eq!(unpacked(format, slow), unpacked(format, Cursor::new(octets)), "in pieces (left) and whole (right)");
 }
 
 /// As [`Format::Zip`].
@@ -100,6 +120,11 @@ pub fn cfb(octets: &[u8]) {
 /// As [`Format::Cms`].
 pub fn cms(octets: &[u8]) {
     holds(Format::Cms, octets);
+}
+
+/// As [`Format::Tnef`].
+pub fn tnef(octets: &[u8]) {
+    holds(Format::Tnef, octets);
 }
 
 /// As [`Format::Iso`].

@@ -32,6 +32,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("client_hello", entry::client_hello),
     ("proxy_header", entry::proxy_header),
     ("mime", mime::decoder),
+    ("union", mime::union),
     ("charset", mime::charset),
     ("field_remover", mime::field_remover),
     ("inline", mime::inline),
@@ -42,6 +43,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("cab", archive::cab),
     ("cfb", archive::cfb),
     ("cms", archive::cms),
+    ("tnef", archive::tnef),
     ("iso", archive::iso),
     ("tar", archive::tar),
     ("cpio", archive::cpio),
@@ -56,6 +58,7 @@ pub const ALL: &[(&str, Invariant)] = &[
 /// Files of `tests/corpus` that are inputs of an invariant as well: its name, their folder, how their names end.
 pub const CORPUS: &[(&str, &str, &str)] = &[
     ("mime", "mime", ".eml"),
+    ("union", "mime", ".eml"),
     ("urls", "mime", ".eml"),
     ("sevenzip", "archive", ".7z"),
     ("cab", "archive", ".cab"),

@@ -3,8 +3,8 @@
 use smtpgw_mime::edit::FieldRemover;
 use smtpgw_mime::{
     AfterClose, AfterPadding, Base64Junk, BlankBeforeColon, BlankLine, Decoder, DelimiterMatch, Dialect,
-    EncodedMultipart, Event, Inline, InlineReader, JunkLine, Limits, MissingBoundary, Nul, PartKind, Pick,
-    QuotedPrintableRules, Shared, Sink, charset,
+    EncodedMultipart, Event, Inline, InlineReader, JunkLine, Limits, MissingBoundary, Nul, Observed, PartKind, Pick,
+    QuotedPrintableRules, Readings, Shared, Sink, charset,
 };
 
 use crate::cuts::{Cuts, cut_does_not_show};
@@ -50,7 +50,7 @@ impl Sink for Listener {
     }
 }
 
-fn decode(pieces: &[&[u8]], limits: &Limits, dialect: Dialect) -> Told {
+fn decode(pieces: &[&[u8]], limits: &Limits, dialect: Dialect) -> (Told, Observed) {
     let mut listener = Listener { told: Told::default(), open: Vec::new() };
     let mut decoder = Decoder::new(limits.clone(), dialect);
     pieces.iter().for_each(|piece| decoder.push(piece, &mut listener));
@@ -60,7 +60,7 @@ fn decode(pieces: &[&[u8]], limits: &Limits, dialect: Dialect) -> Told {
     assert!(!told.parts.is_empty(), "every message has a root");
     told.defects.sort();
     told.limits.sort();
-    told
+    (told, decoder.observed())
 }
 
 /// A message under the default reading and limits, and under others that its octets choose: the cut does not show,
@@ -100,13 +100,33 @@ pub fn decoder(octets: &[u8]) {
         [(&Limits::DEFAULT, Dialect::default()), (&Limits::DEFAULT, dialect), (&tight, Dialect::default())]
     {
         cut_does_not_show(octets, |pieces| {
-            let told = decode(pieces, limits, dialect);
+            let (told, observed) = decode(pieces, limits, dialect);
             let decoded: usize = told.parts.iter().map(|part| part.1.len()).sum();
             assert!(decoded as u64 <= limits.decoded_total);
             assert!(told.parts.len() <= limits.parts);
-            told
+            (told, observed)
         });
     }
+}
+
+/// All readings of a message together: which there are and what each shows does not depend on the cut, no two are the
+/// same, and there are no more than were asked for.
+pub fn union(octets: &[u8]) {
+    const MOST: usize = 12;
+    cut_does_not_show(octets, |pieces| {
+        let (first, observed) = decode(pieces, &Limits::DEFAULT, Dialect::default());
+        let mut readings = Readings::new(&observed, MOST);
+        let mut all = vec![(Dialect::default(), first, observed)];
+        while let Some(dialect) = readings.next_dialect() {
+            let (told, observed) = decode(pieces, &Limits::DEFAULT, dialect);
+            assert!(all.iter().all(|(known, ..)| *known != dialect), "{dialect} twice");
+            readings.learn(dialect, &observed);
+            all.push((dialect, told, observed));
+        }
+        assert!(all.len() <= MOST + 1 && (all.len() > MOST || !readings.is_cut()));
+        assert_eq!(all.len() > 1 || readings.is_cut(), observed.is_ambiguous());
+        (all, readings.is_cut())
+    });
 }
 
 fn nth<T: Copy>(all: &[T], number: usize) -> T {
@@ -126,6 +146,9 @@ pub fn charset(octets: &[u8]) {
         assert!(text.len() <= 3 * octets.len() + 3, "{} of {}", text.len(), octets.len());
         assert!(!octets.is_empty() || text.is_empty());
         assert!(!text.is_empty() || !octets.iter().any(u8::is_ascii_alphanumeric) || shifts(octets));
+        // Words are words, whatever they are said to be in, but for what is no ASCII.
+        let is_plain = octets.iter().all(|octet| octet.is_ascii_alphanumeric() || b" .,\r\n".contains(octet));
+        assert!(!is_plain || label.is_some() || text.as_bytes() == octets, "{text:?}");
         charset::other_texts(label, octets).iter().for_each(|text| assert!(text.len() <= 3 * octets.len() + 3));
     }
 }
