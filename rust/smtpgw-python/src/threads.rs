@@ -5,6 +5,19 @@
 //! to unwind through frames of ours would abort the process. Each is attached to the interpreter all its life and
 //! detaches only here, to wait (rule P1).
 //!
+//! ```text
+//!            called            queue empty
+//!   idle ────────────► working ───────────► idle      one at a time, the one that was idle last
+//!    │                  ▲    │
+//!    │ somebody works   │    └─ over its time ─► away ─► idle, or the end
+//!    └────────────► watching ─► idle (queue empty)
+//! ```
+//!
+//! All of them share one interpreter lock: a second thread that is called while the first one works would mostly wait
+//! for that lock, and make the first one wait for it after each scan. So what comes meanwhile is left to whoever works,
+//! and one other thread watches that it gets on: if nothing was taken for [`PATIENCE`], it works as well, and the next
+//! one watches.
+//!
 //! A thread whose call is over its time is lost: it is not counted any more and another takes its place, as long as
 //! not too many are lost. One that comes back takes its place again if that is still free, and ends otherwise.
 
@@ -12,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use pyo3::prelude::*;
 use smtpgw_gateway::inspect::Batch;
 
@@ -24,8 +37,6 @@ pub(crate) struct Threads {
     /// How many are to serve.
     wanted: usize,
     state: Mutex<State>,
-    /// Something is in the queue, or the lane is closed.
-    ready: Condvar,
     /// A thread has ended.
     ended: Condvar,
 }
@@ -36,9 +47,35 @@ struct State {
     closed: bool,
     /// Threads that serve.
     active: usize,
+    /// Of these, who works or was called to.
+    working: usize,
     /// Threads that are over their time in a call.
     lost: usize,
-    seats: Vec<Arc<Seat>>,
+    posts: Vec<Arc<Post>>,
+    /// Those who wait, the last one last.
+    idle: Vec<Arc<Post>>,
+    watching: Option<Arc<Post>>,
+    /// Batches taken so far.
+    taken: u64,
+}
+
+/// One thread, as the others see it.
+#[derive(Default)]
+pub(crate) struct Post {
+    seat: Arc<Seat>,
+    /// Changed and read under the lock of the state alone.
+    role: Mutex<Role>,
+    called: Condvar,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Role {
+    #[default]
+    Idle,
+    Working,
+    Watching,
+    /// Lost.
+    Away,
 }
 
 /// A thread that was lost.
@@ -49,25 +86,72 @@ pub(crate) struct Loss {
     pub(crate) replaced: bool,
 }
 
+impl State {
+    /// Sees to it that somebody comes for the queue.
+    fn call(&mut self) {
+        if self.working == 0 {
+            if let Some(post) = self.idle.pop() {
+                self.set(&post, Role::Working);
+                post.called.notify_one();
+            } else if let Some(post) = &self.watching {
+                post.called.notify_one();
+            }
+        } else if self.watching.is_none()
+            && let Some(post) = self.idle.pop()
+        {
+            self.set(&post, Role::Watching);
+            post.called.notify_one();
+        }
+    }
+
+    fn set(&mut self, post: &Arc<Post>, role: Role) {
+        let before = std::mem::replace(&mut *post.role.lock(), role);
+        match before {
+            Role::Working => self.working -= 1,
+            Role::Watching => self.watching = None,
+            Role::Idle | Role::Away => {}
+        }
+        match role {
+            Role::Working => self.working += 1,
+            Role::Watching => self.watching = Some(Arc::clone(post)),
+            Role::Idle | Role::Away => {}
+        }
+    }
+
+    /// The next batch, for a thread that works from now on.
+    fn take(&mut self, post: &Arc<Post>) -> Option<Arc<Batch>> {
+        let batch = self.queue.pop_front().filter(|_| !self.closed)?;
+        let watched = *post.role.lock() == Role::Watching;
+        self.set(post, Role::Working);
+        self.taken += 1;
+        if watched && !self.queue.is_empty() {
+            self.call();
+        }
+        Some(batch)
+    }
+}
+
 impl Threads {
     pub(crate) fn new(wanted: usize) -> Self {
-        Self { wanted, state: Mutex::default(), ready: Condvar::new(), ended: Condvar::new() }
+        Self { wanted, state: Mutex::default(), ended: Condvar::new() }
     }
 
     pub(crate) fn submit(&self, batch: Arc<Batch>) {
-        self.state.lock().queue.push_back(batch);
-        self.ready.notify_one();
+        let mut state = self.state.lock();
+        state.queue.push_back(batch);
+        state.call();
     }
 
     /// Counts the thread inside this call as lost and puts the batch back; `None` if no thread is inside any more.
     pub(crate) fn overrun(&self, batch: &Arc<Batch>, index: usize) -> Option<Loss> {
         let mut state = self.state.lock();
-        let ident = state.seats.iter().find(|seat| seat.lose(batch, index))?.ident();
+        let post = Arc::clone(state.posts.iter().find(|post| post.seat.lose(batch, index))?);
+        state.set(&post, Role::Away);
         state.active -= 1;
         state.lost += 1;
         state.queue.push_front(Arc::clone(batch));
-        self.ready.notify_one();
-        Some(Loss { ident, replaced: state.lost <= LOST_AT_MOST })
+        state.call();
+        Some(Loss { ident: post.seat.ident(), replaced: state.lost <= LOST_AT_MOST })
     }
 
     /// No more calls are begun. What is under way is left alone.
@@ -75,7 +159,7 @@ impl Threads {
         let mut state = self.state.lock();
         state.closed = true;
         state.queue.clear();
-        self.ready.notify_all();
+        state.posts.iter().for_each(|post| _ = post.called.notify_one());
     }
 
     /// Waits until all threads that are not lost have ended, at most until `deadline`.
@@ -84,24 +168,25 @@ impl Threads {
         while state.active > 0 && !self.ended.wait_until(&mut state, deadline).timed_out() {}
     }
 
-    /// A seat for a new thread, if one is needed.
-    fn recruit(&self) -> Option<Arc<Seat>> {
+    /// A post for a new thread, if one is needed.
+    fn recruit(&self) -> Option<Arc<Post>> {
         let mut state = self.state.lock();
         if state.closed || state.active >= self.wanted || state.lost > LOST_AT_MOST {
             return None;
         }
         state.active += 1;
-        let seat = Arc::new(Seat::default());
-        state.seats.push(Arc::clone(&seat));
-        Some(seat)
+        let post = Arc::new(Post::default());
+        state.posts.push(Arc::clone(&post));
+        Some(post)
     }
 
     /// Whether a thread that was lost and came back serves again.
-    fn rejoin(&self, seat: &Seat) -> bool {
+    fn rejoin(&self, post: &Arc<Post>) -> bool {
         let mut state = self.state.lock();
         let needed = !state.closed && state.active < self.wanted;
         if needed {
-            seat.set_lost(false);
+            state.set(post, Role::Idle);
+            post.seat.set_lost(false);
             state.lost -= 1;
             state.active += 1;
         }
@@ -109,38 +194,66 @@ impl Threads {
     }
 
     /// A thread is gone. Whether it leaves a gap.
-    fn leave(&self, seat: &Arc<Seat>) -> bool {
+    fn leave(&self, post: &Arc<Post>) -> bool {
         let mut state = self.state.lock();
-        state.seats.retain(|other| !Arc::ptr_eq(other, seat));
-        if seat.is_lost() {
+        state.set(post, Role::Away);
+        state.posts.retain(|other| !Arc::ptr_eq(other, post));
+        if post.seat.is_lost() {
             state.lost -= 1;
         } else {
             state.active -= 1;
+        }
+        // What it was called for is somebody else's now.
+        if !state.queue.is_empty() {
+            state.call();
         }
         self.ended.notify_all();
         !state.closed && state.active < self.wanted
     }
 
-    fn next(&self, py: Python<'_>) -> Option<Arc<Batch>> {
+    fn next(&self, py: Python<'_>, post: &Arc<Post>) -> Option<Arc<Batch>> {
         let mut state = self.state.lock();
-        if !state.closed
-            && let Some(batch) = state.queue.pop_front()
-        {
+        if let Some(batch) = state.take(post) {
             return Some(batch);
         }
+        state.set(post, Role::Idle);
         drop(state);
         py.detach(|| {
             let mut state = self.state.lock();
-            loop {
-                if state.closed {
-                    return None;
-                }
-                if let Some(batch) = state.queue.pop_front() {
+            while !state.closed {
+                let role = *post.role.lock();
+                let is_mine = match role {
+                    Role::Working => true,
+                    Role::Watching => state.working == 0 || self.watch(&mut state, post),
+                    Role::Idle | Role::Away => state.working == 0,
+                };
+                if is_mine && let Some(batch) = state.take(post) {
                     return Some(batch);
                 }
-                self.ready.wait(&mut state);
+                if state.queue.is_empty() {
+                    // Whoever was called for it came too late.
+                    state.set(post, Role::Idle);
+                }
+                if *post.role.lock() != Role::Idle {
+                    continue;
+                }
+                if state.queue.is_empty() || state.watching.is_some() {
+                    state.idle.push(Arc::clone(post));
+                    post.called.wait(&mut state);
+                    state.idle.retain(|other| !Arc::ptr_eq(other, post));
+                } else {
+                    state.set(post, Role::Watching);
+                }
             }
+            None
         })
+    }
+
+    /// Watches those who work for a while. Whether they do not get on.
+    fn watch(&self, state: &mut MutexGuard<'_, State>, post: &Post) -> bool {
+        let taken = state.taken;
+        let in_time = !post.called.wait_for(state, PATIENCE).timed_out();
+        !in_time && state.taken == taken
     }
 }
 
@@ -148,15 +261,15 @@ impl Threads {
 #[pyclass(frozen, module = "smtpgw._core", name = "Worker")]
 pub(crate) struct Worker {
     crew: Arc<Crew>,
-    seat: Arc<Seat>,
+    post: Arc<Post>,
     caller: Mutex<Caller>,
 }
 
 impl Worker {
     /// The calls for a new thread, if one is needed.
     pub(crate) fn recruit(crew: &Arc<Crew>) -> Option<Self> {
-        let seat = crew.threads.recruit()?;
-        Some(Self { crew: Arc::clone(crew), caller: Mutex::new(Caller::new(Arc::clone(&seat))), seat })
+        let post = crew.threads.recruit()?;
+        Some(Self { crew: Arc::clone(crew), caller: Mutex::new(Caller::new(Arc::clone(&post.seat))), post })
     }
 }
 
@@ -164,7 +277,7 @@ impl Worker {
 impl Worker {
     /// Tells which thread it is that goes by this.
     fn sit(&self, ident: u64) {
-        self.seat.set_ident(ident);
+        self.post.seat.set_ident(ident);
     }
 
     fn __iter__(slf: Py<Self>) -> Py<Self> {
@@ -178,10 +291,10 @@ impl Worker {
             if let Some(invocation) = caller.next(py, &self.crew.roster) {
                 return Some(invocation);
             }
-            if self.seat.is_lost() && !self.crew.threads.rejoin(&self.seat) {
+            if self.post.seat.is_lost() && !self.crew.threads.rejoin(&self.post) {
                 return None;
             }
-            caller.take_up(self.crew.threads.next(py)?);
+            caller.take_up(self.crew.threads.next(py, &self.post)?);
         }
     }
 
@@ -196,11 +309,15 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if self.crew.threads.leave(&self.seat) {
+        if self.crew.threads.leave(&self.post) {
             self.crew.vacancy();
         }
     }
 }
+
+/// How long a batch waits for whoever works before another thread takes it. A thousand times what the hooks of an
+/// ordinary message take, a thousandth of what a network scanner does.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// How long a stop waits for threads that are inside a call.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(2);
