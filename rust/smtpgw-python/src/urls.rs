@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use smtpgw_urls::{Found, and_above, plain_host};
+use smtpgw_urls::{Found, and_above, plainly_leads};
 
 use crate::errors;
 
@@ -29,7 +29,7 @@ impl Hosts {
 impl Hosts {
     /// Whether `candidate` may lead to one of them, or below.
     fn may_be(&self, candidate: &str) -> bool {
-        plain_host(candidate).is_none_or(|host| and_above(&host).any(|name| self.0.contains(name)))
+        !plainly_leads(candidate, &|host| !and_above(host).any(|name| self.0.contains(name)))
     }
 }
 

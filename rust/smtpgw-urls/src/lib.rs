@@ -38,7 +38,7 @@ use alloc::borrow::Cow;
 pub use found::{Found, TooMany};
 pub use limits::BASES;
 pub use page::may_hold_page;
-pub use plain::{and_above, plain_host};
+pub use plain::{and_above, plainly_leads};
 pub use reference::resolved;
 
 use found::Finds;

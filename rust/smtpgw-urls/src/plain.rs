@@ -1,16 +1,30 @@
 //! Candidates that need no second look: those whose host is the one that stands there, in plain letters.
 //!
-//! Most URLs of honest mail are of this kind. Whoever only wants to know whether a host is on a list is done with them
-//! here, and makes canonical forms of the few others. When in doubt a candidate is not plain.
+//! Most URLs of honest mail are of this kind, those of redirectors, which carry another URL, included. Whoever only wants
+//! to know whether a host is on a list is done with them here, and makes canonical forms of the few others. When
+//! in doubt a candidate is not plain.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::schemed::begins_with_scheme;
+use crate::schemed::{before_scheme, begins_with_scheme};
 
-/// The host of `candidate` in lower case, if every program goes there and nowhere else: a name in plain letters behind
-/// a scheme and two slashes or behind nothing, and nothing behind it in which another URL may be.
-pub fn plain_host(candidate: &str) -> Option<Cow<'_, str>> {
+/// Whether `candidate` plainly leads to a host that `is_fine`, and if it carries another URL, that as well. Hosts are
+/// given in lower case.
+pub fn plainly_leads(candidate: &str, is_fine: &dyn Fn(&str) -> bool) -> bool {
+    let Some((host, behind)) = plain(candidate) else { return false };
+    is_fine(&host)
+        && match carried(behind) {
+            Carried::Nothing => true,
+            Carried::Url(url) => plain(&url).is_some_and(|(host, _)| is_fine(&host)),
+            Carried::Perhaps => false,
+        }
+}
+
+/// The host of `candidate` in lower case and what is behind it, if every program goes there: a name in plain letters
+/// behind a scheme and two slashes or behind nothing.
+fn plain(candidate: &str) -> Option<(Cow<'_, str>, &str)> {
     let authority = match candidate.split_once("://") {
         Some((scheme, behind)) if !scheme.contains(|c: char| !c.is_ascii_alphabetic()) => {
             begins_with_scheme(candidate).then_some(behind)?
@@ -28,15 +42,14 @@ pub fn plain_host(candidate: &str) -> Option<Cow<'_, str>> {
         }
         None => behind,
     };
-    let is_plain = is_name(host) && (behind.is_empty() || behind.starts_with(['/', '?', '#'])) && !may_lead_on(behind);
-    if !is_plain {
+    if !is_name(host) || !(behind.is_empty() || behind.starts_with(['/', '?', '#'])) {
         return None;
     }
-    Some(if host.bytes().any(|octet| octet.is_ascii_uppercase()) {
-        Cow::Owned(host.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(host)
-    })
+    let host = match host.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        true => Cow::Owned(host.to_ascii_lowercase()),
+        false => Cow::Borrowed(host),
+    };
+    Some((host, behind))
 }
 
 /// Whether `host` is a name of letters, digits, hyphens and underscores whose last label begins with a letter, so that
@@ -48,18 +61,41 @@ fn is_name(host: &str) -> bool {
         && host.rsplit('.').next().is_some_and(|last| last.starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
-/// Whether there may be another URL in what stands behind a host: for a redirector, or for a program that takes what
-/// stands before an `@` for a name.
-fn may_lead_on(behind: &str) -> bool {
+/// Another URL in what stands behind a host: what a redirector leads to.
+enum Carried {
+    Nothing,
+    Url(String),
+    /// There may be one, and how programs read it is not plain.
+    Perhaps,
+}
+
+fn carried(behind: &str) -> Carried {
     if behind.is_empty() || behind == "/" {
-        return false;
+        return Carried::Nothing;
     }
-    if behind.bytes().any(|octet| !octet.is_ascii_graphic() || matches!(octet, b'@' | b'\\')) {
-        return true;
+    if behind.bytes().any(|octet| !octet.is_ascii_graphic() || octet == b'\\') {
+        return Carried::Perhaps;
     }
-    let octets = if behind.contains('%') { Cow::Owned(decoded(behind)) } else { Cow::Borrowed(behind.as_bytes()) };
-    memchr::memchr2_iter(b'h', b'H', &octets)
-        .any(|at| octets.get(at..at + 4).is_some_and(|name| name.eq_ignore_ascii_case(b"http")))
+    let octets = if behind.contains('%') { decoded(behind) } else { behind.as_bytes().to_vec() };
+    let http = |at: usize| octets.get(at..at + 4).is_some_and(|name| name.eq_ignore_ascii_case(b"http"));
+    if !memchr::memchr2_iter(b'h', b'H', &octets).any(http) {
+        return Carried::Nothing;
+    }
+    // Coded twice, in other letters, with steps up: somebody else's matter.
+    let is_odd = |octet: &u8| !(octet.is_ascii_graphic() || *octet == b' ') || *octet == b'%';
+    if octets.iter().any(is_odd) || memchr::memmem::find(&octets, b"/.").is_some() {
+        return Carried::Perhaps;
+    }
+    let Ok(text) = String::from_utf8(octets) else { return Carried::Perhaps };
+    for (colon, _) in text.match_indices(':') {
+        let leads = text.get(colon + 1..).is_some_and(|behind| behind.starts_with(['/', '\\']));
+        let url = text.get(..colon).and_then(before_scheme).and_then(|start| text.get(start..));
+        // Not those of web sockets, to which nothing is redirected.
+        if let Some(url) = url.filter(|url| leads && !url.starts_with(['w', 'W'])) {
+            return Carried::Url(url.into());
+        }
+    }
+    Carried::Nothing
 }
 
 /// With percent codes resolved.
@@ -91,55 +127,86 @@ const LONGEST: usize = 253;
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::String;
+    use core::cell::RefCell;
 
     use super::*;
 
+    /// The hosts that were asked for; none if it is not plain.
+    fn hosts(candidate: &str) -> Vec<String> {
+        let asked = RefCell::new(Vec::new());
+        let note = |host: &str| {
+            asked.borrow_mut().push(String::from(host));
+            true
+        };
+        if plainly_leads(candidate, &note) { asked.into_inner() } else { Vec::new() }
+    }
+
     #[test]
     fn which_are_plain() {
-        for (candidate, host) in [
-            ("http://bad.example", Some("bad.example")),
-            ("HTTPS://Bad.Example:443/a?b=c&d#e", Some("bad.example")),
-            ("www.bad-x_y.example/path", Some("www.bad-x_y.example")),
-            ("example", Some("example")),
-            ("https://a.example/%41%zz%", Some("a.example")),
-            ("", None),
-            ("http://", None),
-            ("http:/bad.example", None),
-            ("http:\\\\bad.example", None),
-            ("http:bad.example", None),
-            ("http:80/", None),
-            ("HTTPS:80", None),
-            ("bad.example:80/http", None),
-            ("bad.example:80/x://y", Some("bad.example")),
-            ("gopher://bad.example", None),
-            ("//bad.example", None),
-            ("http:///bad.example", None),
-            ("http://u@bad.example", None),
-            ("http://good.example/@bad.example", None),
-            ("http://good.example\\@bad.example", None),
-            ("http://good.example:x@bad.example", None),
-            ("http://good.example:80@bad.example", None),
-            ("http://bad.example:99999/", None),
-            ("http://bad.example.", None),
-            ("http://bad..example", None),
-            ("http://.bad.example", None),
-            ("http://b%61d.example", None),
-            ("http://bücher.example", None),
-            ("http://bad.example/ü", None),
-            ("http://bad.example/a b", None),
-            ("http://10.0.0.1/", None),
-            ("http://0x7f.1", None),
-            ("http://a.0x7f", None),
-            ("http://[::1]/", None),
-            ("https://good.example/?u=http://bad.example", None),
-            ("https://good.example/?u=%68%54tp%3a//bad.example", None),
-            ("www.good.example/r/HTTPS:bad", None),
+        for (candidate, expected) in [
+            ("http://bad.example", &["bad.example"][..]),
+            ("HTTPS://Bad.Example:443/a?b=c&d#e", &["bad.example"]),
+            ("www.bad-x_y.example/path", &["www.bad-x_y.example"]),
+            ("example", &["example"]),
+            ("https://a.example/%41%zz%", &["a.example"]),
+            ("https://a.example/?mail=b@c.example&type=http", &["a.example"]),
+            ("bad.example:80/http", &["bad.example"]),
+            ("bad.example:80/x://y", &["bad.example"]),
+            ("", &[]),
+            ("http://", &[]),
+            ("http:/bad.example", &[]),
+            ("http:\\\\bad.example", &[]),
+            ("http:bad.example", &[]),
+            ("http:80/", &[]),
+            ("HTTPS:80", &[]),
+            ("gopher://bad.example", &[]),
+            ("//bad.example", &[]),
+            ("http:///bad.example", &[]),
+            ("http://u@bad.example", &[]),
+            ("http://good.example\\@bad.example", &[]),
+            ("http://good.example:x@bad.example", &[]),
+            ("http://good.example:80@bad.example", &[]),
+            ("http://bad.example:99999/", &[]),
+            ("http://bad.example.", &[]),
+            ("http://bad..example", &[]),
+            ("http://.bad.example", &[]),
+            ("http://b%61d.example", &[]),
+            ("http://bücher.example", &[]),
+            ("http://bad.example/ü", &[]),
+            ("http://bad.example/a b", &[]),
+            ("http://10.0.0.1/", &[]),
+            ("http://0x7f.1", &[]),
+            ("http://a.0x7f", &[]),
+            ("http://[::1]/", &[]),
         ] {
-            assert_eq!(plain_host(candidate).as_deref(), host, "{candidate}");
+            assert_eq!(hosts(candidate), expected, "{candidate}");
         }
         let long = String::from_utf8(alloc::vec![b'a'; 254]).unwrap_or_default();
-        assert_eq!(plain_host(&long), None);
+        assert!(hosts(&long).is_empty());
+        assert!(!plainly_leads("http://bad.example/", &|_| false));
+    }
+
+    #[test]
+    fn what_redirectors_carry() {
+        for (candidate, expected) in [
+            ("https://a.example/?u=http://b.example/x", &["a.example", "b.example"][..]),
+            ("https://a.example/?u=%68%54tp%3a%2F%2fB.example%2fx%20y", &["a.example", "b.example"]),
+            ("www.a.example/r/HTTPS://b.example?http://c.example", &["www.a.example", "b.example"]),
+            ("https://a.example/?u=ftp://b.example&x=http", &[]),
+            ("https://a.example/ws://c.example/http://b.example", &["a.example", "b.example"]),
+            ("https://a.example/?u=http:/b.example", &[]),
+            ("https://a.example/?u=http://u@b.example", &[]),
+            ("https://a.example/?u=http%253A//b.example", &[]),
+            ("https://a.example/?u=http:%5C%5Cb.example", &[]),
+            ("https://a.example/../http://b.example", &[]),
+            ("https://a.example/%2e./http://b.example", &[]),
+            ("https://a.example/?u=http://b%C3%BC.example", &[]),
+        ] {
+            assert_eq!(hosts(candidate), expected, "{candidate}");
+        }
+        let fine = |host: &str| host != "b.example";
+        assert!(!plainly_leads("https://a.example/?u=http://b.example", &fine), "both count");
+        assert!(!plainly_leads("https://b.example/?u=http://a.example", &fine), "both count");
     }
 
     #[test]

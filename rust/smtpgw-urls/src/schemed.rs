@@ -38,7 +38,7 @@ pub(crate) fn find(text: &str, finds: &mut Finds<'_>) -> Result<Vec<Range<usize>
 const SCHEMES: [&str; 6] = ["https", "http", "ftp", "wss", "ws", ""];
 
 /// Where the scheme begins that `text` ends with.
-fn before_scheme(text: &str) -> Option<usize> {
+pub(crate) fn before_scheme(text: &str) -> Option<usize> {
     let octets = text.as_bytes();
     let ends_with = |scheme: &&str| {
         let tail = octets.len().checked_sub(scheme.len()).and_then(|start| octets.get(start..));
