@@ -219,7 +219,9 @@ impl Spool {
         self.written += octets.len() as u64;
         self.begun = (begin < self.written).then_some(begin);
         octets.clear();
-        self.buffer = octets;
+        // It may have grown to the threshold; what comes from now on is written in small pieces, of a thousand
+        // messages at a time.
+        self.buffer = if octets.capacity() > KEPT { BytesMut::with_capacity(KEPT) } else { octets };
         self.charge();
         Ok(stretches)
     }
@@ -286,6 +288,9 @@ const READ_PIECE: usize = 256 << 10;
 
 /// Octets worth a trip to a thread that may block.
 const WRITE_AT_LEAST: usize = 64 << 10;
+
+/// Octets that a buffer keeps for what is on its way to the file: so many and what one read brings.
+const KEPT: usize = WRITE_AT_LEAST + (16 << 10);
 
 #[cfg(test)]
 mod tests {
