@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from suite import memory, micro, report, steady, throughput
+from suite import crowd, memory, micro, parsers, report, steady, throughput
 from suite.bench import Bench
 from suite.contenders import OWN, Contender
 from suite.peers import Haproxy, Nginx
@@ -22,7 +22,9 @@ from suite.process import StartError
 from suite.results import Results
 
 CONTENDERS: tuple[Contender, ...] = (*OWN, Haproxy(), Nginx())
-SUITES = ("throughput", "steady", "memory", "idle", "hooks", "micro")
+CROWDED = ("plain", "run")
+"""Contenders that get large messages at the same time; proxies that keep nothing have nothing to show there."""
+SUITES = ("throughput", "steady", "memory", "crowd", "idle", "hooks", "parsers", "micro")
 
 
 def main() -> int:
@@ -61,7 +63,11 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a smoke test: seconds, figures mean little")
-    parser.add_argument("--full", action="store_true", help="1,000 large messages, 5,000 idle connections, more rounds")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="1,000 large messages, one after the other and at once, 5,000 idle connections, more rounds",
+    )
     parser.add_argument("--suite", action="append", choices=SUITES, help="only this one (may be repeated)")
     parser.add_argument(
         "--contender",
@@ -107,6 +113,14 @@ def _run(suite: str, bench: Bench, contenders: list[Contender], options: argpars
     elif suite == "memory":
         messages = 1_000 if full else 12 if quick else 60
         results.growth.extend(memory.measure_growth(bench, contenders, messages))
+    elif suite == "crowd":
+        own = [each for each in contenders if each.name in CROWDED]
+        results.crowds.extend(crowd.measure_crowd(bench, own, 1_000 if full else 10 if quick else 100))
+    elif suite == "parsers":
+        if why := parsers.lacking():
+            required = os.environ.get("SMTPGW_REQUIRE_PEERS") == "1"
+            (results.absent if required else results.skipped)[parsers.THEIRS] = why
+        results.parsing.extend(parsers.measure_parsers(bench, 1 if quick else options.rounds, 0.15 if quick else 1.0))
     elif suite == "idle":
         connections = 5_000 if full else 200 if quick else 1_000
         for starttls in (False, True):

@@ -57,6 +57,12 @@ class Bench:
             path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
 
+    def text_message(self) -> Path:
+        """A short letter; 4 KiB."""
+        message = _message("A short message")
+        message.set_content("This is a line of text, as people write them to one another.\n" * 62)
+        return self.file("messages/text.eml", message.as_bytes(policy=SMTP))
+
     def typical_message(self) -> Path:
         """What a company sends: text and HTML side by side, a picture and a document; about 75 KiB."""
         message = _message("A typical message")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from statistics import median
 
+from .crowd import Crowd
 from .memory import Growth, Idle
+from .parsers import PARSERS, THEIRS, Parsing
 from .results import Gate, Results
 from .steady import RATE, Steady
 from .throughput import Summary
@@ -49,6 +52,16 @@ def tables(results: Results) -> Iterator[Table]:
     if results.growth:
         heads = ("", "at start", "after 10", "half", "all", "messages", "growth", "2nd half", "descriptors")
         yield Table("Memory, messages of 25 MB", heads, [_growth_row(each) for each in results.growth])
+    if results.crowds:
+        sizes = list(dict.fromkeys(each.messages for each in results.crowds))
+        heads = ("", "before", *(f"{size:,}" for size in sizes), "KiB each")
+        title = "Memory, messages of 25 MB arriving at the same time"
+        yield Table(title, heads, list(_crowd_rows(results.crowds)))
+    if results.parsing:
+        messages = list(dict.fromkeys(each.message for each in results.parsing))
+        heads = ("", *(head for name in messages for head in (f"{name}: µs", "MB/s", f"of {THEIRS}")))
+        title = "Parsing, one thread, MB of raw message a second"
+        yield Table(title, heads, list(_parser_rows(results.parsing, messages)))
     if results.idle:
         heads = ("", "connections", "alive", "KiB each", "greeting p50", "p90", "p99", "max")
         title = "Idle connections, and greetings beside them (ms)"
@@ -102,6 +115,32 @@ def _growth_row(each: Growth) -> Sequence[str]:
     growth = (_mib(each.growth), _mib(each.late_growth))
     descriptors = f"{each.descriptors_start} → {each.descriptors_last}"
     return (each.contender, *map(_mib, octets), f"{each.messages}", *growth, descriptors)
+
+
+def _crowd_rows(crowds: list[Crowd]) -> Iterator[Sequence[str]]:
+    for name in dict.fromkeys(each.contender for each in crowds):
+        own = [each for each in crowds if each.contender == name]
+        yield (name, _mib(own[0].rss_start), *(_mib(each.rss) for each in own), f"{own[-1].octets_each / 1024:.0f}")
+
+
+def _parser_rows(measured: list[Parsing], messages: Sequence[str]) -> Iterator[Sequence[str]]:
+    seconds = {
+        (name, message): median(each.seconds for each in chosen)
+        for name in PARSERS
+        for message in messages
+        if (chosen := [each for each in measured if (each.parser, each.message) == (name, message)])
+    }
+    octets = {each.message: each.octets for each in measured}
+    for name in PARSERS:
+        cells = []
+        for message in messages:
+            own, theirs = seconds.get((name, message)), seconds.get((THEIRS, message))
+            cells += [
+                _or_dash(own and own * 1e6, "{:,.1f}"),
+                _or_dash(own and octets[message] / own / 1e6, "{:,.0f}"),
+                _or_dash(theirs / own if own and theirs else None, "{:.2f}"),
+            ]
+        yield (name, *cells)
 
 
 def _idle_row(each: Idle) -> Sequence[str]:

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .crowd import Crowd
 from .memory import Growth, Idle
 from .micro import Micro
+from .parsers import BOUNDS, OURS, THEIRS, Parsing
+from .parsers import compare as compare_parsers
 from .steady import RATE, STALL_MS, Steady
 from .throughput import Measurement, Summary, compare, summarise
 
@@ -47,6 +50,8 @@ class Results:
     measurements: list[Measurement] = field(default_factory=list)
     steady: list[Steady] = field(default_factory=list)
     growth: list[Growth] = field(default_factory=list)
+    crowds: list[Crowd] = field(default_factory=list)
+    parsing: list[Parsing] = field(default_factory=list)
     idle: list[Idle] = field(default_factory=list)
     micro: list[Micro] = field(default_factory=list)
     hooks: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +103,13 @@ class Results:
                 yield Gate(what, growth.growth / (1 << 20), NOISE, "MiB", at_most=True)
                 what = f"{growth.contender}: the second half of that"
                 yield Gate(what, growth.late_growth / (1 << 20), NOISE, "MiB", at_most=True)
+        for message, bound in BOUNDS.items():
+            if (ratio := compare_parsers(self.parsing, message)) is not None:
+                yield Gate(f"{OURS}, {message}: MB/s against {THEIRS}", ratio, bound, "")
+        for crowd in self.crowds:
+            if crowd.messages == max(each.messages for each in self.crowds):
+                what = f"{crowd.contender}: memory of each of {crowd.messages} messages of 25 MB at the same time"
+                yield Gate(what, crowd.octets_each / 1024, CROWDED, "KiB", at_most=True)
         for idle in self.idle:
             if idle.contender in RATIOS:
                 tls = ", TLS" if idle.starttls else ""
@@ -137,6 +149,8 @@ class Results:
             "measurements": [asdict(each) for each in self.measurements],
             "steady": [asdict(each) for each in self.steady],
             "memory": [asdict(each) | {"growth": each.growth, "late": each.late_growth} for each in self.growth],
+            "crowds": [asdict(each) | {"octets_each": each.octets_each} for each in self.crowds],
+            "parsing": [asdict(each) for each in self.parsing],
             "idle": [asdict(each) for each in self.idle],
             "micro": [asdict(each) | {"megabytes_per_second": each.megabytes_per_second} for each in self.micro],
             "hooks": self.hooks,
@@ -160,3 +174,7 @@ AGAINST = (
 
 # How far two readings of settled memory may be apart, in MiB.
 NOISE = 2.0
+
+# What a message of 25 MB may take in memory while it arrives, in KiB: what two spools, the decoder and the
+# connection hold of it, whatever its size.
+CROWDED = 512.0
