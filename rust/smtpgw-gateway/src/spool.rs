@@ -329,6 +329,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_large_buffer_is_given_back_once_there_is_a_file() {
+        let mut spool = spool(256 << 10, &Budget::new(1 << 30));
+        for _ in 0..40 {
+            spool.append(&[b'x'; 16 << 10]);
+            spool.settle().await.unwrap();
+            assert!(spool.file.is_none() || spool.buffer.capacity() <= KEPT);
+        }
+        assert!(spool.file.is_some());
+    }
+
+    #[tokio::test]
     async fn large_content_goes_to_the_file_whole_and_in_order() {
         let budget = Budget::new(1 << 30);
         let mut spool = spool(1000, &budget);
