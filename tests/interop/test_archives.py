@@ -53,6 +53,8 @@ PACKERS = {
     "gcab": ("a.cab", ["gcab", "-c", "{out}", *CONTENT]),
     "gcab by MSZIP": ("a.cab", ["gcab", "-cz", "{out}", *CONTENT]),
     "genisoimage": ("a.iso", ["genisoimage", "-quiet", "-J", "-R", "-o", "{out}", "."]),
+    "genisoimage with UDF": ("a.iso", ["genisoimage", "-quiet", "-udf", "-J", "-R", "-o", "{out}", "."]),
+    "genisoimage with UDF, short names beside": ("a.iso", ["genisoimage", "-quiet", "-udf", "-o", "{out}", "."]),
     "ar": ("a.a", ["ar", "rc", "{out}", "hello.txt", "noise.bin"]),
     "cpio": ("a.cpio", ["sh", "-c", "find . -type f | cpio -o -H bin --quiet > {out}"]),
 }  # fmt: skip
@@ -79,17 +81,25 @@ class Collector(Inspector):
 
 
 @pytest.fixture
-def scan():
-    collector = Collector()
-
+def scan(scan_raw):
     def scan(octets, **decode):
         message = EmailMessage()
         message.set_content("see attachment")
         message.add_attachment(octets, maintype="application", subtype="octet-stream", filename="a")
+        return scan_raw(message.as_bytes(), **decode)
+
+    return scan
+
+
+@pytest.fixture
+def scan_raw():
+    collector = Collector()
+
+    def scan(raw, **decode):
         settings = config.default()
         settings = settings.model_copy(update={"decode": settings.decode.model_copy(update=decode)})
         scanner = Scanner(settings.to_core_json(), roster([collector]), threads=1)
-        report = json.loads(scanner.scan(message.as_bytes()))
+        report = json.loads(scanner.scan(raw))
         return collector, {(one["reason"], one["what"]) for one in report["unscanned"]}
 
     return scan
@@ -131,6 +141,53 @@ def test_encrypted_is_told(pack, scan, packer):
     collector, unscanned = scan(pack(*ENCRYPTED[packer]))
     assert {reason for reason, _ in unscanned} == {"encrypted"}
     assert not any(data in collector.parts.values() for data in CONTENT.values())
+
+
+@pytest.fixture(scope="module")
+def openssl(tmp_path_factory):
+    """Runs `openssl cms` with a certificate, on a letter that holds a program."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("cms")
+    letter = EmailMessage()
+    letter.set_content("see attachment")
+    letter.add_attachment(PROGRAM, maintype="application", subtype="octet-stream", filename="a.exe")
+    (folder / "letter").write_bytes(letter.as_bytes())
+
+    def run(*command):
+        subprocess.run(["openssl", *command], cwd=folder, check=True, timeout=60, capture_output=True)
+
+    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key", "-out", "chain", "-subj", "/CN=a.example")
+
+    def cms(*options):
+        run("cms", "-in", "letter", "-out", "out", *options)
+        return (folder / "out").read_bytes()
+
+    return cms
+
+
+PROGRAM = b"MZ of a letter that is signed"
+SIGN = ("-sign", "-signer", "chain", "-inkey", "key", "-nodetach")
+
+
+@pytest.mark.parametrize("form", [("-outform", "DER"), ("-outform", "DER", "-stream", "-indef")])
+def test_what_is_signed_comes_out_of_a_file(openssl, scan, form):
+    collector, unscanned = scan(openssl(*SIGN, *form))
+    assert unscanned == set()
+    assert PROGRAM in collector.parts.values()
+
+
+def test_what_is_signed_comes_out_of_a_letter(openssl, scan_raw):
+    collector, unscanned = scan_raw(openssl(*SIGN, "-outform", "SMIME"))
+    assert unscanned == set()
+    assert PROGRAM in collector.parts.values()
+
+
+def test_what_is_encrypted_for_somebody_is_told(openssl, scan, scan_raw):
+    for scan_one, form in ((scan, "DER"), (scan_raw, "SMIME")):
+        collector, unscanned = scan_one(openssl("-encrypt", "-outform", form, "chain"))
+        assert {reason for reason, _ in unscanned} == {"encrypted"}
+        assert PROGRAM not in collector.parts.values()
 
 
 def test_a_format_may_be_switched_off(pack, scan):

@@ -26,6 +26,9 @@ class Archive(Table):
     """Containers in containers."""
     seconds: Seconds = 10.0
     """Time spent on unpacking, seconds."""
+    concurrency: Count = 8
+    """Messages whose containers are opened at a time. Each may take 72 MiB for the window of a decoder. One that finds
+    no place within `seconds` stays closed, which is `timeout`."""
 
 
 Format: TypeAlias = Literal[
@@ -88,6 +91,9 @@ class Decode(Table):
     readings: Count = 64
     """Further readings of one message that are tried where programs differ in how they read it; more of them make it
     `ambiguous`."""
+    cpu_s: Seconds = 30.0
+    """CPU time that one message may take for decoding, unpacking and further readings, seconds; above it is
+    `timeout`."""
     archive: Archive = Archive()
     """How far containers are unpacked."""
     disabled_formats: list[Format] = []

@@ -52,13 +52,18 @@ impl<'a, R: Read + Seek> Flow<'a, R> {
 
     /// Gives `length` octets from `start` on to the member that is open.
     pub(crate) fn copy(&mut self, start: u64, length: u64) -> Result<(), Unscanned> {
+        self.copy_of(start, length, length)
+    }
+
+    /// The same, of a member that has `whole` octets in several places.
+    pub(crate) fn copy_of(&mut self, start: u64, length: u64, whole: u64) -> Result<(), Unscanned> {
         let end = start.saturating_add(length).min(self.source.length());
         let mut at = start;
         while at < end {
             let wanted = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
             let octets = self.source.read_at(at, &mut self.buffer[..wanted])?;
             at += octets.len() as u64;
-            self.out.give(octets, length)?;
+            self.out.give(octets, whole)?;
         }
         if at.saturating_sub(start) < length { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
     }
@@ -207,6 +212,29 @@ impl<'a> Out<'a> {
                 },
             }
         }
+    }
+}
+
+/// Octets that are unpacked for nobody, to reach others. All of them together are bounded as those that come out are.
+#[derive(Default)]
+pub(crate) struct Dropped(u64);
+
+impl Dropped {
+    /// So many more of a stream; `Corrupted` if they are not there.
+    pub(crate) fn skip(
+        &mut self,
+        out: &Out<'_>,
+        stream: &mut impl Read,
+        octets: u64,
+        watch: &Watch,
+        buffer: &mut [u8],
+    ) -> Result<(), Unscanned> {
+        self.0 = self.0.saturating_add(octets);
+        if self.0 > out.budget.limits().total {
+            return Err(Unscanned::Mailbomb);
+        }
+        let skipped = octets == 0 || skip(stream, octets, buffer);
+        if skipped { Ok(()) } else { Err(watch.trouble().unwrap_or(Unscanned::Corrupted)) }
     }
 }
 

@@ -51,7 +51,7 @@ pub enum Format {
     Arj,
     /// LHA, LZH.
     Lha,
-    /// A disk image by ISO 9660.
+    /// A disk image by ISO 9660 or UDF.
     Iso,
 }
 
@@ -107,7 +107,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 23] = [
+const MARKS: [(usize, &[u8], Format); 25] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -133,6 +133,8 @@ const MARKS: [(usize, &[u8], Format); 23] = [
     (2, b"-lz", Format::Lha),
     (32_769, b"CD001", Format::Iso),
     (34_817, b"CD001", Format::Iso),
+    (32_769, b"BEA01", Format::Iso),
+    (34_817, b"NSR0", Format::Iso),
 ];
 
 /// Octets from the beginning that [`detect`] wants to see; more are ignored. Programs that unpack themselves keep the

@@ -95,6 +95,13 @@ pub(crate) const ISO_DESCRIPTORS: u64 = 64;
 /// Octets of one folder of an ISO image: ten thousand files with long names.
 pub(crate) const ISO_FOLDER: u64 = 4 << 20;
 
+/// Descriptors of a UDF volume that are read. Real ones have six to sixteen.
+pub(crate) const UDF_DESCRIPTORS: u64 = 64;
+
+/// Lists of pieces of a file that go on elsewhere, in one UDF image. One list holds more than a hundred pieces, and images
+/// are written in one.
+pub(crate) const UDF_CONTINUATIONS: usize = 4_096;
+
 /// Octets of one header of RAR 5: the format's own limit.
 pub(crate) const RAR_HEADER: u64 = 2 << 20;
 

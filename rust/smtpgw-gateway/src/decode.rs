@@ -7,6 +7,7 @@
 
 mod collector;
 mod containers;
+mod effort;
 mod inner;
 mod leaf;
 mod readings;
@@ -15,15 +16,17 @@ mod sealed;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use smtpgw_archive as archive;
 use smtpgw_mime::{Decoder, Dialect};
 use tokio::sync::Semaphore;
 
-use crate::content::detect;
+use crate::content::{Reader, detect};
 use crate::message::{Content, Message, Part};
 use crate::record::UnscannedRecord;
 use crate::settings::{Settings, Unscanned};
@@ -32,9 +35,19 @@ use crate::world::{Instant, timeout};
 
 use collector::{Collector, HeaderBudget};
 use containers::Opening;
+use effort::Effort;
 use leaf::Rested;
 use readings::{REREAD, Rereading};
 use room::Room;
+
+/// Why decoding ended before its message did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// Its time was over, which is told.
+    Timeout,
+    /// We made a mistake, and nothing it says can be relied on.
+    Panic,
+}
 
 /// One message on its way through the decoder.
 pub(crate) struct Decoding {
@@ -43,7 +56,11 @@ pub(crate) struct Decoding {
     /// What unpacking needs, shared by all containers of the message; taken along by the thread that opens them. The
     /// members have a spool of their own: that of the leaves may hold the beginning of one that is still arriving.
     opening: Option<Opening>,
-    /// Those at which messages are unpacked, [`UNPACKING`] of them.
+    /// What all of it has cost.
+    effort: Arc<Effort>,
+    /// Why nothing more is decoded.
+    ended: Option<Ended>,
+    /// Those at which messages are unpacked.
     places: Arc<Semaphore>,
     /// How much longer it may wait for one.
     patience: Duration,
@@ -56,6 +73,7 @@ impl Decoding {
     pub(crate) fn new(message: Arc<Message>, spools: [Spool; 2], settings: &Settings) -> Self {
         let [spool, members] = spools;
         let decode = &settings.decode;
+        let effort = Arc::new(Effort::new(decode.cpu_s));
         let mut limits = smtpgw_mime::Limits::DEFAULT;
         limits.depth = decode.depth;
         limits.parts = decode.parts;
@@ -76,7 +94,8 @@ impl Decoding {
             },
             opening: Some(Opening {
                 spool: members,
-                budget: archive_budget(settings),
+                budget: archive_budget(settings, &effort),
+                effort: Arc::clone(&effort),
                 depth: decode.archive.depth,
                 readings: decode.readings,
                 room: Room { parts: limits.parts, octets: limits.decoded_total },
@@ -84,7 +103,9 @@ impl Decoding {
                 limits,
                 gaps: Vec::new(),
             }),
-            places: places(),
+            effort,
+            ended: None,
+            places: places(decode.archive.concurrency),
             patience: decode.archive.seconds,
             tried: 0,
         }
@@ -92,17 +113,33 @@ impl Decoding {
 
     /// Decodes further content. Never blocks; [`Decoding::settle`] follows.
     pub(crate) fn push(&mut self, content: &[u8]) {
-        self.decoder.push(content, &mut self.collector);
+        self.step(|decoder, collector| decoder.push(content, collector));
     }
 
     /// Content is complete. Never blocks; [`Decoding::settle`] follows.
     pub(crate) fn finish(&mut self) {
-        self.decoder.finish(&mut self.collector);
+        self.step(|decoder, collector| decoder.finish(collector));
+    }
+
+    /// Goes on, if nothing speaks against it.
+    fn step(&mut self, step: impl FnOnce(&mut Decoder, &mut Collector)) {
+        if self.ended.is_none() {
+            let (decoder, collector) = (&mut self.decoder, &mut self.collector);
+            if self.effort.step(|| step(decoder, collector)).is_err() {
+                self.ended = Some(Ended::Panic);
+            } else if self.effort.is_over() {
+                self.ended = Some(Ended::Timeout);
+                self.collector.gaps.push(UnscannedRecord { reason: Unscanned::Timeout, what: "decoding".into() });
+            }
+        }
     }
 
     /// Brings decoded octets to rest and hands out the parts that are finished, members of containers behind the
     /// container.
     pub(crate) async fn settle(&mut self) -> io::Result<Vec<Arc<Part>>> {
+        if self.ended == Some(Ended::Panic) {
+            return Err(io::Error::other("what decodes messages failed"));
+        }
         let contents = self.collector.spool.settle().await?;
         if contents.is_empty() {
             return Ok(Vec::new());
@@ -117,25 +154,28 @@ impl Decoding {
     /// handed out.
     pub(crate) async fn reread(&mut self, raw: &Content) -> io::Result<Vec<Arc<Part>>> {
         let observed = self.decoder.observed();
-        if !observed.is_ambiguous() {
+        if !observed.is_ambiguous() || self.ended.is_some() {
             return Ok(Vec::new());
         }
         let mut opening = self.take_opening()?;
         let mut headers = std::mem::replace(&mut self.collector.headers, HeaderBudget::new(0));
         let raw = raw.clone();
         let first = self.collector.message.progress.read().parts.clone();
+        let effort = Arc::clone(&self.effort);
         let before = Room::beside(&self.decoder, &opening.limits);
         let (opening, headers, further) = blocking(move || {
             let Opening { limits, readings, spool, reread_left: left, .. } = &mut opening;
-            let (readings, raw) = (*readings, &raw);
-            let mut rereading = Rereading { limits, readings, left, room: before, raw, spool, headers: &mut headers };
-            let further = rereading.read(&first, &observed);
+            let further = effort.step(|| {
+                let (readings, raw, headers, effort) = (*readings, &raw, &mut headers, &*effort);
+                let mut rereading = Rereading { limits, readings, left, room: before, effort, raw, spool, headers };
+                rereading.read(&first, &observed)
+            });
             (opening, headers, further)
         })
         .await?;
         self.opening = Some(opening);
         self.collector.headers = headers;
-        let further = further?;
+        let further = further.flatten()?;
         further.room.settle(before, &mut self.decoder);
         self.tried = further.tried;
         self.collector.gaps.extend(further.gaps);
@@ -154,10 +194,35 @@ impl Decoding {
         self.opening.take().ok_or_else(|| io::Error::other("unpacking was given up"))
     }
 
+    /// Whether there is something to open among `parts`. Files are looked at without a place: a large part that holds
+    /// nothing does not wait for those that do.
+    async fn any_container(&mut self, parts: Vec<Rested>) -> io::Result<(Vec<Rested>, bool)> {
+        let known: Vec<_> = parts.iter().map(is_container).collect();
+        if known.contains(&Some(true)) || !known.contains(&None) {
+            return Ok((parts, known.contains(&Some(true))));
+        }
+        let effort = Arc::clone(&self.effort);
+        blocking(move || {
+            let any = effort.step(|| {
+                for rested in &parts {
+                    if !Reader::new(&rested.part.data).detect()?.is_empty()
+                        || inner::message_at(&rested.part)?.is_some()
+                    {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            });
+            any.flatten().map(|any| (parts, any))
+        })
+        .await?
+    }
+
     /// Opens what is a container among `parts`.
     async fn open(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
         self.collector.gaps.extend(parts.iter().filter_map(Rested::gap));
-        if !parts.iter().any(may_be_container) {
+        let (parts, any) = self.any_container(parts).await?;
+        if !any {
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
         let begun = Instant::now();
@@ -165,8 +230,8 @@ impl Decoding {
         self.patience = self.patience.saturating_sub(begun.elapsed());
         // It is never closed.
         let Ok(Ok(place)) = place else {
-            let unopened =
-                parts.iter().filter(|rested| may_be_container(rested)).map(|rested| rested.part.path.clone());
+            let unopened = parts.iter().filter(|rested| is_container(rested) != Some(false));
+            let unopened = unopened.map(|rested| rested.part.path.clone());
             self.collector.gaps.extend(unopened.map(|what| UnscannedRecord { reason: Unscanned::Timeout, what }));
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         };
@@ -175,7 +240,8 @@ impl Decoding {
         opening.room = before;
         let (opening, result) = blocking(move || {
             let _place = place;
-            let result = opening.open_all(parts);
+            let effort = Arc::clone(&opening.effort);
+            let result = effort.step(|| opening.open_all(parts)).flatten();
             (opening, result)
         })
         .await?;
@@ -186,29 +252,27 @@ impl Decoding {
     }
 }
 
-/// The places at which messages are unpacked. One is kept until the work is done, whether or not somebody still waits
-/// for it.
-fn places() -> Arc<Semaphore> {
-    static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(UNPACKING)));
-    Arc::clone(&PLACES)
+/// The places at which messages are unpacked, so many in the whole process for all that ask for that many. One is kept
+/// until the work is done, whether or not somebody still waits for it. A message waits as long as it may unpack, then its
+/// containers stay closed, and that is told.
+fn places(count: usize) -> Arc<Semaphore> {
+    static PLACES: Mutex<BTreeMap<usize, Arc<Semaphore>>> = Mutex::new(BTreeMap::new());
+    let count = count.clamp(1, Semaphore::MAX_PERMITS);
+    Arc::clone(PLACES.lock().entry(count).or_insert_with(|| Arc::new(Semaphore::new(count))))
 }
 
-/// Messages whose containers are opened at a time, in the whole process. Each may take the window of a decoder, 72 MiB,
-/// so a hundred messages that ask for one wait rather than take seven gibioctets; and more threads than processors
-/// would not unpack faster. One waits as long as it may unpack, then its containers stay closed, and that is told.
-const UNPACKING: usize = 8;
-
-/// Whether it is worth a trip to a thread that may block: what is in memory is looked at here.
-fn may_be_container(rested: &Rested) -> bool {
+/// Whether there is something in it to open; `None` if that takes a look at a file.
+fn is_container(rested: &Rested) -> Option<bool> {
     match &rested.part.data {
-        Content::Memory(octets) => {
-            rested.has_files || detect(octets).next().is_some() || !matches!(inner::message_at(&rested.part), Ok(None))
-        }
-        Content::File { .. } => true,
+        Content::Memory(octets) => Some(
+            rested.has_files || detect(octets).next().is_some() || !matches!(inner::message_at(&rested.part), Ok(None)),
+        ),
+        Content::File { .. } if rested.has_files => Some(true),
+        Content::File { .. } => None,
     }
 }
 
-fn archive_budget(settings: &Settings) -> archive::Budget {
+fn archive_budget(settings: &Settings, effort: &Arc<Effort>) -> archive::Budget {
     let limits = &settings.decode.archive;
     let limits = archive::Limits {
         total: limits.total,
@@ -220,5 +284,10 @@ fn archive_budget(settings: &Settings) -> archive::Budget {
         disabled: settings.decode.disabled_formats.clone(),
     };
     let begin = Instant::now();
-    archive::Budget::new(limits, move || begin.elapsed())
+    let effort = Arc::clone(effort);
+    // Whoever has no more CPU time has none on the wall either.
+    archive::Budget::new(limits, move || if effort.is_over() { NEVER } else { begin.elapsed() })
 }
+
+/// A time that nothing takes.
+const NEVER: Duration = Duration::from_secs(1 << 40);

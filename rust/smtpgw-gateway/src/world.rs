@@ -10,7 +10,7 @@ use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,6 +128,12 @@ impl Listen for TcpListener {
 
 /// Whether an accepted socket has the options of the one that listens: a system call less for each connection.
 const INHERITED: bool = cfg!(target_os = "linux");
+/// CPU time that this thread has taken, of its own and of the kernel on its behalf. The same in a simulation: work is
+/// not simulated.
+pub(crate) fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
 
 /// Connections the kernel completes before we accept them; a burst of senders must not be refused.
 const BACKLOG: i32 = 4096;

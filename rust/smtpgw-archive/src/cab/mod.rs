@@ -10,7 +10,7 @@ mod blocks;
 use std::io::{Read, Seek};
 
 use crate::decoder::reason_of;
-use crate::flow::{CHUNK, Out, guarded, skip};
+use crate::flow::{CHUNK, Dropped, Out, guarded};
 use crate::limits::CAB_FOLDERS;
 use crate::member::display_name;
 use crate::packed::Watch;
@@ -31,7 +31,8 @@ pub(crate) fn unpack<R: Read + Seek>(
     let (mut files, mut is_damaged) = header.files(&source, &out)?;
     is_damaged |= header.size > source.length();
     files.sort_by_key(|file| (file.folder, file.offset));
-    let mut unpacking = Unpacking { source: &source, watch: &watch, buffer: vec![0; CHUNK], dropped: 0 };
+    let mut unpacking =
+        Unpacking { source: &source, watch: &watch, buffer: vec![0; CHUNK], dropped: Dropped::default() };
     let mut has_volumes = header.has_neighbours;
     for group in files.chunk_by(|one, other| one.folder == other.folder) {
         let number = group.first().map_or(0, |file| file.folder);
@@ -177,8 +178,7 @@ struct Unpacking<'a, R> {
     source: &'a Source<R>,
     watch: &'a Watch,
     buffer: Vec<u8>,
-    /// Octets that were unpacked for nobody, to reach others.
-    dropped: u64,
+    dropped: Dropped,
 }
 
 impl<R: Read + Seek> Unpacking<'_, R> {
@@ -229,21 +229,15 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         Ok(())
     }
 
-    /// Unpacks so many octets for nobody. All of them together are bounded as those that come out are.
+    /// Unpacks so many octets for nobody. Where they are not there, the blocks say why.
     fn drop(&mut self, out: &Out<'_>, blocks: &mut Blocks<'_, R>, octets: u64) -> Result<(), Unscanned> {
-        if octets == 0 {
-            return Ok(());
+        match self.dropped.skip(out, blocks, octets, self.watch, &mut self.buffer) {
+            Err(Unscanned::Corrupted) => {
+                let again = guarded(|| blocks.read(&mut [0]));
+                Err(self.watch.trouble().unwrap_or(again.err().map_or(Unscanned::Corrupted, |error| reason_of(&error))))
+            }
+            outcome => outcome,
         }
-        self.dropped = self.dropped.saturating_add(octets);
-        if self.dropped > out.budget.limits().total {
-            return Err(Unscanned::Mailbomb);
-        }
-        let skipped = skip(blocks, octets, &mut self.buffer);
-        if skipped {
-            return Ok(());
-        }
-        let again = guarded(|| blocks.read(&mut [0]));
-        Err(self.watch.trouble().unwrap_or(again.err().map_or(Unscanned::Corrupted, |error| reason_of(&error))))
     }
 }
 

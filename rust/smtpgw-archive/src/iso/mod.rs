@@ -1,10 +1,11 @@
-//! Disk images by ISO 9660 (ECMA-119), with the names of Joliet and of Rock Ridge.
+//! Disk images by ISO 9660 (ECMA-119), with the names of Joliet and of Rock Ridge, and by UDF (ECMA-167).
 //!
-//! An image may have several trees of names. The one with the best names is handed out first; a file that another tree
-//! has and none before is handed out as well. A UDF file system beside it may show something else and is not read:
-//! such an image is `Unhandled`, with the members of its trees.
+//! An image may have several trees of names, and each system shows the one that it likes best: UDF, then Joliet. The one
+//! with the best names is handed out first; a file that another tree has and none before, in its octets or in what kind
+//! its name says it is, is handed out as well.
 
 mod record;
+mod udf;
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};
@@ -30,20 +31,23 @@ pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscan
             _ => break,
         }
     }
-    if trees.is_empty() {
+    if trees.is_empty() && !has_udf {
         return Err(Unscanned::Corrupted);
     }
     // Joliet first.
     trees.sort_by_key(|tree| !tree.is_joliet);
-    let mut walk = Walk { seen: HashSet::new(), folders: HashSet::new(), is_damaged: !has_end };
+    let is_damaged = !has_end && !trees.is_empty();
+    let mut walk = Walk { seen: HashSet::new(), of_tree: Vec::new(), folders: HashSet::new(), is_damaged };
+    let is_understood = !has_udf || udf::walk(&mut flow, &mut walk)?;
     for tree in &trees {
         walk.is_damaged |= tree.size > flow.source.length();
         walk.tree(&mut flow, tree)?;
+        walk.next_tree();
     }
-    match (has_udf, walk.is_damaged) {
-        (true, _) => Err(Unscanned::Unhandled),
-        (false, true) => Err(Unscanned::PartiallyCorrupted),
-        (false, false) => Ok(()),
+    match (is_understood, walk.is_damaged) {
+        (false, _) => Err(Unscanned::Unhandled),
+        (true, true) => Err(Unscanned::PartiallyCorrupted),
+        (true, false) => Ok(()),
     }
 }
 
@@ -66,14 +70,43 @@ impl Tree {
 
 /// What has been seen of an image.
 struct Walk {
-    /// Files: where they are, how long.
-    seen: HashSet<(u64, u64)>,
+    /// Files of the trees before.
+    seen: HashSet<Seen>,
+    /// Those of this tree: one may stand in it under several names, which all count.
+    of_tree: Vec<Seen>,
     /// Folders of all trees, so that circles end.
     folders: HashSet<u64>,
     is_damaged: bool,
 }
 
+/// What makes a file another one: where its octets are, and how its name ends.
+type Seen = (Vec<(u64, u64)>, String);
+
 impl Walk {
+    /// Whether no tree before has such a file.
+    fn is_new(&mut self, pieces: &[(u64, u64)], name: &str) -> bool {
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for &(start, length) in pieces.iter().filter(|piece| piece.1 > 0) {
+            match joined.last_mut().filter(|last| last.0 + last.1 == start) {
+                Some(last) => last.1 += length,
+                None => joined.push((start, length)),
+            }
+        }
+        let kind = name.rsplit(['.', '/']).next().unwrap_or_default().to_lowercase();
+        let kind = if name.rsplit('/').next().is_some_and(|name| name.contains('.')) { kind } else { String::new() };
+        let seen = (joined, kind);
+        let is_new = !self.seen.contains(&seen);
+        if is_new {
+            self.of_tree.push(seen);
+        }
+        is_new
+    }
+
+    /// Another tree begins.
+    fn next_tree(&mut self) {
+        self.seen.extend(self.of_tree.drain(..));
+    }
+
     /// Hands out the files of a tree that no tree before has.
     fn tree<R: Read + Seek>(&mut self, flow: &mut Flow<'_, R>, tree: &Tree) -> Result<(), Unscanned> {
         let mut waiting = VecDeque::from([(tree.root.start, tree.root.size, String::new())]);
@@ -107,9 +140,9 @@ impl Walk {
                     pieces.push((more.start, more.size));
                     goes_on = more.goes_on;
                 }
-                let whole = (record.start, pieces.iter().map(|(_, size)| size).sum());
-                if self.seen.insert(whole) {
-                    file(flow, &name, &pieces, &record)?;
+                if self.is_new(&pieces, &name) {
+                    let remark = if record.is_interleaved { Err(Unscanned::Unhandled) } else { Ok(()) };
+                    file(flow, &name, &pieces, remark)?;
                 }
             }
         }
@@ -151,12 +184,13 @@ fn file<R: Read + Seek>(
     flow: &mut Flow<'_, R>,
     name: &str,
     pieces: &[(u64, u64)],
-    record: &Record,
+    remark: Result<(), Unscanned>,
 ) -> Result<(), Unscanned> {
-    flow.out.begin(name.as_bytes(), Some(pieces.iter().map(|(_, size)| size).sum()))?;
-    let mut outcome = if record.is_interleaved { Err(Unscanned::Unhandled) } else { Ok(()) };
+    let whole = pieces.iter().map(|(_, size)| size).sum();
+    flow.out.begin(name.as_bytes(), Some(whole))?;
+    let mut outcome = remark;
     for (start, size) in pieces {
-        match flow.copy(*start, *size) {
+        match flow.copy_of(*start, *size, whole) {
             Ok(()) => {}
             Err(reason) => {
                 outcome = Err(reason);

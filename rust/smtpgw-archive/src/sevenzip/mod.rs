@@ -11,7 +11,7 @@ mod header;
 use std::borrow::Cow;
 use std::io::{Read, Seek};
 
-use crate::flow::{CHUNK, Out, skip};
+use crate::flow::{CHUNK, Dropped, Out, skip};
 use crate::limits::{SEVENZIP_HEADER, SEVENZIP_HEADERS};
 use crate::member::display_name;
 use crate::packed::Watch;
@@ -30,7 +30,8 @@ pub(crate) fn unpack<R: Read + Seek>(
     let limit = budget.members_left();
     let (tables, is_damaged) = tables(&source, &watch, limit)?;
     let mut out = Out::new(budget, members, source.length());
-    let mut unpacking = Unpacking { source: &source, watch: &watch, buffer: vec![0; CHUNK], dropped: 0 };
+    let mut unpacking =
+        Unpacking { source: &source, watch: &watch, buffer: vec![0; CHUNK], dropped: Dropped::default() };
     let mut files = tables.files.iter();
     let mut streams = tables.streams.iter().copied();
     let mut pack = tables.pack_start.saturating_add(SIGNATURE as u64);
@@ -149,8 +150,7 @@ struct Unpacking<'a, R> {
     source: &'a Source<R>,
     watch: &'a Watch,
     buffer: Vec<u8>,
-    /// Octets that were unpacked for nobody, to reach others.
-    dropped: u64,
+    dropped: Dropped,
 }
 
 impl<R: Read + Seek> Unpacking<'_, R> {
@@ -197,7 +197,7 @@ impl<R: Read + Seek> Unpacking<'_, R> {
                 && let Ok(open) = &mut stream
             {
                 let reason = match outcome {
-                    Err(Unscanned::Mailbomb) => self.drop(out, open, left),
+                    Err(Unscanned::Mailbomb) => self.dropped.skip(out, open, left, self.watch, &mut self.buffer),
                     _ => Err(Unscanned::Corrupted),
                 };
                 if let Err(reason) = reason {
@@ -230,18 +230,6 @@ impl<R: Read + Seek> Unpacking<'_, R> {
             }
         }
         Ok(())
-    }
-
-    /// Unpacks so many octets for nobody. All of them together are bounded as those that come out are.
-    fn drop(&mut self, out: &Out<'_>, stream: &mut impl Read, octets: u64) -> Result<(), Unscanned> {
-        self.dropped = self.dropped.saturating_add(octets);
-        if self.dropped > out.budget.limits().total {
-            return Err(Unscanned::Mailbomb);
-        }
-        match skip(stream, octets, &mut self.buffer) {
-            true => Ok(()),
-            false => Err(self.watch.trouble().unwrap_or(Unscanned::Corrupted)),
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use smtpgw_archive::{Format, Limits, Unscanned, detect};
 
+use smtpgw_testkit::effort::{is_linear, quickest};
+
 use crate::{is_complete, open_as};
 
 fn crc(octets: &[u8]) -> u32 {
@@ -132,6 +134,31 @@ fn blocks_without_end_are_bounded() {
     let files = file_four("a", 0, 0x30, b"", b"").repeat(20_000);
     let (outcome, members, _) = open_as(Format::Rar, &rar_four(0, &[files]), Limits::default());
     assert_eq!((outcome, members.0.len()), (Err(Unscanned::FilesLimit), 10_000));
+}
+
+/// Two sizes: time is that of the blocks, whatever sizes they tell.
+#[test]
+fn work_is_linear() {
+    let huge = |name: &str| {
+        let mut file = file_four(name, 0, 0x33, b"", b"");
+        // Behind the sum and the head of the block: no octets, and of them four gibioctets.
+        file[11..15].copy_from_slice(&[0xff; 4]);
+        file
+    };
+    let effort = |count: usize, version: u8| {
+        let made = match version {
+            4 => rar_four(0, &vec![huge("a"); count]),
+            _ => rar_five(0, &vec![file_five("a", 0, 3, b"", b"packed", b"whatever it is"); count]),
+        };
+        quickest(|| {
+            let (_, members, budget) = open_as(Format::Rar, &made, Limits::default());
+            assert_eq!((members.0.len(), budget.unpacked()), (count, 0));
+        })
+    };
+    for version in [4, 5] {
+        let (small, large) = (effort(1_200, version), effort(9_600, version));
+        assert!(is_linear(small, large), "{small:?}, {large:?}");
+    }
 }
 
 proptest! {

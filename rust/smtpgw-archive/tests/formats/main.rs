@@ -12,6 +12,7 @@ mod plain;
 mod samples;
 mod self_extracting;
 mod sevenzip;
+mod udf;
 
 use std::io::Cursor;
 use std::time::Duration;

@@ -131,3 +131,48 @@ fn work_is_linear() {
     let (small, large) = (effort(1 << 20), effort(8 << 20));
     assert!(is_linear(small, large), "{small:?} for one mebioctet of marks, {large:?} for eight");
 }
+
+/// An image with one folder, all of whose names stand for the same file.
+fn image_of(names: usize, file: usize) -> Vec<u8> {
+    let record = |start: usize, size: usize, marks: u8, name: &[u8]| {
+        let mut record = vec![0; (33 + name.len()).next_multiple_of(2)];
+        record[0] = u8::try_from(record.len()).unwrap();
+        record[2..6].copy_from_slice(&u32::try_from(start).unwrap().to_le_bytes());
+        record[10..14].copy_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+        record[25] = marks;
+        record[32] = u8::try_from(name.len()).unwrap();
+        record[33..33 + name.len()].copy_from_slice(name);
+        record
+    };
+    let (each, folder) = (2048 / record(0, 0, 0, b"a").len(), 18);
+    let behind = folder + names.div_ceil(each);
+    let mut image = vec![0; behind * 2048 + file];
+    image[16 * 2048..][..6].copy_from_slice(b"\x01CD001");
+    image[17 * 2048..][..6].copy_from_slice(b"\xffCD001");
+    let root = record(folder, (behind - folder) * 2048, 2, b"\0");
+    image[16 * 2048 + 156..][..root.len()].copy_from_slice(&root);
+    for n in 0..names {
+        let one = record(behind, file, 0, b"a");
+        image[(folder + n / each) * 2048 + n % each * one.len()..][..one.len()].copy_from_slice(&one);
+    }
+    image
+}
+
+/// Two sizes: many names for one large file give many times the image, and no more than the limits.
+#[test]
+fn a_bomb_of_names_in_an_image_is_bounded() {
+    for names in [60, 120] {
+        let image = image_of(names, 1 << 20);
+        let (outcome, members, budget) = open_as(Format::Iso, &image, Limits { total: 50 << 20, ..generous() });
+        assert_eq!((outcome, budget.unpacked()), (Err(Unscanned::Mailbomb), 50 << 20));
+        assert!(members.0.len() <= 51);
+        let (_, _, budget) = open_as(Format::Iso, &image, Limits { ratio: 10, ..Limits::default() });
+        assert!(budget.unpacked() <= 10 * image.len() as u64);
+    }
+    let effort = |names: usize| {
+        let image = image_of(names, 1);
+        quickest(|| assert_eq!(open_as(Format::Iso, &image, generous()).1.0.len(), names))
+    };
+    let (small, large) = (effort(1_200), effort(9_600));
+    assert!(is_linear(small, large), "{small:?}, {large:?}");
+}

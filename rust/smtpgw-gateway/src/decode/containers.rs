@@ -9,6 +9,7 @@ use smtpgw_archive as archive;
 use smtpgw_mime::Limits;
 
 use super::collector::HeaderBudget;
+use super::effort::Effort;
 use super::inner;
 use super::leaf::{Leaf, Rested};
 use super::readings::Rereading;
@@ -24,6 +25,7 @@ use crate::spool::Spool;
 pub(super) struct Opening {
     pub(super) spool: Spool,
     pub(super) budget: archive::Budget,
+    pub(super) effort: Arc<Effort>,
     pub(super) depth: usize,
     pub(super) limits: Limits,
     /// `decode.readings`
@@ -45,6 +47,10 @@ impl Opening {
             self.gaps.extend(rested.gap().filter(|_| depth > 0));
             let Rested { part, has_files, .. } = rested;
             finished.push(Arc::clone(&part));
+            if self.effort.is_over() {
+                self.gap(Unscanned::Timeout, part.path.clone());
+                continue;
+            }
             let formats = Reader::new(&part.data).detect()?;
             let message = inner::message_at(&part)?;
             if formats.is_empty() && message.is_none() && !has_files {
@@ -97,6 +103,7 @@ impl Opening {
             readings: self.readings,
             left: &mut self.reread_left,
             room: self.room,
+            effort: &self.effort,
             raw: &raw,
             spool: &mut self.spool,
             headers: &mut headers,

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use smtpgw_mime::{Base64Junk, Decoder, Dialect, Event, Limits, Observed, PartHead, PartKind, Readings, Sink};
 
 use super::collector::{HeaderBudget, gap_of, gap_of_defect, reason_of};
+use super::effort::Effort;
 use super::leaf::{Leaf, Rested};
 use super::room::Room;
 use crate::content::Reader;
@@ -31,6 +32,7 @@ pub(super) struct Rereading<'a> {
     pub(super) left: &'a mut u64,
     /// How much more of what they show there may be.
     pub(super) room: Room,
+    pub(super) effort: &'a Effort,
     pub(super) raw: &'a Content,
     pub(super) spool: &'a mut Spool,
     pub(super) headers: &'a mut HeaderBudget,
@@ -56,6 +58,10 @@ impl Rereading<'_> {
         let mut seen = HashSet::from([(digest(&leaves), *observed)]);
         let mut told = HashSet::new();
         while let Some(dialect) = readings.next_dialect() {
+            if self.effort.is_over() {
+                further.gap(Unscanned::Timeout, "readings");
+                return Ok(further);
+            }
             if *self.left < 2 * self.raw.len() {
                 further.gap(Unscanned::Ambiguous, "readings");
                 return Ok(further);

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
+mod bounds;
+mod sealed;
+
 use sha2::{Digest as _, Sha256};
 
 use super::*;
@@ -341,98 +344,5 @@ async fn attached_messages_share_what_may_be_read_again() {
         decoding.settle().await.unwrap();
         let gaps = decoding.take_gaps();
         assert_eq!(gaps.iter().any(|gap| gap.reason == Unscanned::Ambiguous), told, "{gaps:?}");
-    }
-}
-
-/// The reasons of what is not seen of a message with these limits, and the octets of its parts.
-async fn bounded(raw: &[u8], parts: usize, octets: u64) -> (Vec<Unscanned>, Vec<u64>) {
-    let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut settings = Settings::default();
-    settings.decode.parts = parts;
-    (settings.limits.message_size, settings.decode.total_ratio) = (octets, 1);
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
-    // Two pushes: what was opened by then counts for what comes behind.
-    let (one, two) = raw.split_at(raw.len() / 2);
-    let mut found = Vec::new();
-    for piece in [one, two] {
-        decoding.push(piece);
-        found.extend(decoding.settle().await.unwrap());
-    }
-    decoding.finish();
-    found.extend(decoding.settle().await.unwrap());
-    let gaps = decoding.take_gaps().into_iter().map(|gap| gap.reason).collect();
-    (gaps, found.iter().map(|part| part.data.len()).collect())
-}
-
-#[tokio::test]
-async fn parts_and_octets_are_shared_by_all_that_comes_out() {
-    let tar = [tar_member("a", &[b'a'; 400]), tar_member("b", &[b'b'; 400]), vec![0; 1024]].concat();
-    let leaf = [b"--b\nContent-Type: a/b\nContent-Transfer-Encoding: binary\n\n", &tar[..], b"\n"].concat();
-    let text = b"--b\n\nbegin 644 a.txt\n#86)C\nend\n";
-    let letter = b"--b\nContent-Type: application/octet-stream\n\nFrom: a\nTo: b\n\nhello\n";
-    let head = b"Content-Type: multipart/mixed; boundary=b\n\n";
-    let raw = [&head[..], &leaf, text, letter, &leaf, b"--b--\n"].concat();
-    // The multipart, four leaves, two members each of two, a file, and the letter's own part.
-    let (gaps, octets) = bounded(&raw, 11, 1 << 20).await;
-    assert_eq!((gaps, octets.len()), (vec![], 10), "{octets:?}");
-    let total: u64 = octets.iter().sum();
-    assert_eq!(bounded(&raw, 11, total).await, (vec![], octets));
-    for parts in 1..11 {
-        let (gaps, octets) = bounded(&raw, parts, 1 << 20).await;
-        assert!(gaps.contains(&Unscanned::FilesLimit) && octets.len() < parts, "{parts}: {gaps:?} {octets:?}");
-    }
-    for most in (1..total).step_by(97) {
-        let (gaps, octets) = bounded(&raw, 100, most).await;
-        assert!(gaps.contains(&Unscanned::Mailbomb), "{most}: {gaps:?}");
-        assert!(octets.iter().sum::<u64>() <= most, "{most}: {octets:?}");
-    }
-}
-
-/// An element of BER of less than 128 octets.
-fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
-    let content = content.concat();
-    [&[tag, u8::try_from(content.len()).unwrap()][..], &content].concat()
-}
-
-/// A CMS (RFC 5652) of signed data.
-fn signed(content: &[u8]) -> Vec<u8> {
-    let encapsulated = element(0x30, &[&element(6, &[b"*"]), &element(0xa0, &[&element(4, &[content])])]);
-    let body = element(0x30, &[&[2, 1, 1], &[0x31, 0], &encapsulated, &[0x31, 0]]);
-    element(0x30, &[&element(6, &[b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"]), &element(0xa0, &[&body])])
-}
-
-#[tokio::test]
-async fn what_is_signed_is_opened() {
-    let of =
-        |head: &str, data: &[u8]| [format!("{head}\nContent-Transfer-Encoding: binary\n\n").as_bytes(), data].concat();
-    let entity = signed(b"Content-Transfer-Encoding: base64\n\nTVogZXZpbA==\n");
-    let plain = signed(b"MZ evil");
-    for (raw, path) in [
-        (of("Content-Type: application/pkcs7-mime; smime-type=signed-data", &entity), "1/smime.eml/1"),
-        (of("Content-Type: application/x-pkcs7-mime", &entity), "1/smime.eml/1"),
-        (of("Content-Type: text/plain", &entity), "1/content/1"),
-        (of("Content-Type: application/octet-stream; name=\"a.exe.p7m\"", &plain), "1/a.exe"),
-    ] {
-        let parts = decode(&[&raw], 1 << 20).await;
-        assert!(parts.contains(&(path.to_owned(), b"MZ evil".to_vec())), "{path}: {parts:?}");
-    }
-}
-
-#[tokio::test]
-async fn what_needs_a_key_is_told_whatever_it_is_called() {
-    let armor = "-----BEGIN PGP MESSAGE-----\n\nhQ==\n-----END PGP MESSAGE-----\n";
-    for (head, body, reason) in [
-        ("", armor, Some(Unscanned::Encrypted)),
-        ("Content-Type: text/html", "<pre>-----BEGIN PGP MESSAGE-----<br>", Some(Unscanned::Encrypted)),
-        ("Content-Type: application/octet-stream; name=a.asc", armor, Some(Unscanned::Encrypted)),
-        ("Content-Type: application/octet-stream; name=a.GPG", "x", Some(Unscanned::Encrypted)),
-        ("Content-Type: text/plain; name=\"a.pgp. \"", "x", Some(Unscanned::Encrypted)),
-        ("Content-Type: text/plain; name=key.gpg", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", None),
-        ("", "-----BEGIN PGP SIGNED MESSAGE-----\n\nhello\n", None),
-        ("Content-Type: text/plain; name=smime.p7m", "x", Some(Unscanned::Unhandled)),
-        ("Content-Type: text/plain\nContent-Disposition: attachment; filename=a.P7Z", "x", Some(Unscanned::Unhandled)),
-    ] {
-        let (_, gaps) = parts_of(&format!("{head}\n\n{body}")).await;
-        assert_eq!(gaps, Vec::from_iter(reason), "{head} {body}");
     }
 }

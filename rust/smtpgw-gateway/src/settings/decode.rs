@@ -26,6 +26,9 @@ pub struct Decode {
     pub fields: usize,
     /// Further readings of one ambiguous message that are tried.
     pub readings: usize,
+    /// CPU time for one message.
+    #[serde(with = "seconds")]
+    pub cpu_s: Duration,
     /// Opening of containers.
     pub archive: Archive,
     /// Formats that are not opened, which is `disabled_format`.
@@ -44,6 +47,7 @@ impl Default for Decode {
             header: 1 << 20,
             fields: 2_000,
             readings: 64,
+            cpu_s: Duration::from_secs(30),
             archive: Archive::default(),
             disabled_formats: Vec::new(),
             unscanned: Unscanned::ALL.into_iter().map(|reason| (reason, reason.default_action())).collect(),
@@ -68,6 +72,8 @@ pub struct Archive {
     /// Time.
     #[serde(with = "seconds")]
     pub seconds: Duration,
+    /// Messages whose containers are opened at a time.
+    pub concurrency: usize,
 }
 
 impl Default for Archive {
@@ -79,6 +85,7 @@ impl Default for Archive {
             members: 10_000,
             depth: 8,
             seconds: Duration::from_secs(10),
+            concurrency: 8,
         }
     }
 }

@@ -1,0 +1,103 @@
+//! What one message may cost: CPU time (`decode.cpu_s`), of whichever threads work on it, one at a time; and a panic,
+//! which ends the work on this message and nothing else.
+//!
+//! Time is that of the thread, not of the clock on the wall: a message must not be given up because its neighbours keep
+//! the processors busy. All work is done in steps of bounded size, a piece of content or a step of unpacking, and whether
+//! the time is over is asked between them.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::world::thread_time;
+
+/// The CPU time of one message.
+#[derive(Debug)]
+pub(super) struct Effort {
+    limit: u64,
+    /// Nanoseconds of the steps that are done.
+    spent: AtomicU64,
+    /// What the clock of the working thread showed when its step began; [`IDLE`] between steps.
+    begun: AtomicU64,
+}
+
+impl Effort {
+    pub(super) fn new(limit: Duration) -> Self {
+        Self { limit: nanoseconds(limit), spent: AtomicU64::new(0), begun: AtomicU64::new(IDLE) }
+    }
+
+    /// Does a step on this thread and counts its time. A panic is an error that costs the message: whoever sent it is
+    /// told to come back, and it is nothing to anybody else.
+    pub(super) fn step<T>(&self, step: impl FnOnce() -> T) -> io::Result<T> {
+        self.begun.store(nanoseconds(thread_time()), Relaxed);
+        let outcome = catch_unwind(AssertUnwindSafe(step));
+        self.spent.store(self.spent(), Relaxed);
+        self.begun.store(IDLE, Relaxed);
+        outcome.map_err(|_| io::Error::other("what decodes messages failed"))
+    }
+
+    /// Whether no more time is left. Within a step to be asked on its own thread.
+    pub(super) fn is_over(&self) -> bool {
+        self.spent() > self.limit
+    }
+
+    fn spent(&self) -> u64 {
+        let current = match self.begun.load(Relaxed) {
+            IDLE => 0,
+            begun => nanoseconds(thread_time()).saturating_sub(begun),
+        };
+        self.spent.load(Relaxed).saturating_add(current)
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX - 1)
+}
+
+const IDLE: u64 = u64::MAX;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)] // a failed step is a failed test
+mod tests {
+    use super::*;
+
+    /// Keeps the processor busy until so much time of this thread has gone.
+    fn work(time: Duration) {
+        let until = thread_time() + time;
+        while thread_time() < until {}
+    }
+
+    #[test]
+    fn steps_on_any_thread_add_up_and_waiting_is_free() {
+        let effort = Effort::new(Duration::from_millis(30));
+        effort.step(|| work(Duration::from_millis(16))).unwrap();
+        assert!(!effort.is_over());
+        // Neither what happens between steps nor what a step waits for.
+        work(Duration::from_millis(20));
+        let (_kept, nobody) = std::sync::mpsc::channel::<()>();
+        effort.step(|| nobody.recv_timeout(Duration::from_millis(60)).unwrap_err()).unwrap();
+        assert!(!effort.is_over());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                effort.step(|| {
+                    assert!(!effort.is_over());
+                    work(Duration::from_millis(16));
+                    assert!(effort.is_over(), "it is seen within the step");
+                })
+            });
+        });
+        assert!(effort.is_over());
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_its_time_counts() {
+        let effort = Effort::new(Duration::from_millis(10));
+        let outcome = effort.step(|| {
+            work(Duration::from_millis(12));
+            std::panic::resume_unwind(Box::new("a mistake of ours"))
+        });
+        assert!(outcome.is_err());
+        assert!(effort.is_over());
+    }
+}
