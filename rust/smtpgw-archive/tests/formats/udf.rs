@@ -126,7 +126,6 @@ pub(crate) fn sample() -> Vec<u8> {
 #[test]
 fn files_come_out_of_every_form() {
     let made = sample();
-    std::fs::write("/tmp/udf.seed", &made).unwrap();
     assert_eq!(detect(&made, &made), Some(Format::Iso));
     let (outcome, members, _) = open_as(Format::Iso, &made, Limits::default());
     let names: Vec<_> = members.0.iter().map(|member| member.0.as_str()).collect();

@@ -145,11 +145,12 @@ pub(super) fn message_at(part: &Part) -> io::Result<Option<u64>> {
 
 /// `more`: it goes on behind `begin`.
 fn begins_as_message(begin: &[u8], more: bool) -> bool {
-    let mut known = 0;
+    let (mut known, mut fields) = (0, 0);
     let mut lines = begin.split(|&octet| octet == b'\n').peekable();
     while let Some(line) = lines.next() {
-        if more && lines.peek().is_none() {
-            // Cut off by us, and every line before it was one of a header.
+        // Cut off by us: every line before it was one of a header, and the first must be one as well.
+        let is_last = more && lines.peek().is_none();
+        if is_last && fields > 0 {
             return true;
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -161,6 +162,10 @@ fn begins_as_message(begin: &[u8], more: bool) -> bool {
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             break;
         }
+        if is_last {
+            return true;
+        }
+        fields += 1;
         let is = |field: &&str| name.eq_ignore_ascii_case(field.as_bytes());
         known += if MIME_FIELDS.iter().any(is) { 2 } else { usize::from(FIELDS.iter().any(is)) };
     }

@@ -272,8 +272,13 @@ async fn messages_are_known_by_any_of_their_marks() {
         assert!(parts.iter().any(|part| part.ends_with(" evil")), "{declared} {parts:#?}");
         assert!(gaps.is_empty(), "{gaps:?}");
     }
-    let (parts, _) = parts_of("Content-Type: text/plain\n\nNote: this is\nno letter\n").await;
-    assert_eq!(parts.len(), 1);
+    // One field that goes on for longer than is looked at.
+    let long = format!("Content-Type: a/b\n\nX-Long: {}\n{encoded}", "x".repeat(5_000));
+    assert!(parts_of(&long).await.0.iter().any(|part| part.ends_with(" evil")));
+    for none in ["Note: this is\nno letter\n".to_owned(), "\0".repeat(5_000), "x".repeat(5_000)] {
+        let (parts, _) = parts_of(&format!("Content-Type: text/plain\n\n{none}")).await;
+        assert_eq!(parts.len(), 1);
+    }
 }
 
 /// One stored member, `a.exe`.
