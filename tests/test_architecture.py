@@ -41,7 +41,7 @@ SHIPS = (
 )
 # Sans-IO crates: all that they may use is arithmetic on octets.
 SANS_IO = {
-    "smtpgw-smtp": {"memchr"},
+    "smtpgw-smtp": {"memchr", "zeroize"},
     "smtpgw-mime": {"memchr", "base64-simd", "encoding_rs", "simdutf8"},
     "smtpgw-urls": {"memchr", "unicode-normalization"},
 }

@@ -45,11 +45,8 @@ __all__ = [
 
 @final
 class Buffer(_SupportsBuffer):
-    """Octets, read-only and without a copy: takes the place of `bytes` wherever a buffer will do.
-
-    `memoryview`, `re`, `hashlib`, `yara.Rules.match(data=...)` and `hyperscan.Database.scan(...)` read it where it
-    lies, in memory or in a mapped file.
-    """
+    """Octets, read-only and without a copy: `memoryview`, `re`, `hashlib`, `yara.Rules.match(data=...)` and
+    `hyperscan.Database.scan(...)` read it where it lies, in memory or in a mapped file."""
 
     def __len__(self) -> int:
         """Octets."""
@@ -263,6 +260,10 @@ class Session:
     def early_talker(self) -> bool:
         """It spoke before our greeting went out, which senders of mail do not (RFC 5321 §4.3.1)."""
 
+    @property
+    def authenticated(self) -> bool:
+        """It has authenticated with the backend through us (`auth = "relay"`)."""
+
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
@@ -328,8 +329,7 @@ class Part:
 
     @property
     def real_type(self) -> str:
-        """What it is by its first octets, as a media type: `application/x-msdownload`, `application/zip`, ...;
-        `text/plain` and `application/octet-stream` where nothing more is known."""
+        """What it is by its first octets, `application/zip`, ...; `text/plain`, `application/octet-stream` at the least."""
 
     @property
     def reading(self) -> str | None:

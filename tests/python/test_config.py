@@ -63,7 +63,7 @@ def test_settings_for_the_core_have_its_shape():
     ]  # fmt: skip
     assert list(settings["listener"][0]) == [
         "address", "tls", "backend", "routes", "recipient_domains", "certificates", "client_certificate",
-        "proxy_protocol_from", "xclient_from",
+        "auth", "proxy_protocol_from", "xclient_from",
     ]  # fmt: skip
     assert settings["limits"]["connections_per_network"] == 10_000
     assert (settings["limits"]["network_prefix_v4"], settings["limits"]["network_prefix_v6"]) == (32, 64)

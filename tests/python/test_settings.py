@@ -129,6 +129,7 @@ def test_reasons_and_their_actions():
 @pytest.mark.parametrize(
     ("enum", "table", "key"),
     [("ListenerTls", "Listener", "tls"), ("ClientAuth", "Listener", "client_certificate"),
+     ("ClientLogin", "Listener", "auth"),
      ("BackendTls", "Backend", "tls"), ("Identity", "Backend", "identity"),
      ("Relay", "Backend", "relay"), ("QuarantineReply", "Quarantine", "reply"), ("LogFormat", "Log", "format"),
      ("LogLevel", "Log", "level")],

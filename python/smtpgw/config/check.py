@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from smtpgw.config.logins import logins
 from smtpgw.config.model import Config
 from smtpgw.config.problems import meant, path_of, shorten
 from smtpgw.config.streams import streams
@@ -26,7 +27,7 @@ def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool =
     whole = config.model_dump() if isinstance(config, Config) else config
     listeners = [(at, table) for at, table in enumerate(_list(whole, "listener")) if isinstance(table, Mapping)]
     problems = [*_backends(whole, listeners), *_tunnels(whole, listeners), *_addresses(listeners)]
-    problems += [*_scores(whole), *streams(whole)]
+    problems += [*_scores(whole), *streams(whole), *logins(whole, listeners)]
     if files:
         for at, table in listeners:
             problems += _certificates(at, table, base)

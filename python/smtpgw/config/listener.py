@@ -68,6 +68,10 @@ class Listener(Table):
     """Whether senders are asked for a certificate of their own. `request`: one that has none is welcome; `require`: the
     handshake fails without one, and mail in clear is refused. It is proved that the sender holds its key, and nobody
     vouches for its names; inspectors and records see it, and it exempts from nothing."""
+    auth: Literal["off", "relay"] = "off"
+    """`relay`: senders may authenticate with the backend through us, under TLS, with those of its mechanisms that can
+    be handed on; it decides alone. Backends must have `tls = "required"` or `"verified"`, unless they are on this
+    machine. Whoever has authenticated is inspected as anybody is, and `recipient_domains` hold."""
     proxy_protocol_from: list[Network] = []
     """Networks whose connections must begin with a PROXY header, version 1 or 2, which names the client: our own
     proxies, and nobody else."""

@@ -7,6 +7,7 @@
 //! not there.
 
 mod act;
+mod auth;
 mod end;
 mod entrance;
 mod handshake;
@@ -18,10 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf as _;
-use smtpgw_smtp::{Offer, Server, ServerEvent, ServerOptions, XclientRequest};
+use smtpgw_smtp::{Mechanisms, Offer, Server, ServerEvent, ServerOptions, XclientRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use zeroize::Zeroize as _;
 
 use self::act::Act;
 use self::end::End;
@@ -147,7 +149,7 @@ impl<W: World> Connection<W> {
         };
         let starttls_withheld = withholds_starttls(&house, &front, client);
         let speaks_for = front.is_xclient(client.ip());
-        let server = Server::new(options, offer(&front, &settings.limits, !starttls_withheld, speaks_for));
+        let server = Server::new(options, offer(&front, &settings.limits, false, !starttls_withheld, speaks_for));
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -173,7 +175,8 @@ impl<W: World> Connection<W> {
     /// What the next EHLO announces.
     fn offer(&self) -> Offer {
         let limits = &self.setup.desk.settings.limits;
-        offer(&self.front, limits, !self.wire.is_tls() && !self.starttls_withheld, self.speaks_for.is_some())
+        let tls = self.wire.is_tls();
+        offer(&self.front, limits, tls, !tls && !self.starttls_withheld, self.speaks_for.is_some())
     }
 
     /// Asks `on_connect`, beside whatever the client does (rule B1).
@@ -212,6 +215,11 @@ impl<W: World> Connection<W> {
                 }
                 other => {
                     let act = Act::of(other);
+                    if act.is_secret()
+                        && let Some(said) = self.wire.input.get_mut(..consumed)
+                    {
+                        said.zeroize();
+                    }
                     self.wire.input.advance(consumed);
                     if let Err(end) = self.act(act).await {
                         return end;
@@ -229,12 +237,14 @@ fn withholds_starttls<W: World>(house: &House<W>, front: &Front, client: SocketA
     in_clear_is_mail && house.ledger.withholds_starttls(client.ip(), Instant::now())
 }
 
-/// What EHLO announces: what the backend can do with us, STARTTLS where it is due, XCLIENT to those who must use it.
-fn offer(front: &Front, limits: &settings::Limits, starttls: bool, xclient: bool) -> Offer {
+/// What EHLO announces: what the backend can do with us, STARTTLS where it is due, AUTH under TLS (`tls`) where it is
+/// handed on, XCLIENT to those who must use it.
+fn offer(front: &Front, limits: &settings::Limits, tls: bool, starttls: bool, xclient: bool) -> Offer {
     let backend = front.routes.offer(limits.message_size);
     Offer {
         starttls: starttls && (front.tls.is_some() || front.tunnel),
         xclient,
+        auth: if tls && front.auth { backend.auth } else { Mechanisms::EMPTY },
         binary_mime: backend.binary_mime && limits.binary_mime,
         ..backend
     }

@@ -37,6 +37,8 @@ pub struct Session {
     pub carried: Option<Arc<Carried>>,
     /// It spoke before our greeting went out, which no sender of mail does (RFC 5321 §4.3.1).
     pub early_talker: bool,
+    /// It has authenticated with the backend, by AUTH that we handed on (RFC 4954).
+    pub authenticated: bool,
 }
 
 impl Session {
@@ -44,7 +46,17 @@ impl Session {
     pub fn new(id: impl Into<String>, client: SocketAddr, listener: SocketAddr) -> Self {
         let (client, listener) = (canonical(client), canonical(listener));
         let (helo, tls, carried) = (String::new(), None, None);
-        Self { id: id.into(), client, listener, esmtp: false, helo, tls, carried, early_talker: false }
+        Self {
+            id: id.into(),
+            client,
+            listener,
+            esmtp: false,
+            helo,
+            tls,
+            carried,
+            early_talker: false,
+            authenticated: false,
+        }
     }
 }
 

@@ -67,14 +67,18 @@ pub(crate) fn hops(header: Option<&Header>) -> usize {
     header.map_or(0, |header| header.all("Received").count())
 }
 
-/// RFC 5321 §4.4, RFC 3848 and RFC 6531 §4.3: `S` is for TLS, and there is none of it without ESMTP.
+/// RFC 5321 §4.4, RFC 3848 and RFC 6531 §4.3: `S` is for TLS, `A` for AUTH, and neither is there without ESMTP.
 const fn protocol(session: &Session, smtputf8: bool) -> &'static str {
-    match (session.esmtp, smtputf8, session.tls.is_some()) {
-        (_, true, true) => "UTF8SMTPS",
-        (_, true, false) => "UTF8SMTP",
-        (true, false, true) => "ESMTPS",
-        (true, false, false) => "ESMTP",
-        (false, false, _) => "SMTP",
+    match (session.esmtp, smtputf8, session.tls.is_some(), session.authenticated) {
+        (_, true, true, true) => "UTF8SMTPSA",
+        (_, true, true, false) => "UTF8SMTPS",
+        (_, true, false, true) => "UTF8SMTPA",
+        (_, true, false, false) => "UTF8SMTP",
+        (true, false, true, true) => "ESMTPSA",
+        (true, false, true, false) => "ESMTPS",
+        (true, false, false, true) => "ESMTPA",
+        (true, false, false, false) => "ESMTP",
+        (false, false, ..) => "SMTP",
     }
 }
 
@@ -205,6 +209,8 @@ mod tests {
         );
         let mapped = written(&session("[::ffff:192.0.2.1]:4711", "c", true, false), &[]);
         assert!(mapped.starts_with("Received: from c ([192.0.2.1])\r\n by mx1.example.org with ESMTP id "), "{mapped}");
+        let known = Session { authenticated: true, ..session("192.0.2.1:1", "c", true, true) };
+        assert!(written(&known, &[]).contains(" with ESMTPSA id "));
         // HELO under TLS: RFC 3848 has no word for it.
         assert!(written(&session("192.0.2.1:1", "c", false, true), &[]).contains(" with SMTP id "));
     }

@@ -83,6 +83,9 @@ pub(crate) struct ConnectionRecord {
     /// How many this client has had by that cause lately, this one included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls_failures: Option<u32>,
+    /// It has authenticated with the backend.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) authenticated: bool,
     /// What went to the backend and back behind a STARTTLS that was passed through, and that nobody has inspected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uninspected: Option<Box<TunnelRecord>>,

@@ -22,7 +22,7 @@ mod network;
 pub use backend::{Backend, BackendTls, Identity, Relay};
 pub use decode::{Archive, Decode};
 pub use limits::{BareNewline, Limits};
-pub use listener::{Backends, Certificate, ClientAuth, Listener, ListenerTls, SelfSigned};
+pub use listener::{Backends, Certificate, ClientAuth, ClientLogin, Listener, ListenerTls, SelfSigned};
 pub use network::Network;
 
 pub use crate::unscanned::{Unscanned, UnscannedAction};

@@ -3,6 +3,7 @@
 //! A reload builds a new one beside the old; connections keep the one they began with. Rule O1 is enforced here, a
 //! second time after the configuration's own check, since a gateway can be started from Rust as well.
 
+mod auth;
 mod streams;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,7 +20,7 @@ use crate::error::StartError;
 use crate::inspect::Inspect;
 use crate::inspection::Panel;
 use crate::reception::Desk;
-use crate::settings::{Backends, ClientAuth, Limits, Listener, ListenerTls, Network, Settings};
+use crate::settings::{Backends, ClientAuth, ClientLogin, Limits, Listener, ListenerTls, Network, Settings};
 use crate::spool::Budget;
 use crate::tls::ServerSide;
 
@@ -43,6 +44,8 @@ pub(crate) struct Front {
     pub(crate) tunnel: bool,
     /// Whether mail in clear is refused: who need not shake hands could not be required to show a certificate.
     pub(crate) requires_tls: bool,
+    /// Whether AUTH is handed on to the backend, under TLS.
+    pub(crate) auth: bool,
     /// Whether a proxy's word on TLS counts, since it ends it for us.
     pub(crate) external_tls: bool,
     /// Whose connections begin with a PROXY header.
@@ -146,7 +149,9 @@ impl Front {
         if listener.tls == ListenerTls::Implicit && listener.address.ends_with(":25") {
             return Err(StartError::settings(key("tls"), "senders speak plaintext on port 25 until they say STARTTLS"));
         }
+        auth::check(listener, &routes, key)?;
         Ok(Self {
+            auth: listener.auth == ClientLogin::Relay,
             greeting: greeting(&settings.hostname, tunnel),
             tls,
             tunnel,

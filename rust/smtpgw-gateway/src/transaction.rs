@@ -4,6 +4,7 @@
 //! tenets) in [`completion`], its record in [`outcome`], the way to the backend in [`leg_keeper`], content that takes it
 //! before the verdict in [`streaming`].
 
+mod auth;
 mod completion;
 mod early;
 mod leg_keeper;
@@ -245,12 +246,17 @@ impl<W: World> Correspondence<W> {
 
     /// Whether a backend waits for us, and is to hear from us now and then.
     pub(crate) const fn keeps_waiting(&self) -> bool {
-        self.transaction.is_some()
+        self.transaction.is_some() || self.leg.is_bound()
     }
 
     /// Keeps the backend's transaction alive and notices hung inspectors; when to look again.
     pub(crate) async fn look_after(&mut self) -> Option<Instant> {
-        let transaction = self.transaction.as_mut()?;
+        let Some(transaction) = self.transaction.as_mut() else {
+            if self.leg.keep_alive().await.is_err() {
+                self.leg.give_up();
+            }
+            return None;
+        };
         if transaction.broken.is_none()
             && let Err(error) = self.leg.keep_alive().await
         {

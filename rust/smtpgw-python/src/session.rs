@@ -66,6 +66,11 @@ impl Session {
     }
 
     #[getter]
+    fn authenticated(&self) -> bool {
+        self.0.authenticated
+    }
+
+    #[getter]
     fn early_talker(&self) -> bool {
         self.0.early_talker
     }

@@ -1,6 +1,6 @@
 //! The client role: commands go out, replies come in, one to one and in order.
 //!
-//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), Postfix's XCLIENT and XFORWARD. Like the
+//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), RFC 4954 (AUTH), Postfix's XCLIENT and XFORWARD. Like the
 //! server role it owns no input; the contract of [`Client::receive`] is the same: unread input is shown again from its
 //! first octet. A server that says anything out of turn, or anything that is no reply, has lost our trust: the error
 //! says what it did, and the connection is of no use any more.
@@ -13,6 +13,7 @@
 //! | STARTTLS, where announced and not inside TLS | – | – | sent | – | – | – | – |
 //! | XCLIENT, where announced | – | sent, behind another XCLIENT | sent | – | – | – | – |
 //! | XFORWARD, where announced | – | – | sent | – | – | – | – |
+//! | AUTH, where announced and not authenticated | – | – | sent | – | – | – | – |
 //! | MAIL, RCPT, DATA (not for binary content) | – | – | sent | – | – | – | – |
 //! | RSET, NOOP | – | sent | sent | – | – | sent | – |
 //! | QUIT | – | sent | sent | – | – | sent | – |
@@ -25,16 +26,18 @@
 //! | greeting 2yz; other | → Hello; → Closed |
 //! | EHLO, HELO 2yz; other | → Ready, extensions known; stays |
 //! | STARTTLS 220; other | → Handshake; stays |
+//! | AUTH 334; 235; other | → Exchange; → Ready, authenticated; → Ready |
 //! | XCLIENT 220; other | → Hello, extensions forgotten; stays |
 //! | DATA 354; other | → Content; stays |
 //! | RSET 2yz | Chunks → Ready |
 //! | QUIT, any | → Closed |
 //! | 421 to anything | → Closed |
 //!
-//! Handshake → Hello by [`Client::starttls_done`]; the end of content → Ready. `–` is [`Misuse::OutOfPlace`]. What
+//! In Exchange only [`Client::answer`] may be used. Handshake → Hello by [`Client::starttls_done`]; the end of content → Ready. `–` is [`Misuse::OutOfPlace`]. What
 //! is pipelined: see [`Client::send`] and [`Client::chunk`]. Leaves to others: sockets, deadlines, the order of MAIL,
 //! RCPT and DATA.
 
+mod auth;
 mod chunks;
 
 use alloc::collections::VecDeque;
@@ -68,6 +71,8 @@ pub struct Client {
     spoilt: bool,
     /// Octets stood behind the last reply that was due, so whatever they say answers no command.
     surplus: bool,
+    /// The server knows the client for whom we speak (RFC 4954).
+    authenticated: bool,
     output: Vec<u8>,
 }
 
@@ -77,6 +82,11 @@ enum State {
     Hello,
     Ready,
     Handshake,
+    /// A challenge was heard, or its answer sent.
+    Exchange {
+        /// The answer was that there is none.
+        cancelled: bool,
+    },
     Content(ContentWriter),
     Chunks(ContentWriter),
     Closed,
@@ -93,6 +103,8 @@ pub enum ClientStateName {
     Ready,
     /// STARTTLS was answered 220; the handshake is due.
     Handshake,
+    /// AUTH was answered 334; an answer is due, or the reply to it.
+    Exchange,
     /// DATA was answered 354; content is due.
     Content,
     /// A chunk was sent that is not the last.
@@ -130,6 +142,7 @@ impl Client {
             binary: false,
             spoilt: false,
             surplus: false,
+            authenticated: false,
             output: Vec::new(),
         }
     }
@@ -149,7 +162,8 @@ impl Client {
             return Err(Misuse::OutOfPlace);
         }
         if let Some(last) = self.outstanding.back() {
-            let alone = matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Xclient | Verb::Xforward);
+            let alone =
+                matches!(verb, Verb::Ehlo | Verb::Helo | Verb::Starttls | Verb::Auth | Verb::Xclient | Verb::Xforward);
             let group = matches!(last, Verb::Mail | Verb::Recipient | Verb::Reset | Verb::Chunk);
             if alone || !group || !self.extensions.pipelining {
                 return Err(Misuse::MustWait);
@@ -198,7 +212,7 @@ impl Client {
         if matches!(self.state, State::Handshake) && !input.is_empty() {
             return self.fail(ClientError::PlaintextBehindStarttls);
         }
-        let (consumed, reply) = match self.replies.read(input, &self.limits) {
+        let (consumed, reply) = match self.replies.read(input, &self.reply_limits()) {
             Ok(step) => step,
             Err(error) => return self.fail(error),
         };
@@ -233,6 +247,7 @@ impl Client {
         self.outstanding.clear();
         self.spoilt = false;
         self.surplus = false;
+        self.authenticated = false;
         self.forget();
     }
 
@@ -253,6 +268,7 @@ impl Client {
             State::Hello => ClientStateName::Hello,
             State::Ready => ClientStateName::Ready,
             State::Handshake => ClientStateName::Handshake,
+            State::Exchange { .. } => ClientStateName::Exchange,
             State::Content(_) => ClientStateName::Content,
             State::Chunks(_) => ClientStateName::Chunks,
             State::Closed => ClientStateName::Closed,
@@ -265,6 +281,7 @@ impl Client {
         let chunks = matches!(self.state, State::Chunks(_));
         let offered = match verb {
             Verb::Starttls => self.extensions.starttls && !self.tls,
+            Verb::Auth => !self.authenticated,
             Verb::Xforward => self.extensions.xforward.is_some(),
             Verb::Xclient => self.extensions.xclient.is_some() || (hello && self.more_xclient),
             _ => true,
@@ -285,7 +302,10 @@ impl Client {
     /// What a reply changes.
     fn follow(&mut self, to: Verb, reply: &Reply, more_follows: bool) -> Result<(), ClientError> {
         let positive = reply.is_positive_completion();
-        // RFC 5321 §4.3.2: 3yz answers DATA alone, and DATA is not done before its content.
+        // RFC 5321 §4.3.2: 3yz answers DATA alone (and AUTH), and DATA is not done before its content.
+        if to == Verb::Auth {
+            return self.follow_auth(reply);
+        }
         if (to == Verb::Data && positive) || (to != Verb::Data && reply.is_intermediate()) {
             return Err(ClientError::UnexpectedCode(to, reply.code()));
         }

@@ -7,10 +7,12 @@ use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::auth::{Mechanism, Secret};
 use crate::extensions::Extensions;
 use crate::parameters::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::verb::Verb;
+use crate::word_set::Word as _;
 use crate::xclient::XclientLine;
 use crate::xforward::XforwardLine;
 
@@ -38,6 +40,13 @@ pub enum Command {
         /// What goes with it.
         parameters: RecipientParameters,
     },
+    /// AUTH; the mechanism must have been announced.
+    Auth {
+        /// Which.
+        mechanism: Mechanism,
+        /// What is said at once.
+        initial: Option<Secret>,
+    },
     /// DATA
     Data,
     /// RSET
@@ -61,6 +70,7 @@ impl Command {
             Self::Starttls => Verb::Starttls,
             Self::Mail { .. } => Verb::Mail,
             Self::Recipient { .. } => Verb::Recipient,
+            Self::Auth { .. } => Verb::Auth,
             Self::Data => Verb::Data,
             Self::Reset => Verb::Reset,
             Self::Noop => Verb::Noop,
@@ -81,6 +91,7 @@ impl Command {
                 extensions.missing_for(parameters).is_none()
                     && (extensions.smtputf8 || (forward_path.is_ascii() && ascii))
             }
+            Self::Auth { mechanism, .. } => extensions.auth.contains(*mechanism),
             _ => true,
         }
     }
@@ -100,6 +111,7 @@ impl Command {
                 let known = MailParameters {
                     size: parameters.size.filter(|_| extensions.size.is_some()),
                     body: parameters.body.filter(|_| extensions.eight_bit_mime),
+                    submitter: parameters.submitter.clone().filter(|_| !extensions.auth.is_empty()),
                     ..parameters.clone()
                 };
                 out.extend_from_slice(known.to_string().as_bytes());
@@ -109,6 +121,14 @@ impl Command {
                 out.extend_from_slice(forward_path.as_str().as_bytes());
                 out.push(b'>');
                 out.extend_from_slice(parameters.to_string().as_bytes());
+            }
+            Self::Auth { mechanism, initial } => {
+                out.push(b' ');
+                out.extend_from_slice(mechanism.as_str().as_bytes());
+                if let Some(initial) = initial {
+                    out.push(b' ');
+                    out.extend_from_slice(initial.as_str().as_bytes());
+                }
             }
             Self::Xforward(line) => out.extend_from_slice(line.as_str().as_bytes()),
             Self::Xclient(line) => out.extend_from_slice(line.as_str().as_bytes()),

@@ -164,13 +164,19 @@ table! {
         XclientDenied => 550 "5.7.0 Not permitted to speak for others",
         /// MAIL from a proxy that has not said whom it speaks for.
         XclientFirst => 503 "5.5.1 Send XCLIENT with ADDR first",
+        /// AUTH with a mechanism that is not offered.
+        Mechanism => 504 "5.5.4 Authentication mechanism not offered",
+        /// AUTH with an initial response that is no base64 (RFC 4954 §4).
+        Undecodable => 501 "5.5.2 Cannot decode response",
+        /// AUTH by somebody who has authenticated (RFC 4954 §4).
+        AuthenticatedAlready => 503 "5.5.1 Already authenticated",
         /// MAIL within a transaction.
         NestedMail => 503 "5.5.1 A transaction is already under way",
         /// RCPT or DATA behind a BDAT (RFC 3030 §2).
         ChunksBegun => 503 "5.5.1 Chunks of a message have been sent, send BDAT or RSET",
         /// DATA for content that MAIL said is binary (RFC 3030 §3).
         BinaryNeedsChunks => 503 "5.5.1 Binary content must be sent with BDAT",
-        /// STARTTLS within a transaction.
+        /// STARTTLS, XCLIENT or AUTH within a transaction.
         InTransaction => 503 "5.5.1 Not within a transaction",
         /// STARTTLS inside TLS (RFC 3207 §4.2).
         TlsAlready => 503 "5.5.1 TLS is already active",

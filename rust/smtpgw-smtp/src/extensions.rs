@@ -1,16 +1,18 @@
 //! Service extensions: what we announce ([`Offer`]) and what a backend announced ([`Extensions`]).
 //!
 //! RFC 5321 §2.2 and §4.1.1.1, RFC 1870 (SIZE), RFC 2034 (ENHANCEDSTATUSCODES), RFC 2920 (PIPELINING), RFC 3030 (CHUNKING),
-//! RFC 3030 (BINARYMIME), RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8),
+//! RFC 3030 (BINARYMIME), RFC 4954 (AUTH), RFC 3207 (STARTTLS), RFC 3461 (DSN), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8),
 //! RFC 8689 (REQUIRETLS), RFC 9422 (LIMITS).
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
+use crate::auth::Mechanisms;
 use crate::parameters::{Body, MailParameters, RecipientParameters};
 use crate::replies;
 use crate::reply::Reply;
 use crate::session_limits::SessionLimits;
+use crate::word_set::Word as _;
 use crate::xclient::XclientAttributes;
 use crate::xclient_request;
 use crate::xforward::XforwardAttributes;
@@ -41,6 +43,8 @@ pub struct Offer {
     pub starttls: bool,
     /// `ENHANCEDSTATUSCODES`
     pub enhanced_status_codes: bool,
+    /// `AUTH`: the mechanisms that can be handed on; empty: none of it.
+    pub auth: Mechanisms,
     /// `XCLIENT`, to a proxy of ours: it must say whom it speaks for before it may send MAIL.
     pub xclient: bool,
 }
@@ -66,6 +70,14 @@ impl Offer {
         for (_, keyword) in announced.iter().filter(|(offered, _)| *offered) {
             out.extend_from_slice(b"250-");
             out.extend_from_slice(keyword.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        if !self.auth.is_empty() {
+            out.extend_from_slice(b"250-AUTH");
+            for mechanism in self.auth.words() {
+                out.push(b' ');
+                out.extend_from_slice(mechanism.as_str().as_bytes());
+            }
             out.extend_from_slice(b"\r\n");
         }
         let limits = self.session_limits.unwrap_or_default().to_string();
@@ -107,6 +119,8 @@ pub struct Extensions {
     pub session_limits: SessionLimits,
     /// `ENHANCEDSTATUSCODES`
     pub enhanced_status_codes: bool,
+    /// `AUTH`: those of its mechanisms that can be handed on.
+    pub auth: Mechanisms,
     /// `XCLIENT`, with the attributes the server takes from us.
     pub xclient: Option<XclientAttributes>,
     /// `XFORWARD`, with the attributes the server takes from us.
@@ -145,6 +159,8 @@ impl Extensions {
                 extensions.session_limits = SessionLimits::parse(words);
             } else if is("ENHANCEDSTATUSCODES") {
                 extensions.enhanced_status_codes = true;
+            } else if is("AUTH") {
+                extensions.auth = Mechanisms::offered(words);
             } else if is("XCLIENT") {
                 extensions.xclient = Some(XclientAttributes::parse(words));
             } else if is("XFORWARD") {
@@ -207,6 +223,7 @@ impl Missing {
 mod tests {
     #![allow(clippy::unwrap_used)] // A test may fail by panicking.
     use super::*;
+    use crate::auth::Mechanism;
     use crate::reply::ReplyCode;
     use crate::xclient::XclientName;
     use crate::xforward::XforwardName;
@@ -226,12 +243,13 @@ mod tests {
             pipelining: true,
             starttls: true,
             enhanced_status_codes: true,
+            auth: Mechanisms::default().with(Mechanism::Login).with(Mechanism::Plain),
             xclient: false,
         };
         offer.write_ehlo_reply("mx.example", &mut out);
         assert_eq!(
             out,
-            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250-REQUIRETLS\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250-LIMITS MAILMAX=5\r\n250 SIZE 1000\r\n"
+            b"250-mx.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250-REQUIRETLS\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250-LIMITS MAILMAX=5\r\n250 SIZE 1000\r\n"
         );
         out.clear();
         Offer::default().write_ehlo_reply("mx", &mut out);
@@ -240,7 +258,7 @@ mod tests {
 
     #[test]
     fn reads_what_a_server_announces() {
-        let text = b"STARTTLS is my name\npipelining\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\nXFORWARD SOURCE Y\n8BITMIME\nSMTPUTF8\nDSN\nBINARYMIME\nrequiretls\nLIMITS X=1 RCPTMAX=9\nCHUNKING\nENHANCEDSTATUSCODES\n";
+        let text = b"STARTTLS is my name\npipelining\nAUTH DIGEST-MD5 Plain\nSIZE 10240000\nETRN\nStartTLS\nXCLIENT NAME  ADDR PROTO X\nXFORWARD SOURCE Y\n8BITMIME\nSMTPUTF8\nDSN\nBINARYMIME\nrequiretls\nLIMITS X=1 RCPTMAX=9\nCHUNKING\nENHANCEDSTATUSCODES\n";
         let extensions = Extensions::parse(&Reply::from_clean_lines(ReplyCode::new(250).unwrap(), text.to_vec()));
         let xclient = extensions.xclient.unwrap();
         assert!(xclient.contains(XclientName::Addr) && !xclient.contains(XclientName::Login));
@@ -256,6 +274,7 @@ mod tests {
             require_tls: true,
             session_limits: SessionLimits { recipients: Some(9), ..SessionLimits::default() },
             enhanced_status_codes: true,
+            auth: Mechanisms::default().with(Mechanism::Plain),
             xclient: Some(xclient),
             xforward: Some(XforwardAttributes::default().with(XforwardName::Source)),
         };

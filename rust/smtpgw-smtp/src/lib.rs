@@ -17,6 +17,7 @@
 //! | `chunk_reader` | content coming in by BDAT: counted |
 //! | `client` | the client role: state × command, replies one to one |
 //! | `command`, `xclient`, `xforward`, `attributes` | commands, written from parsed pieces |
+//! | `auth` | mechanisms, and the lines of an exchange that is handed on |
 //! | `word_set` | the words behind a keyword of EHLO |
 //! | `reply_reader` | replies coming in: strict and bounded |
 //! | `content_writer` | content going out: canonical whatever comes in |
@@ -59,6 +60,7 @@
 extern crate alloc;
 
 mod attributes;
+mod auth;
 mod chunk_reader;
 mod client;
 mod command;
@@ -87,6 +89,7 @@ mod xforward;
 mod xtext;
 
 pub use attributes::XclientValue;
+pub use auth::{AuthAnswer, Mechanism, Mechanisms, Secret};
 pub use client::{Client, ClientEvent, ClientStateName};
 pub use command::Command;
 pub use content_writer::{ContentEnd, ContentWriter};

@@ -90,6 +90,13 @@ pub(crate) const AHEAD: usize = 32;
 /// Octets of text in a reply of our own, so that the line stays below the 512 of RFC 5321 §4.5.3.1.5.
 pub(crate) const REPLY_TEXT: usize = 480;
 
+/// Octets of base64 in one line of an AUTH exchange, either way, and of the AUTH command: what RFC 4954 §4 considers
+/// sufficient for every mechanism.
+pub(crate) const AUTH_LINE: usize = 12_288;
+
+/// Octets of `AUTH=` as it is written, RFC 4954 §3.
+pub(crate) const SUBMITTER: usize = 500;
+
 /// Octets of a local part. RFC 5321 §4.5.3.1.1 names 64 and asks for no limit where one can do without;
 /// VERP, SRS and the bounce addresses of large senders exceed 64 daily.
 pub(crate) const LOCAL_PART: usize = 256;

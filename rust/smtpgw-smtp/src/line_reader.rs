@@ -7,7 +7,7 @@
 use memchr::memchr;
 
 use crate::error::{CloseReason, CommandError};
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::request;
 
 /// Reads command lines.
@@ -15,6 +15,8 @@ use crate::request;
 pub(crate) struct LineReader {
     reading: Reading,
     longest: usize,
+    /// Whether AUTH may be longer.
+    auth: bool,
     longest_skipped: usize,
 }
 
@@ -27,6 +29,15 @@ enum Reading {
     /// A chunk, of which so many octets are to come; the answer is due behind it.
     Chunk { left: u64, answer: CommandError },
 }
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Command,
+    Response,
+}
+
+/// Octets of a line with as much base64 as RFC 4954 §4 wants room for, a command in front of it and CRLF behind.
+const AUTH_LINE: usize = limits::AUTH_LINE + 64;
 
 /// What one step found; the number is how many octets of the input it used up.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +57,7 @@ impl LineReader {
         Self {
             reading: Reading::Line { searched: 0 },
             longest: limits.effective_command_line(),
+            auth: false,
             longest_skipped: limits.skipped_line,
         }
     }
@@ -57,8 +69,22 @@ impl LineReader {
 
     /// Looks at `input`, everything unread.
     pub(crate) fn read<'b>(&mut self, input: &'b [u8]) -> Line<'b> {
+        self.read_as(input, Kind::Command)
+    }
+
+    /// The same where a line is no command but a response to a challenge, whatever it begins with (RFC 4954 §4).
+    pub(crate) fn read_response<'b>(&mut self, input: &'b [u8]) -> Line<'b> {
+        self.read_as(input, Kind::Response)
+    }
+
+    /// Lets AUTH be as long as its initial response may be (RFC 4954 §4).
+    pub(crate) fn allow_auth(&mut self, allow: bool) {
+        self.auth = allow;
+    }
+
+    fn read_as<'b>(&mut self, input: &'b [u8], kind: Kind) -> Line<'b> {
         match self.reading {
-            Reading::Line { searched } => self.line(input, searched),
+            Reading::Line { searched } => self.line(input, searched, kind),
             Reading::Rest { skipped } => self.rest(input, skipped),
             Reading::Chunk { left, answer } => {
                 let used = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
@@ -73,13 +99,15 @@ impl LineReader {
         }
     }
 
-    fn line<'b>(&mut self, input: &'b [u8], searched: usize) -> Line<'b> {
-        if request::is_foreign(input) {
+    fn line<'b>(&mut self, input: &'b [u8], searched: usize, kind: Kind) -> Line<'b> {
+        if kind == Kind::Command && request::is_foreign(input) {
             return Line::Close(CloseReason::Protocol);
         }
-        let window = input.get(..self.longest).unwrap_or(input);
+        let auth = || self.auth && input.get(..5).is_some_and(|begin| begin.eq_ignore_ascii_case(b"AUTH "));
+        let longest = if kind == Kind::Response || auth() { self.longest.max(AUTH_LINE) } else { self.longest };
+        let window = input.get(..longest).unwrap_or(input);
         let Some(found) = memchr(b'\n', window.get(searched..).unwrap_or_default()) else {
-            if window.len() < self.longest {
+            if window.len() < longest {
                 self.reading = Reading::Line { searched: window.len() };
                 return Line::Incomplete(0);
             }

@@ -1,6 +1,6 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2 `Mail-parameters`), as typed pieces.
 //!
-//! RFC 1870 (SIZE), RFC 6152 and RFC 3030 (BODY), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 3461 (RET, ENVID,
+//! RFC 1870 (SIZE), RFC 4954 §5 (AUTH), RFC 6152 and RFC 3030 (BODY), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 3461 (RET, ENVID,
 //! NOTIFY, ORCPT). Only what was announced
 //! is understood; everything else is answered 555 as RFC 5321 §4.1.1.11 says. Parameters are written to a backend from
 //! these pieces, never copied, and each side writes only what the other one announced: see [`Extensions::missing`].
@@ -11,8 +11,9 @@ use core::fmt;
 
 use crate::error::CommandError;
 use crate::extensions::Offer;
+use crate::limits;
 use crate::notification::{self, Notify, OriginalRecipient, Return};
-use crate::path::is_beyond_ascii;
+use crate::path::{Mailbox, is_beyond_ascii};
 use crate::xtext::Xtext;
 
 /// What the content consists of, RFC 6152 and RFC 3030 §3.
@@ -58,6 +59,9 @@ pub struct MailParameters {
     pub ret: Option<Return>,
     /// `ENVID=`
     pub envelope_id: Option<Xtext>,
+    /// `AUTH=`: who submitted the message, `<>` if that is not known (RFC 4954 §5). A claim: worth something only on a
+    /// connection whose client the server knows.
+    pub submitter: Option<Xtext>,
 }
 
 /// The parameters of RCPT.
@@ -90,6 +94,8 @@ impl MailParameters {
                 once(&mut parameters.ret, value.and_then(Return::parse))?;
             } else if offer.dsn && is("ENVID") {
                 once(&mut parameters.envelope_id, value.and_then(notification::envelope_id))?;
+            } else if !offer.auth.is_empty() && is("AUTH") {
+                once(&mut parameters.submitter, value.and_then(submitter))?;
             } else {
                 return Err(CommandError::ParameterUnknown);
             }
@@ -149,6 +155,9 @@ impl fmt::Display for MailParameters {
         if let Some(id) = &self.envelope_id {
             write!(f, " ENVID={id}")?;
         }
+        if let Some(submitter) = &self.submitter {
+            write!(f, " AUTH={submitter}")?;
+        }
         Ok(())
     }
 }
@@ -179,6 +188,12 @@ fn flag(slot: &mut bool, value: Option<&str>) -> Result<(), CommandError> {
         (None, true) => Err(CommandError::ParameterTwice),
         (None, false) => Ok(()),
     }
+}
+
+/// `"<>"` or a mailbox, in xtext (RFC 4954 §5).
+fn submitter(coded: &str) -> Option<Xtext> {
+    let text = Xtext::parse(coded, false).filter(|_| coded.len() <= limits::SUBMITTER)?;
+    (text.as_str() == "<>" || Mailbox::parse(text.as_str()).is_ok()).then_some(text)
 }
 
 /// `size-value = 1*20DIGIT` (RFC 1870 §6). What does not fit 64 bits is larger than any limit all the same.
@@ -225,6 +240,7 @@ impl<'a> Iterator for Parameters<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Mechanism, Mechanisms};
     use alloc::string::{String, ToString as _};
 
     const ALL: Offer = Offer {
@@ -239,11 +255,13 @@ mod tests {
         pipelining: false,
         starttls: false,
         enhanced_status_codes: false,
+        auth: Mechanisms::EMPTY,
         xclient: false,
     };
 
     fn mail(text: &str) -> Result<String, CommandError> {
-        MailParameters::parse(text, &ALL).map(|parameters| parameters.to_string())
+        MailParameters::parse(text, &Offer { auth: Mechanisms::default().with(Mechanism::Plain), ..ALL })
+            .map(|parameters| parameters.to_string())
     }
 
     fn recipient(text: &str) -> Result<String, CommandError> {
@@ -260,6 +278,8 @@ mod tests {
             (" SIZE=99999999999999999999", " SIZE=18446744073709551615"),
             (" smtputf8 BODY=8BITMIME", " BODY=8BITMIME SMTPUTF8"),
             (" requiretls body=binarymime", " BODY=BINARYMIME REQUIRETLS"),
+            (" auth=<>", " AUTH=<>"),
+            (" AUTH=e+2Bf@b", " AUTH=e+2Bf@b"),
             (" ENVID=+51Q+2B1  ret=hdrs", " RET=HDRS ENVID=QQ+2B1"),
         ] {
             assert_eq!(mail(text), Ok(written.into()), "{text}");
@@ -302,7 +322,10 @@ mod tests {
             (" RET=FULL RET=FULL", CommandError::ParameterTwice),
             (" ENVID=a ENVID=b", CommandError::ParameterTwice),
             (" NOTIFY=NEVER", CommandError::ParameterUnknown),
-            (" AUTH=<>", CommandError::ParameterUnknown),
+            (" AUTH", CommandError::ParameterValue),
+            (" AUTH=a", CommandError::ParameterValue),
+            (" AUTH=a@b+0D+0A", CommandError::ParameterValue),
+            (" AUTH=<> AUTH=<>", CommandError::ParameterTwice),
         ] {
             assert_eq!(mail(text), Err(error), "{text:?}");
         }
@@ -330,7 +353,7 @@ mod tests {
         ] {
             assert_eq!(MailParameters::parse(" BODY=BINARYMIME", &offer), Err(CommandError::ParameterValue));
         }
-        for text in [" BODY=7BIT", " SMTPUTF8", " RET=HDRS", " ENVID=x", " REQUIRETLS"] {
+        for text in [" BODY=7BIT", " SMTPUTF8", " RET=HDRS", " ENVID=x", " REQUIRETLS", " AUTH=<>"] {
             assert_eq!(MailParameters::parse(text, &none), Err(CommandError::ParameterUnknown), "{text}");
         }
         for text in [" NOTIFY=NEVER", " ORCPT=rfc822;a@b"] {

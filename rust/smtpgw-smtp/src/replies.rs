@@ -62,6 +62,13 @@ pub const NO_BINARYMIME: Reply = Reply::fixed(455, "4.3.3 Binary content is not 
 pub const NO_DSN: Reply = Reply::fixed(455, "4.3.3 Notification parameters are not supported at the moment");
 /// STARTTLS that cannot be had now (RFC 3207 §4).
 pub const TLS_UNAVAILABLE: Reply = Reply::fixed(454, "4.7.0 TLS not available, try again later");
+/// Whoever knows the client cannot be asked now (RFC 4954 §6).
+pub const AUTH_UNAVAILABLE: Reply = Reply::fixed(454, "4.7.0 Temporary authentication failure");
+/// The connection on which the client had authenticated is gone, and nobody has kept its credentials.
+pub const AUTH_LOST: Reply = Reply::fixed(421, "4.4.2 Mail system connection lost, authenticate again");
+/// The recipient belongs to a server that does not know the client, which has authenticated with another one.
+pub const OTHER_SERVER: Reply =
+    Reply::fixed(550, "5.7.1 Recipient belongs to another server than the one that knows you");
 /// The recipient's domain is not one that this listener takes mail for.
 pub const RELAY_DENIED: Reply = Reply::fixed(550, "5.7.1 Relaying denied");
 /// The local part of a recipient holds a route to somewhere else.
@@ -118,6 +125,9 @@ mod tests {
             NO_DSN,
             TLS_UNAVAILABLE,
             NO_REQUIRETLS,
+            AUTH_UNAVAILABLE,
+            AUTH_LOST,
+            OTHER_SERVER,
             NO_BINARYMIME,
             RELAY_DENIED,
             ROUTE_DENIED,

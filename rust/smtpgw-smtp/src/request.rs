@@ -3,12 +3,14 @@
 //! RFC 5321 §4.1.1. Stateless: whether a command has its place here is the machine's question. Also the protocol
 //! gate, which tells other protocols from SMTP by the first octets of a line.
 
+use crate::auth::{Mechanism, Mechanisms, Secret};
 use crate::error::CommandError;
 use crate::extensions::Offer;
 use crate::limits;
 use crate::parameters::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
 use crate::verb::Verb;
+use crate::word_set::Word as _;
 
 /// A line split at its first blank.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +86,19 @@ impl<'b> Request<'b> {
             return Err(CommandError::NonAsciiAddress);
         }
         Ok((path, parameters))
+    }
+
+    /// The argument of AUTH: a mechanism that is among those `offered`, and perhaps an initial response.
+    pub(crate) fn auth(&self, offered: Mechanisms) -> Result<(Mechanism, Option<Secret>), CommandError> {
+        self.some_argument()?;
+        let (name, initial) = match self.argument.split_once(' ') {
+            Some((name, initial)) => (name, Some(initial.trim_start_matches(' '))),
+            None => (self.argument, None),
+        };
+        let mechanism = Mechanism::known(name).filter(|mechanism| offered.contains(*mechanism));
+        let mechanism = mechanism.ok_or(CommandError::Mechanism)?;
+        let initial = initial.map(|initial| Secret::initial(initial).ok_or(CommandError::Undecodable)).transpose()?;
+        Ok((mechanism, initial))
     }
 
     /// The size of the chunk behind BDAT and whether it is the last (RFC 3030 §2); `None` if where it ends cannot be

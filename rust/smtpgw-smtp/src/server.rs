@@ -4,9 +4,9 @@
 //! everything unread by [`Server::receive`] and drops what was consumed. **Contract:** the next call begins with
 //! the first octet that was not consumed; only what stands behind it may have grown. That is why the machine may
 //! remember how far it has searched, and a line that comes octet by octet costs linear time. A buffer of
-//! [`Limits::command_line`] octets is enough: so much is never refused without being consumed.
+//! [`Limits::command_line`] octets (and of 12352 where AUTH is offered) is enough: so much is never refused without being consumed.
 //!
-//! Commands that need somebody else's decision (MAIL, RCPT, DATA, the end of data) leave the machine in a *pending*
+//! Commands that need somebody else's decision (MAIL, RCPT, DATA, the end of data, AUTH) leave the machine in a *pending*
 //! state in which it reads nothing, so replies cannot come out of order. [`Server::reply`] answers.
 //!
 //! State × verb, for well-formed commands. `=` stays; `503` etc. is the machine's own reply and stays, too:
@@ -26,7 +26,9 @@
 //! | QUIT | → Closed | → Closed | → Closed | → Closed |
 //! | XCLIENT (offered) | → XclientPending | → XclientPending | 503 | 503 |
 //! | XCLIENT (not offered) | = 550 | = 550 | = 550 | = 550 |
-//! | EXPN, AUTH, ETRN, XFORWARD | = 502 | = 502 | = 502 | = 502 |
+//! | AUTH (offered) | 503 | → AuthPending, 503 once authenticated | 503 | 503 |
+//! | AUTH (not offered) | = 502 | = 502 | = 502 | = 502 |
+//! | EXPN, ETRN, XFORWARD | = 502 | = 502 | = 502 | = 502 |
 //! | another protocol | → Closed | → Closed | → Closed | → Closed |
 //!
 //! | pending state | positive reply | negative reply | `start_content` |
@@ -40,13 +42,14 @@
 //! own 250, → EndPending if it was the last, → Ready if it was refused. Chunks, between two of them, takes BDAT → Chunk,
 //! and like Mail the commands that end a transaction or change nothing; MAIL, RCPT, DATA and STARTTLS are 503.
 //!
-//! XclientPending → Start by [`Server::xclient_done`], with another greeting.
+//! AuthPending and AuthExchange: see [`auth`]. XclientPending → Start by [`Server::xclient_done`], with another greeting.
 //! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
 //! Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
 //!
 //! Leaves to others: sockets, deadlines, what to answer to pending commands.
 
 mod ahead;
+mod auth;
 mod commands;
 
 use alloc::sync::Arc;
@@ -95,6 +98,7 @@ pub struct Server {
     errors: u32,
     junk: u32,
     transactions: u32,
+    authenticated: bool,
     output: Vec<u8>,
 }
 
@@ -116,6 +120,8 @@ enum State {
     Chunks(ChunkReader),
     EndPending,
     XclientPending,
+    AuthPending,
+    AuthExchange,
     Handshake,
     Closed {
         /// Why, as long as it has not been reported.
@@ -149,6 +155,7 @@ impl Server {
             errors: 0,
             junk: 0,
             transactions: 0,
+            authenticated: false,
             output: Vec::new(),
         };
         server.set_offer(offer);
@@ -163,6 +170,7 @@ impl Server {
             State::Closed { unreported } => Received { consumed: 0, event: unreported.take().map(ServerEvent::Close) },
             State::Handshake if !input.is_empty() => self.hang_up(0, CloseReason::PlaintextBehindStarttls),
             _ if !wants_input => Received { consumed: 0, event: None },
+            State::AuthExchange => self.auth_answer(input),
             State::Content(reader) => match reader.read(input) {
                 Step::Content(consumed, []) => Received { consumed, event: None },
                 Step::Content(consumed, content) => Received { consumed, event: Some(ServerEvent::Content(content)) },
@@ -201,9 +209,12 @@ impl Server {
     }
 
     /// Answers the pending command: MAIL, RCPT, DATA (with a refusal) or the end of data. A positive or negative
-    /// reply decides the next state; 421 closes. Does nothing when nothing is pending. A reply that the command
+    /// reply decides the next state; 421 closes. For AUTH it may be a challenge as well (334). Does nothing when nothing is pending. A reply that the command
     /// cannot have (3yz, or 2yz to DATA, which would say that a message has been taken) becomes 451.
     pub fn reply(&mut self, reply: &Reply) {
+        if let State::AuthPending = self.state {
+            return self.reply_to_auth(reply);
+        }
         let to_data = matches!(self.state, State::DataPending);
         let senseless = reply.is_intermediate() || (to_data && reply.is_positive_completion());
         let reply = if senseless { &replies::LOCAL_ERROR } else { reply };
@@ -254,6 +265,7 @@ impl Server {
             return;
         }
         self.tls = true;
+        self.authenticated = false;
         self.state = State::Start;
         self.lines = LineReader::new(&self.options.limits);
         self.announced = Offer::default();
@@ -279,6 +291,7 @@ impl Server {
         if let State::XclientPending = self.state {
             self.output.extend_from_slice(&replies::greeting(&self.options.hostname));
             self.state = State::Start;
+            self.authenticated = false;
             self.announced = Offer::default();
             self.set_offer(offer);
         }
@@ -297,6 +310,7 @@ impl Server {
             session_limits: offer.session_limits.map(|others| ours.smaller(others)),
             ..offer
         };
+        self.lines.allow_auth(!self.offer.auth.is_empty());
     }
 
     /// Whether `receive` would look at input. False while a command is pending, before the handshake, when
@@ -307,6 +321,7 @@ impl Server {
             State::Start
                 | State::Ready { .. }
                 | State::Mail(_)
+                | State::AuthExchange
                 | State::Content(_)
                 | State::Chunk(_)
                 | State::Chunks(_)
@@ -318,7 +333,13 @@ impl Server {
     pub fn in_transaction(&self) -> bool {
         !matches!(
             self.state,
-            State::Start | State::Ready { .. } | State::XclientPending | State::Handshake | State::Closed { .. }
+            State::Start
+                | State::Ready { .. }
+                | State::XclientPending
+                | State::AuthPending
+                | State::AuthExchange
+                | State::Handshake
+                | State::Closed { .. }
         )
     }
 
@@ -341,6 +362,8 @@ impl Server {
             State::Chunks(_) => StateName::Chunks,
             State::EndPending => StateName::EndPending,
             State::XclientPending => StateName::XclientPending,
+            State::AuthPending => StateName::AuthPending,
+            State::AuthExchange => StateName::AuthExchange,
             State::Handshake => StateName::Handshake,
             State::Closed { .. } => StateName::Closed,
         }

@@ -1,5 +1,6 @@
 //! What the server role tells its caller: events that borrow from the input, and the states by name.
 
+use crate::auth::{AuthAnswer, Mechanism, Secret};
 use crate::error::{CloseReason, CommandError, ContentError};
 use crate::parameters::{MailParameters, RecipientParameters};
 use crate::path::{ForwardPath, ReversePath};
@@ -55,6 +56,15 @@ pub enum ServerEvent<'b> {
     Reset,
     /// XCLIENT; pending: [`Server::xclient_done`](crate::Server::xclient_done), or hang up.
     Xclient(alloc::boxed::Box<XclientRequest>),
+    /// AUTH; pending: what the backend says to it, be it a challenge (334) or the end.
+    Auth {
+        /// Which mechanism; one of those that were announced.
+        mechanism: Mechanism,
+        /// What came with it.
+        initial: Option<Secret>,
+    },
+    /// What the client says to a challenge; pending in the same way.
+    AuthAnswer(AuthAnswer),
     /// STARTTLS: write the output, then do the handshake, then [`Server::starttls_done`](crate::Server::starttls_done). The read buffer must be
     /// empty: `receive` reports octets behind the command as [`CloseReason::PlaintextBehindStarttls`].
     Starttls,
@@ -100,6 +110,10 @@ pub enum StateName {
     EndPending,
     /// XCLIENT is to be answered.
     XclientPending,
+    /// AUTH, or the answer to a challenge, is to be answered.
+    AuthPending,
+    /// A challenge was sent, and its answer is being read.
+    AuthExchange,
     /// STARTTLS was answered 220; the handshake is due.
     Handshake,
     /// Nothing is read any more.

@@ -21,6 +21,11 @@ pub trait Word: Copy + PartialEq + 'static {
 /// A set of them.
 pub struct WordSet<W>(u16, PhantomData<W>);
 
+impl<W> WordSet<W> {
+    /// The set in which nothing is.
+    pub const EMPTY: Self = Self(0, PhantomData);
+}
+
 impl<W: Word> WordSet<W> {
     /// Whether `word` is in it.
     pub fn contains(self, word: W) -> bool {
@@ -70,7 +75,7 @@ impl<W> Copy for WordSet<W> {}
 
 impl<W> Default for WordSet<W> {
     fn default() -> Self {
-        Self(0, PhantomData)
+        Self::EMPTY
     }
 }
 

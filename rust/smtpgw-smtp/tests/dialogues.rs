@@ -5,8 +5,8 @@ mod common;
 
 use common::{Driver, full_offer, small_limits};
 use smtpgw_smtp::{
-    Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Notify, RecipientParameters, Return,
-    ReversePath, Word as _, XclientName, XclientValue, xclient_commands,
+    AuthAnswer, Client, ClientEvent, Command, ForwardPath, Limits, MailParameters, Mechanism, Notify,
+    RecipientParameters, Return, ReversePath, Secret, Word as _, XclientName, XclientValue, xclient_commands,
 };
 use smtpgw_testkit::corpus;
 use smtpgw_testkit::dialogue::{Dialogue, Role, Speaker};
@@ -58,6 +58,11 @@ impl Caller {
                 let mut parameters = RecipientParameters::default();
                 parameters.notify = words.contains("NOTIFY=NEVER").then_some(Notify::NEVER);
                 Command::Recipient { forward_path: ForwardPath::parse(path).ok()?, parameters }
+            }
+            "AUTH" => {
+                let (name, initial) = rest.split_once(' ').unwrap_or((rest, ""));
+                let initial = (!initial.is_empty()).then(|| Secret::parse(initial.as_bytes()));
+                Command::Auth { mechanism: Mechanism::known(name)?, initial: initial.flatten() }
             }
             "DATA" => Command::Data,
             "RSET" => Command::Reset,
@@ -122,6 +127,13 @@ impl Speaker for Caller {
                 self.client.content(octets.as_bytes()).map_err(|e| unfit(&e))?;
             }
             "end" => drop(self.client.end_content().map_err(|e| unfit(&e))?),
+            "answer" => {
+                let answer = match rest {
+                    "*" => AuthAnswer::Cancel,
+                    text => AuthAnswer::Response(Secret::parse(text.as_bytes()).ok_or("no base64")?),
+                };
+                self.client.answer(&answer).map_err(|e| unfit(&e))?;
+            }
             "handshake" => self.client.starttls_done(),
             "state" => {
                 let state = format!("{:?}", self.client.state());

@@ -3,7 +3,9 @@
 //! A client was told what an earlier connection showed. So what a message needs is held against what this one offers, and
 //! what is not there is answered here; no parameter is left out in silence.
 
-use smtpgw_smtp::{Command, ForwardPath, MailParameters, Missing, Offer, RecipientParameters, Reply, ReversePath};
+use smtpgw_smtp::{
+    Command, ForwardPath, MailParameters, Mechanisms, Missing, Offer, RecipientParameters, Reply, ReversePath,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::smtp::{Smtp, misused, within};
@@ -26,6 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             binary_mime: extensions.binary_mime && extensions.chunking,
             require_tls: extensions.require_tls && self.is_verified(),
             session_limits: Some(extensions.session_limits),
+            auth: if self.keeps_secrets() { extensions.auth } else { Mechanisms::EMPTY },
             ..super::site::everything(size)
         }
     }
@@ -53,7 +56,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         let patience = self.site.settings.reply_s;
         within(patience, "reply_s", self.forward()).await?;
-        let (reverse_path, parameters) = (reverse_path.clone(), parameters.clone());
+        let (reverse_path, mut parameters) = (reverse_path.clone(), parameters.clone());
+        if !self.is_authenticated() {
+            // RFC 4954 §5: the claim of somebody whom nobody knows is worth no more than none.
+            parameters.submitter = None;
+        }
         self.client.send(&Command::Mail { reverse_path, parameters }).map_err(misused)?;
         for (path, parameters) in ahead {
             let command = Command::Recipient { forward_path: path.clone(), parameters: parameters.clone() };

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use smtpgw_smtp::{ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
+use smtpgw_smtp::{
+    AuthAnswer, ForwardPath, MailParameters, Mechanism, RecipientParameters, Reply, ReversePath, Secret, replies,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::maildir::Maildir;
@@ -41,6 +43,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
         match self {
             Self::Smtp(smtp) => smtp.adopt(session).await,
             Self::Maildir(_) => Ok(()),
+        }
+    }
+
+    /// AUTH; what the backend says to it.
+    pub(crate) async fn auth(&mut self, mechanism: Mechanism, initial: Option<Secret>) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.auth(mechanism, initial).await,
+            Self::Maildir(_) => Ok(replies::AUTH_UNAVAILABLE),
+        }
+    }
+
+    /// What the client says to a challenge; what the backend says to that.
+    pub(crate) async fn auth_answer(&mut self, answer: &AuthAnswer) -> Result<Reply, BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.auth_answer(answer).await,
+            Self::Maildir(_) => Ok(replies::AUTH_UNAVAILABLE),
+        }
+    }
+
+    /// Whether the client has authenticated over it.
+    pub(crate) const fn is_authenticated(&self) -> bool {
+        match self {
+            Self::Smtp(smtp) => smtp.is_authenticated(),
+            Self::Maildir(_) => false,
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use smtpgw_smtp::{ForwardPath, Offer};
+use smtpgw_smtp::{ForwardPath, Mechanisms, Offer};
 
 use super::leg::Leg;
 use super::site::Site;
@@ -37,6 +37,16 @@ impl Choice {
     /// Of at least one.
     pub(crate) fn new(sites: Vec<Arc<Site>>) -> Self {
         Self { sites: sites.into() }
+    }
+
+    /// Its backends, the first choice first.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Arc<Site>> {
+        self.sites.iter()
+    }
+
+    /// Whether `site` is one of its backends, whatever their order.
+    pub(crate) fn includes(&self, site: &Arc<Site>) -> bool {
+        self.sites.iter().any(|other| Arc::ptr_eq(other, site))
     }
 
     /// Whether no message can be handed to any of them. A flag, never a question to the network (rule B2).
@@ -114,6 +124,11 @@ impl Routes {
         self.others.is_empty().then_some(&self.usual)
     }
 
+    /// The choice of most recipients.
+    pub(crate) const fn usual(&self) -> &Choice {
+        &self.usual
+    }
+
     /// Who gets mail for `path`.
     pub(crate) fn of(&self, path: &ForwardPath) -> &Choice {
         let named = path.domain().filter(|_| !self.others.is_empty());
@@ -140,7 +155,10 @@ impl Routes {
     pub(crate) fn offer(&self, size: u64) -> Offer {
         let mut offers = self.sites().map(|site| site.offer(size));
         let first = offers.next().unwrap_or_default();
-        offers.fold(first, |all, one| both(&all, &one))
+        let all = offers.fold(first, |all, one| both(&all, &one));
+        // It is the usual ones alone that a client can authenticate with.
+        let mechanisms = self.usual.sites().map(|site| site.offer(size).auth).reduce(Mechanisms::both);
+        Offer { auth: mechanisms.unwrap_or_default(), ..all }
     }
 
     fn choices(&self) -> impl Iterator<Item = &Choice> {
@@ -163,6 +181,7 @@ fn both(one: &Offer, other: &Offer) -> Offer {
         pipelining,
         starttls,
         enhanced_status_codes,
+        auth,
         xclient,
     } = *other;
     Offer {
@@ -177,6 +196,7 @@ fn both(one: &Offer, other: &Offer) -> Offer {
         pipelining: one.pipelining && pipelining,
         starttls: one.starttls && starttls,
         enhanced_status_codes: one.enhanced_status_codes && enhanced_status_codes,
+        auth: one.auth.both(auth),
         xclient: one.xclient && xclient,
     }
 }
@@ -188,7 +208,7 @@ const TRIES: usize = 4;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a failed step is a failed test
 mod tests {
-    use smtpgw_smtp::SessionLimits;
+    use smtpgw_smtp::{Mechanism, SessionLimits};
 
     use super::*;
     use crate::settings::{Backend, BackendTls, Settings};
@@ -241,6 +261,7 @@ mod tests {
             pipelining: true,
             starttls: true,
             enhanced_status_codes: true,
+            auth: Mechanisms::EMPTY.with(Mechanism::Plain).with(Mechanism::Login),
             xclient: true,
         };
         assert_eq!(both(&all, &all), all);

@@ -3,9 +3,9 @@
 //! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207), who the client is ([`identity`]), all within
 //! `connect_s`. Every later wait has its own limit too: a reply, and all the content of a message together. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
-mod identity;
-
+mod auth;
 mod conduct;
+mod identity;
 mod tunnel;
 
 use std::collections::VecDeque;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use smtpgw_smtp::{CloseReason, HelloKind, ServerEvent, XclientRequest, replies};
+use smtpgw_smtp::{AuthAnswer, CloseReason, HelloKind, ServerEvent, XclientRequest, replies};
 
+use super::auth::AuthEvent;
 use super::{Connection, End};
 use crate::message::Session;
 use crate::world::World;
@@ -20,6 +21,8 @@ pub(super) enum Act {
     Reset,
     Starttls,
     Xclient(Box<XclientRequest>),
+    Auth(Box<AuthEvent>),
+    AuthAnswer(Box<AuthAnswer>),
     Quit,
     Close(CloseReason),
     Answered,
@@ -51,11 +54,18 @@ impl Act {
             ServerEvent::Reset => Self::Reset,
             ServerEvent::Starttls => Self::Starttls,
             ServerEvent::Xclient(said) => Self::Xclient(said),
+            ServerEvent::Auth { mechanism, initial } => Self::Auth(Box::new(AuthEvent { mechanism, initial })),
+            ServerEvent::AuthAnswer(answer) => Self::AuthAnswer(Box::new(answer)),
             ServerEvent::Quit => Self::Quit,
             ServerEvent::Close(reason) => Self::Close(reason),
             // Handled by the caller, or answered by the machine itself.
             _ => Self::Answered,
         }
+    }
+
+    /// Whether the octets that it came in are to be wiped.
+    pub(super) const fn is_secret(&self) -> bool {
+        matches!(self, Self::Auth(_) | Self::AuthAnswer(_))
     }
 }
 
@@ -81,6 +91,8 @@ impl<W: World> Connection<W> {
             Act::Starttls if self.front.tunnel => Box::pin(self.tunnel()).await?,
             Act::Starttls => Box::pin(self.start_tls()).await?,
             Act::Xclient(said) => Box::pin(self.xclient(*said)).await?,
+            Act::Auth(event) => Box::pin(self.auth(*event)).await?,
+            Act::AuthAnswer(answer) => Box::pin(self.auth_answer(*answer)).await,
             Act::Quit => {
                 self.flush().await?;
                 return Err(End::of("quit"));

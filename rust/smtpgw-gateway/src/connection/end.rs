@@ -58,6 +58,7 @@ impl<W: World> Connection<W> {
             tls_failures,
             leg,
             speaker,
+            authenticated: session.authenticated,
             uninspected: self.tunnelled.take(),
             end: end.how,
             error: end.error,

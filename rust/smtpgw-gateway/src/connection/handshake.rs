@@ -36,7 +36,9 @@ impl<W: World> Connection<W> {
         // RFC 3207 §4.2: everything learnt in clear is forgotten.
         self.correspondence.forget().await;
         self.server.starttls_done(self.offer());
-        let session = Session { esmtp: false, helo: String::new(), tls: Some(facts), ..Session::clone(&self.session) };
+        let (tls, authenticated) = (Some(facts), false);
+        let session =
+            Session { esmtp: false, helo: String::new(), tls, authenticated, ..Session::clone(&self.session) };
         self.session = Arc::new(session);
         Ok(())
     }

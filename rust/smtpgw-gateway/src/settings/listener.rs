@@ -26,6 +26,8 @@ pub struct Listener {
     pub certificates: Vec<Certificate>,
     /// Whether clients are asked for a certificate of their own.
     pub client_certificate: ClientAuth,
+    /// Whether clients may authenticate with the backend through us.
+    pub auth: ClientLogin,
     /// Networks whose connections begin with a PROXY header, version 1 or 2, which names the client.
     pub proxy_protocol_from: Vec<Network>,
     /// Networks whose clients must say by XCLIENT whom they speak for, before MAIL.
@@ -43,6 +45,7 @@ impl Listener {
             recipient_domains: Vec::new(),
             certificates: Vec::new(),
             client_certificate: ClientAuth::Off,
+            auth: ClientLogin::Off,
             proxy_protocol_from: Vec::new(),
             xclient_from: Vec::new(),
         }
@@ -109,6 +112,16 @@ pub enum ClientAuth {
     Request,
     /// Yes, and one that has none gets no TLS, nor can it send in clear.
     Require,
+}
+
+/// Whether AUTH is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientLogin {
+    /// No.
+    Off,
+    /// Under TLS, with the mechanisms that the backend offers and that can be handed on; it alone decides.
+    Relay,
 }
 
 /// Where a certificate comes from.

@@ -7,7 +7,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use smtpgw_smtp::{ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
+use smtpgw_smtp::{
+    AuthAnswer, ForwardPath, MailParameters, Mechanism, RecipientParameters, Reply, ReversePath, Secret, replies,
+};
 
 use crate::backend::{Choice, Leg, Place};
 use crate::error::BackendError;
@@ -25,11 +27,13 @@ pub(super) struct LegKeeper<W: World> {
     leg: Option<Leg<W::Stream>>,
     /// Where the leg leads, or the last one led.
     place: Option<Place>,
+    /// The client has authenticated over the leg: there can be no other one for it, even once this is lost.
+    authenticated: bool,
 }
 
 impl<W: World> LegKeeper<W> {
     pub(super) fn new(house: Arc<House<W>>, front: Arc<Front>) -> Self {
-        Self { house, front, leg: None, place: None }
+        Self { house, front, leg: None, place: None, authenticated: false }
     }
 
     /// Where the leg leads, or the last one led.
@@ -39,13 +43,13 @@ impl<W: World> LegKeeper<W> {
 
     /// Whether a dial would be in vain; a flag, not a question to the network (rule B2).
     pub(super) fn is_down(&self) -> bool {
-        self.leg.is_none() && self.front.routes.are_down()
+        self.leg.is_none() && !self.authenticated && self.front.routes.are_down()
     }
 
     /// The client introduces itself by another name: a backend that was told the old one must not keep it.
     pub(super) async fn renamed(&mut self) {
         let told = |identity| matches!(identity, Identity::Xclient | Identity::Xforward);
-        if self.place.as_ref().is_some_and(|place| told(place.site.settings.identity)) {
+        if !self.authenticated && self.place.as_ref().is_some_and(|place| told(place.site.settings.identity)) {
             self.part().await;
         }
     }
@@ -59,6 +63,9 @@ impl<W: World> LegKeeper<W> {
         parameters: &MailParameters,
         ahead: &[(ForwardPath, RecipientParameters)],
     ) -> Result<Reply, BackendError> {
+        if self.authenticated {
+            return self.mail_as_known(choice, path, parameters, ahead).await;
+        }
         if self.leg.is_some() && !self.place.as_ref().is_some_and(|place| choice.would_take(&place.site)) {
             self.part().await;
         }
@@ -86,6 +93,72 @@ impl<W: World> LegKeeper<W> {
             self.leg = Some(leg);
         }
         Ok(reply)
+    }
+
+    /// MAIL of a client that has authenticated: on its leg, or not at all.
+    async fn mail_as_known(
+        &mut self,
+        choice: &Choice,
+        path: &ReversePath,
+        parameters: &MailParameters,
+        ahead: &[(ForwardPath, RecipientParameters)],
+    ) -> Result<Reply, BackendError> {
+        let Some(leg) = &mut self.leg else { return Ok(replies::AUTH_LOST) };
+        let place = leg.place();
+        if !choice.includes(&place.site) {
+            return Ok(replies::OTHER_SERVER);
+        }
+        self.place = Some(place);
+        let reply = leg.mail(path, parameters, ahead).await?;
+        if reply.is_closing() {
+            self.leg = None;
+        }
+        Ok(reply)
+    }
+
+    /// AUTH, to one of `choice`; dials if need be, and never takes a leg that was another client's.
+    pub(super) async fn authenticate(
+        &mut self,
+        choice: &Choice,
+        session: &Session,
+        mechanism: Mechanism,
+        initial: Option<Secret>,
+    ) -> Result<Reply, BackendError> {
+        if self.place.as_ref().is_some_and(|place| !choice.includes(&place.site)) {
+            self.part().await;
+        }
+        if let Some(leg) = &mut self.leg {
+            match leg.auth(mechanism, initial.clone()).await {
+                Ok(reply) if !reply.is_closing() => return Ok(self.heard(reply)),
+                // As at MAIL: it went away or fell out of step, and another one may be asked.
+                Ok(_) | Err(_) => self.leg = None,
+            }
+        }
+        self.place = None;
+        // Boxed: dialling with its handshake is large and short-lived.
+        let leg = Box::pin(choice.dial(&self.house, session)).await?;
+        self.place = Some(leg.place());
+        let reply = self.leg.insert(leg).auth(mechanism, initial).await?;
+        Ok(self.heard(reply))
+    }
+
+    /// What the client says to a challenge.
+    pub(super) async fn auth_answer(&mut self, answer: &AuthAnswer) -> Result<Reply, BackendError> {
+        let reply = self.leg.as_mut().ok_or(BackendError::Closed)?.auth_answer(answer).await?;
+        Ok(self.heard(reply))
+    }
+
+    fn heard(&mut self, reply: Reply) -> Reply {
+        if reply.is_closing() {
+            self.leg = None;
+        }
+        self.authenticated = self.leg.as_ref().is_some_and(Leg::is_authenticated);
+        reply
+    }
+
+    /// Whether the leg is not to be lost while the client does nothing.
+    pub(super) const fn is_bound(&self) -> bool {
+        self.authenticated && self.leg.is_some()
     }
 
     /// RCPT.
@@ -155,6 +228,7 @@ impl<W: World> LegKeeper<W> {
 
     /// Parts with the backend; the leg may be another client's.
     pub(super) async fn part(&mut self) {
+        self.authenticated = false;
         match self.leg.take() {
             Some(leg) if !self.house.is_draining() => self.house.pool.keep(leg).await,
             Some(leg) => leg.quit().await,
@@ -176,6 +250,7 @@ impl<W: World> LegKeeper<W> {
         let body = Failed { session: &session.id, backend, address, error };
         self.house.log(LogLevel::Warning, "backend-failed", &body);
         match error {
+            _ if self.authenticated => replies::AUTH_LOST,
             BackendError::Closed | BackendError::Io(_) | BackendError::Protocol(_) => replies::BACKEND_LOST,
             _ => replies::BACKEND_UNREACHABLE,
         }

@@ -11,6 +11,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub, missing_docs)] // a failed step is a failed test
 
 mod actors;
+mod auth;
+mod backend_faults;
 mod clock;
 mod dribble;
 mod entry;

@@ -9,10 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::{PrivateKeyDer, ServerName};
 use smtpgw_gateway::inspect::Inspect;
 use smtpgw_gateway::service::Service;
-use smtpgw_gateway::settings::Settings;
+use smtpgw_gateway::settings::{Certificate, Settings};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use turmoil::net::{TcpListener, TcpStream};
 
 use crate::Records;
@@ -24,6 +27,9 @@ pub type Script = Arc<dyn Fn(usize, &str) -> String + Send + Sync>;
 
 pub const CLOSE: &str = "(closes)";
 
+/// What stands for a line when the gateway has closed, or has gone.
+pub const CLOSED: &str = "(closed)";
+
 pub struct Stage {
     pub settings: Settings,
     pub inspect: Option<Arc<dyn Inspect>>,
@@ -31,6 +37,8 @@ pub struct Stage {
     pub backends: Vec<(&'static str, Script)>,
     /// How long a client that connects waits to be accepted.
     pub accepts_after: Duration,
+    /// With what they answer a handshake, which comes behind a 220 to STARTTLS.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// A line that a backend was told.
@@ -65,7 +73,8 @@ impl Staged {
 impl Stage {
     /// One backend called `backend`.
     pub fn with(settings: Settings, script: impl Fn(usize, &str) -> String + Send + Sync + 'static) -> Self {
-        Self { settings, inspect: None, backends: vec![("backend", Arc::new(script))], accepts_after: Duration::ZERO }
+        let backends: Vec<(&'static str, Script)> = vec![("backend", Arc::new(script))];
+        Self { settings, inspect: None, backends, accepts_after: Duration::ZERO, tls: None }
     }
 
     /// Lets one client converse with the gateway.
@@ -75,13 +84,14 @@ impl Stage {
     ) -> Staged {
         let mut builder = turmoil::Builder::new();
         builder.rng_seed(1).tick_duration(Duration::from_millis(1)).simulation_duration(Duration::from_secs(900));
+        builder.min_message_latency(Duration::from_millis(1)).max_message_latency(Duration::from_millis(3));
         let mut sim = builder.build();
         let told: Arc<Mutex<Vec<Told>>> = Arc::default();
         for (host, script) in self.backends {
-            let told = Arc::clone(&told);
+            let (told, tls) = (Arc::clone(&told), self.tls.clone());
             sim.host(host, move || {
-                let (script, told) = (Arc::clone(&script), Arc::clone(&told));
-                async move { Ok(backend(host, script, told).await?) }
+                let (script, told, tls) = (Arc::clone(&script), Arc::clone(&told), tls.clone());
+                async move { Ok(backend(host, script, told, tls).await?) }
             });
         }
         let records: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -100,7 +110,7 @@ impl Stage {
         });
         sim.client("client", async move {
             // The gateway has had a look at its backends by then.
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            tokio::time::sleep(Duration::from_millis(250)).await;
             client(Caller::connect().await?).await?;
             tokio::time::sleep(Duration::from_millis(100)).await;
             Ok(())
@@ -113,45 +123,67 @@ impl Stage {
     }
 }
 
-async fn backend(host: &'static str, script: Script, told: Arc<Mutex<Vec<Told>>>) -> io::Result<()> {
+async fn backend(
+    host: &'static str,
+    script: Script,
+    told: Arc<Mutex<Vec<Told>>>,
+    tls: Option<Arc<ServerConfig>>,
+) -> io::Result<()> {
     let listener = TcpListener::bind("0.0.0.0:25").await?;
     let count = AtomicUsize::new(0);
     loop {
         let (stream, _) = listener.accept().await?;
-        let (script, told) = (Arc::clone(&script), Arc::clone(&told));
         let connection = count.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move { serve(host, connection, BufReader::new(stream), script, told).await });
+        let served =
+            Served { host, connection, script: Arc::clone(&script), told: Arc::clone(&told), tls: tls.clone() };
+        tokio::spawn(async move { served.run(Box::new(stream)).await });
     }
 }
 
-async fn serve(
+struct Served {
     host: &'static str,
     connection: usize,
-    mut stream: BufReader<TcpStream>,
     script: Script,
     told: Arc<Mutex<Vec<Told>>>,
-) -> io::Result<()> {
-    let (mut line, mut content) = (String::new(), false);
-    loop {
-        let reply = script(connection, &line);
-        if reply == CLOSE {
-            return Ok(());
-        }
-        if !reply.is_empty() {
-            stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await?;
-        }
-        content |= reply.starts_with("354");
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Served {
+    fn note(&self, line: &str) {
+        let (host, connection, line) = (self.host, self.connection, line.to_owned());
+        let at = turmoil::sim_elapsed().unwrap_or_default().as_millis();
+        self.told.lock().unwrap().push(Told { host, connection, at, line });
+    }
+
+    async fn run(self, stream: Box<dyn Duplex>) -> io::Result<()> {
+        let mut stream = BufReader::new(stream);
+        let (mut line, mut content) = (String::new(), false);
         loop {
-            line.clear();
-            if stream.read_line(&mut line).await? == 0 {
+            let reply = (self.script)(self.connection, &line);
+            if reply == CLOSE {
                 return Ok(());
             }
-            line.truncate(line.trim_end_matches(['\r', '\n']).len());
-            let at = turmoil::sim_elapsed().unwrap_or_default().as_millis();
-            told.lock().unwrap().push(Told { host, connection, at, line: line.clone() });
-            if !content || line == "." {
-                content = false;
-                break;
+            if !reply.is_empty() {
+                stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await?;
+                stream.get_mut().flush().await?;
+            }
+            if let Some(tls) = self.tls.as_ref().filter(|_| line == "STARTTLS" && reply.starts_with("220")) {
+                let stream_now = TlsAcceptor::from(Arc::clone(tls)).accept(stream.into_inner()).await?;
+                stream = BufReader::new(Box::new(stream_now));
+            }
+            content |= reply.starts_with("354");
+            loop {
+                line.clear();
+                let closed = stream.read_line(&mut line).await.unwrap_or(0) == 0;
+                line.truncate(line.trim_end_matches(['\r', '\n']).len());
+                self.note(if closed { CLOSED } else { &line });
+                if closed {
+                    return Ok(());
+                }
+                if !content || line == "." {
+                    content = false;
+                    break;
+                }
             }
         }
     }
@@ -173,8 +205,8 @@ pub fn obliging(words: &[&str], line: &str) -> String {
     }
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
+trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
 /// The client.
 pub struct Caller {
@@ -225,4 +257,55 @@ impl Caller {
         }
         Ok(String::new())
     }
+
+    /// STARTTLS with a server that `roots` vouch for, and EHLO; what is offered then.
+    pub async fn start_tls(mut self, roots: RootCertStore) -> io::Result<(Self, String)> {
+        let reply = self.ask("STARTTLS").await?;
+        assert!(reply.starts_with("220 "), "{reply}");
+        let config = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let name = ServerName::try_from("gateway.example").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, self.stream).await?;
+        let mut caller = Self { stream: Box::new(stream) };
+        let offer = caller.ask("EHLO c.example").await?;
+        Ok((caller, offer))
+    }
+}
+
+/// A certificate of both the gateway and its backends, as files and as something to trust.
+pub struct Identity {
+    folder: tempfile::TempDir,
+    made: rcgen::CertifiedKey<rcgen::KeyPair>,
+}
+
+impl Identity {
+    pub fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(["gateway.example".to_owned(), "backend".to_owned()]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("chain.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        Self { folder, made }
+    }
+
+    pub fn files(&self) -> Certificate {
+        let file = |name| self.folder.path().join(name);
+        Certificate::Files { chain: file("chain.pem"), key: file("key.pem") }
+    }
+
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.made.cert.der().clone()).unwrap();
+        roots
+    }
+
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::try_from(self.made.signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![self.made.cert.der().clone()], key);
+        Arc::new(config.unwrap())
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

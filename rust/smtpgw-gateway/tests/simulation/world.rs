@@ -83,6 +83,11 @@ impl World for SimWorld {
     async fn resolve(&self, address: &str) -> io::Result<Vec<SocketAddr>> {
         let (hosts, port) = address.rsplit_once(':').ok_or(io::ErrorKind::InvalidInput)?;
         let port = port.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+        match hosts {
+            "unknown" => return Err(io::Error::other("no such name")),
+            "unanswered" => std::future::pending().await,
+            _ => {}
+        }
         // A name of several hosts: "one+two".
         Ok(hosts.split('+').map(|host| SocketAddr::new(turmoil::lookup(host), port)).collect())
     }

@@ -125,7 +125,16 @@ impl Server {
                 self.state = State::Closed { unreported: None };
                 ServerEvent::Quit
             }
-            Verb::Expand | Verb::Auth | Verb::Etrn | Verb::Xforward | Verb::EndOfData => {
+            Verb::Auth => {
+                self.permit_auth()?;
+                let (mechanism, initial) = request.auth(self.announced.auth)?;
+                if self.count_junk() {
+                    return Ok(Performed::Close(CloseReason::TooManyCommands));
+                }
+                self.state = State::AuthPending;
+                ServerEvent::Auth { mechanism, initial }
+            }
+            Verb::Expand | Verb::Etrn | Verb::Xforward | Verb::EndOfData => {
                 return Err(CommandError::NotImplemented);
             }
         };
@@ -202,6 +211,17 @@ impl Server {
         match self.state {
             _ if !self.offer.xclient => Err(CommandError::XclientDenied),
             State::Mail(_) | State::Chunks(_) => Err(CommandError::InTransaction),
+            _ => Ok(()),
+        }
+    }
+
+    fn permit_auth(&self) -> Result<(), CommandError> {
+        match self.state {
+            _ if self.authenticated => Err(CommandError::AuthenticatedAlready),
+            _ if self.offer.auth.is_empty() && self.announced.auth.is_empty() => Err(CommandError::NotImplemented),
+            State::Start => Err(CommandError::HelloFirst),
+            State::Mail(_) | State::Chunks(_) => Err(CommandError::InTransaction),
+            _ if self.offer.xclient => Err(CommandError::XclientFirst),
             _ => Ok(()),
         }
     }

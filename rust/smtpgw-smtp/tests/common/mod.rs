@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use smtpgw_smtp::{
-    BareNewline, Limits, Offer, Reply, ReplyCode, Server, ServerEvent, ServerOptions, SessionLimits, StateName, replies,
+    AuthAnswer, BareNewline, Limits, Mechanism, Mechanisms, Offer, Reply, ReplyCode, Server, ServerEvent,
+    ServerOptions, SessionLimits, StateName, Word as _, replies,
 };
 use smtpgw_testkit::dialogue::{Speaker, escape};
 
@@ -17,6 +18,10 @@ pub fn full_offer() -> Offer {
         enhanced_status_codes: true,
         ..Offer::default()
     }
+}
+
+pub fn plain_and_login() -> Mechanisms {
+    Mechanisms::default().with(Mechanism::Plain).with(Mechanism::Login)
 }
 
 pub fn small_limits() -> Limits {
@@ -132,6 +137,14 @@ impl Driver {
                 self.content.clear();
                 (format!("refused {error:?}"), None)
             }
+            ServerEvent::Auth { mechanism, initial } => {
+                let initial = initial.as_ref().map_or("", |initial| initial.as_str());
+                (format!("AUTH {} {initial}", mechanism.as_str()).trim_end().into(), Some(replies::AUTH_UNAVAILABLE))
+            }
+            ServerEvent::AuthAnswer(AuthAnswer::Response(secret)) => {
+                (format!("response {}", secret.as_str()).trim_end().into(), Some(replies::AUTH_UNAVAILABLE))
+            }
+            ServerEvent::AuthAnswer(AuthAnswer::Cancel) => ("cancel".into(), Some(replies::AUTH_UNAVAILABLE)),
             ServerEvent::Close(reason) => (format!("close {reason:?}"), None),
             other => (format!("{other:?}"), None),
         }
@@ -177,6 +190,7 @@ impl Speaker for Driver {
                     chunking: has("CHUNKING"),
                     smtputf8: has("SMTPUTF8"),
                     dsn: has("DSN"),
+                    auth: if has("AUTH") { plain_and_login() } else { Mechanisms::default() },
                     xclient: has("XCLIENT"),
                     binary_mime: has("BINARYMIME"),
                     require_tls: has("REQUIRETLS"),

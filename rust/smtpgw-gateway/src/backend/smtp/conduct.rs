@@ -43,6 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         in_order
             && relayed
             && !blotted
+            && !self.is_authenticated()
             && self.ahead.is_empty()
             && self.wire.input.is_empty()
             && dialled.elapsed() < LIFE
