@@ -1,8 +1,9 @@
 //! SMTP in both roles: the cut does not show, and nobody disagrees on where a message ends.
 
 use smtpgw_smtp::{
-    BareNewline, Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, MailParameters, Offer,
-    RecipientParameters, ReplyCode, ReversePath, Server, ServerEvent, ServerOptions, StateName, replies,
+    BareNewline, Client, ClientEvent, Command, ContentWriter, ForwardPath, Limits, MailParameters, Mechanism,
+    Mechanisms, Offer, RecipientParameters, ReplyCode, ReversePath, Server, ServerEvent, ServerOptions, StateName,
+    replies,
 };
 
 use crate::cuts::{Cuts, cut_does_not_show};
@@ -29,6 +30,7 @@ fn offer() -> Offer {
         dsn: true,
         pipelining: true,
         enhanced_status_codes: true,
+        auth: Mechanisms::EMPTY.with(Mechanism::Plain).with(Mechanism::Login),
         ..Offer::default()
     }
 }
@@ -43,7 +45,8 @@ struct Heard {
     state: Option<StateName>,
 }
 
-/// A server role that accepts everything but recipients whose name begins with `no`.
+/// A server role that accepts everything but recipients whose name begins with `no`; whoever authenticates without an initial
+/// response is asked once.
 struct Listening {
     server: Server,
     unread: Vec<u8>,
@@ -95,6 +98,20 @@ impl Listening {
                 }
             }
             StateName::RecipientPending => self.server.reply(&replies::RECIPIENT_OK),
+            StateName::AuthPending => {
+                let last = self.heard.events.last().map_or("", String::as_str);
+                let asked = last.ends_with("initial: None }");
+                let code = if asked {
+                    334
+                } else if last.contains("Cancel") {
+                    501
+                } else {
+                    235
+                };
+                if let Some(code) = ReplyCode::new(code) {
+                    self.server.reply(&smtpgw_smtp::Reply::new(code, None, ""));
+                }
+            }
             StateName::DataPending => self.server.start_content(),
             StateName::EndPending => self.server.reply(&replies::MESSAGE_OK),
             _ => {}
