@@ -329,7 +329,7 @@ class Part:
 
     @property
     def real_type(self) -> str:
-        """What it is by its first octets, `application/zip`, ...; `text/plain`, `application/octet-stream` at the least."""
+        """What it is by its first octets: `application/zip`, ...; at least `text/plain`, `application/octet-stream`."""
 
     @property
     def reading(self) -> str | None:
