@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpgw import SmtpgwError
+from smtpgw._core import Hosts
 from smtpgw.inspectors.text import unescape
 from smtpgw.inspectors.urls import extract
 
@@ -78,6 +79,46 @@ def test_finds(text):
 def test_finds_without_a_scheme_under_both(text):
     urls = [url.replace("www.", "") for url in found(text)]
     assert {"http://bad.example/x", "https://bad.example/x"} <= set(urls)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://ok.example,http://bad.example/x",
+        "http://ok.example;http://bad.example/x",
+        "http://ok.example|http://bad.example/x",
+        "http://ok.example/a,https://ok2.example/b,https://bad.example/c",
+        "https://bad.example,https://ok.example/",
+        "http://bad.example|x",
+        "http://bad.example;x",
+        "http://bad.example'x",
+        "(http://bad.example)x",
+        "\u201chttp://bad.example\u201d",
+        "http://bad.example\u2019s",
+        "http://bad.example\uff0c谢谢",
+        "http://bad.example查看",
+        "http://bad.example\u200b|x",
+        "请访问bad.example查看",
+        "\u0301bad.example",
+        "see bad.example\u0301 x",
+    ],
+)
+@pytest.mark.parametrize("hosts", [None, Hosts(["bad.example"])], ids=["all", "listed"])
+def test_finds_a_host_joined_to_other_text(text, hosts):
+    assert any(url.host == "bad.example" for url in extract(text, hosts=hosts))
+
+
+PIECES = [*"<>=\"';:/\\.@,| \n?#&%査\u0301\u3002\uff0e", "http://", "HTTPS:\\", "ftp:/", "%2F", "%3a", "<a href=",
+          "ok.example", "bad.example", "x.bad.example", "ok", "80", "%62ad.example", "?u=", "%68ttp", "%25"]  # fmt: skip
+
+
+def test_looking_for_certain_hosts_finds_all_that_lead_there():
+    hosts = Hosts(["bad.example"])
+    draw = random.Random(1)
+    for _ in range(20_000):
+        text = "".join(draw.choices(PIECES, k=draw.randrange(1, 14)))
+        listed = {url for url in extract(text) if f".{url.host}".endswith(".bad.example")}
+        assert listed <= set(extract(text, hosts=hosts)), text
 
 
 @pytest.mark.parametrize(
@@ -171,7 +212,7 @@ def test_takes_any_text(pieces):
     ["a", "a.", ".", "<", "<a ", "<base ", "<base href", "=", "= ", '="', "='", "&", "&#", "&#0", "&#x", "&amp",
     "http:", "http:/",
      "://", "<http://a", "http://a ", "http://a&", ":/", "a@b.", "\u00ad", "[", "http://[", "%", "http://%", "xn--",
-     "http://a?http%3a",
+     "http://a?http%3a", "http://a,", "http://a.b\u0301", "http:/", "a.b査", "査a.b.", "http://a.b|http://",
      "<!--", "-->", '<a href="a', "a" * 63 + ".", "\u3002a", "=  \n"],
 )  # fmt: skip
 def test_is_linear(piece):

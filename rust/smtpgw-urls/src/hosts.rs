@@ -1,11 +1,15 @@
 //! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses.
+//!
+//! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
+//! between words, what stands around a name is none of it.
 
+use alloc::format;
 use core::ops::Range;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, is_of_label, is_punctuation};
+use crate::letters::{ends_url, is_full_stop, is_of_label, is_plain, is_punctuation};
 use crate::limits::LABEL;
 
 /// Notes those in `text`, except within `taken`, which are in order.
@@ -44,12 +48,30 @@ fn at_dots(
         let (start, end) = (at - label, at + name.length);
         done = end;
         let of_mail = start > 0 && text.as_bytes().get(start - 1) == Some(&b'@');
-        if !of_mail
-            && name.is_plausible()
-            && let Some(whole) = text.get(start..end)
-        {
+        let Some(whole) = text.get(start..end) else { continue };
+        if !of_mail && name.is_plausible() {
             finds.candidate(whole.trim_end_matches(is_punctuation))?;
         }
+        plain_stretches(whole, label + name.host, of_mail, finds)?;
+    }
+    Ok(())
+}
+
+/// Notes the stretches of plain letters of a name that has others as well, of which `host` octets are the host.
+fn plain_stretches(whole: &str, host: usize, of_mail: bool, finds: &mut Finds<'_>) -> Result<(), TooMany> {
+    let Some((host, behind)) = whole.split_at_checked(host).filter(|(host, _)| !host.is_ascii()) else { return Ok(()) };
+    let mut stretches = host.split(|character| !is_plain(character)).peekable();
+    let mut is_skipped = of_mail;
+    while let Some(stretch) = stretches.next() {
+        let name = stretch.trim_matches(is_full_stop);
+        if name.contains(is_full_stop) && !is_skipped {
+            finds.candidate(name)?;
+            if stretches.peek().is_none() && !behind.is_empty() {
+                let url = format!("{name}{behind}");
+                finds.candidate(url.trim_end_matches(is_punctuation))?;
+            }
+        }
+        is_skipped = false;
     }
     Ok(())
 }
@@ -58,6 +80,9 @@ fn at_dots(
 struct Name<'a> {
     /// The last full stop and label.
     last: (char, &'a str),
+    /// Octets of it alone.
+    host: usize,
+    /// Octets with port and path.
     length: usize,
 }
 
@@ -74,11 +99,12 @@ impl<'a> Name<'a> {
             (last, rest) = (Some((dot, label)), others);
         }
         let last = last?;
+        let host = text.len() - rest.len();
         rest = without_port(rest);
         if rest.starts_with(['/', '?', '#', '\\']) {
             rest = rest.find(ends_url).and_then(|end| rest.get(end..)).unwrap_or_default();
         }
-        Some(Self { last, length: text.len() - rest.len() })
+        Some(Self { last, host, length: text.len() - rest.len() })
     }
 
     /// An ideographic full stop between words of such a language ends a sentence, not a label.
@@ -91,7 +117,7 @@ impl<'a> Name<'a> {
 /// The full stop that `text` begins with, in any writing, and what is behind it.
 fn full_stop(text: &str) -> Option<(char, &str)> {
     let mut characters = text.chars();
-    let dot = characters.next().filter(|first| matches!(first, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}'))?;
+    let dot = characters.next().filter(|first| is_full_stop(*first))?;
     Some((dot, characters.as_str()))
 }
 

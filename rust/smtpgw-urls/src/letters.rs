@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 /// Whether it is blank: what ends a URL in running text. With the separators U+001C to U+001F, which programs split at.
@@ -16,6 +17,17 @@ pub(crate) fn is_of_label(character: char) -> bool {
         '\0'..='\x7f' => false,
         _ => character.is_alphanumeric() || is_combining_mark(character),
     }
+}
+
+/// Whether it parts the labels of a host name, in any writing.
+pub(crate) fn is_full_stop(character: char) -> bool {
+    matches!(character, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}')
+}
+
+/// Whether it is a plain letter of a host name, or a full stop, or counts as one: full-width ones and the like.
+pub(crate) fn is_plain(character: char) -> bool {
+    let plain = |character: char| character.is_ascii() && is_of_label(character) || is_full_stop(character);
+    plain(character) || !character.is_ascii() && core::iter::once(character).nfkc().all(plain)
 }
 
 /// Whether it ends a URL in running text.

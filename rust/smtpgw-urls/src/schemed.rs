@@ -1,37 +1,89 @@
 //! URLs that name their scheme: `https://host/path` in running text, up to a blank, a quote or an angle bracket.
+//!
+//! Programs do not agree where such a URL ends, so that it is noted whole, and besides: from each scheme in it to the
+//! next (`http://one.example,http://two.example`), and with its host cut at what is no letter of one for some program
+//! (`http://one.example|x`, `http://one.example` before a curly quote). Stretches are disjoint: time stays linear.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, is_blank, is_punctuation};
+use crate::letters::{ends_url, is_blank, is_full_stop, is_of_label, is_plain, is_punctuation};
 use crate::limits::BRACKETED;
 
-/// Notes those in `text`. Where they stand.
+/// Notes those in `text`. Where they stand, up to where a host is cut.
 pub(crate) fn find(text: &str, finds: &mut Finds<'_>) -> Result<Vec<Range<usize>>, TooMany> {
-    let octets = text.as_bytes();
     let mut taken: Vec<Range<usize>> = Vec::new();
-    for colon in memchr::memchr_iter(b':', octets) {
-        if taken.last().is_some_and(|last| colon < last.end) || !matches!(octets.get(colon + 1), Some(b'/' | b'\\')) {
+    let mut done = 0;
+    for colon in memchr::memchr_iter(b':', text.as_bytes()) {
+        if colon < done {
             continue;
         }
+        let Some(start) = scheme_at(text, colon) else { continue };
         let Some(rest) = text.get(colon + 1..) else { continue };
-        let Some(start) = text.get(..colon).and_then(before_scheme) else { continue };
-        let end = colon + 1 + rest.find(ends_url).unwrap_or(rest.len());
-        let Some(url) = text.get(start..end) else { continue };
-        taken.push(start..end);
-        finds.candidate(url.trim_end_matches(is_punctuation))?;
+        done = colon + 1 + rest.find(ends_url).unwrap_or(rest.len());
+        let Some(whole) = text.get(start..done) else { continue };
+        finds.candidate(whole.trim_end_matches(is_punctuation))?;
         // RFC 3986 appendix C: between angle brackets a URL may be broken into lines.
-        if start > 0
-            && octets.get(start - 1) == Some(&b'<')
+        if text.get(..start).is_some_and(|before| before.ends_with('<'))
             && let Some(whole) = text.get(start..).and_then(bracketed)
         {
             let whole: String = whole.chars().filter(|character| !is_blank(*character)).collect();
             finds.candidate(&whole)?;
         }
+        stretches(whole, start, &mut taken, finds)?;
     }
     Ok(taken)
+}
+
+/// Notes each stretch of `whole` from a scheme to the next; `offset` is where `whole` stands.
+fn stretches(whole: &str, offset: usize, taken: &mut Vec<Range<usize>>, finds: &mut Finds<'_>) -> Result<(), TooMany> {
+    let schemes = memchr::memchr_iter(b':', whole.as_bytes()).filter_map(|colon| scheme_at(whole, colon));
+    let mut start = 0;
+    for next in schemes.skip(1).chain([whole.len()]) {
+        let Some(stretch) = whole.get(start..next) else { continue };
+        if stretch.len() < whole.len() {
+            finds.candidate(stretch.trim_end_matches(is_punctuation))?;
+        }
+        let end = cut(stretch, finds)?;
+        taken.push(offset + start..offset + start + end);
+        start = next;
+    }
+    Ok(())
+}
+
+/// Notes `url` up to what its host cannot have, in plain letters and in any. Up to where the host is one for everybody.
+fn cut(url: &str, finds: &mut Finds<'_>) -> Result<usize, TooMany> {
+    let is_slash = |character| matches!(character, '/' | '\\');
+    let name = url.split_once(':').map_or(url, |(_, behind)| behind).trim_start_matches(is_slash);
+    let before = url.len() - name.len();
+    let name = name.split(|c| is_slash(c) || matches!(c, '?' | '#')).next().unwrap_or_default();
+    let plain = name.find(|character| !is_of_authority(character) && !is_plain(character));
+    let Some(plain) = plain else { return Ok(url.len()) };
+    let any = |character| is_of_authority(character) || is_of_label(character) || is_full_stop(character);
+    let any = name.find(|character| !any(character)).unwrap_or(name.len());
+    for end in [plain, any] {
+        // A word alone is hardly the host that something leads to.
+        if end < name.len()
+            && name.get(..end).is_some_and(|host| host.contains(|c: char| !c.is_alphabetic()))
+            && let Some(shorter) = url.get(..before + end)
+        {
+            finds.candidate(shorter.trim_end_matches(is_punctuation))?;
+        }
+    }
+    Ok(if any < name.len() { before + any } else { url.len() })
+}
+
+/// Whether it stands before a path in a URL of plain letters.
+fn is_of_authority(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '%' | ':' | '@' | '[' | ']' | '-')
+}
+
+/// Where the scheme begins that `colon` ends, if a slash follows.
+fn scheme_at(text: &str, colon: usize) -> Option<usize> {
+    let leads = matches!(text.as_bytes().get(colon + 1), Some(b'/' | b'\\'));
+    leads.then(|| text.get(..colon).and_then(before_scheme))?
 }
 
 /// The schemes of the web, longer ones before those that they end with.

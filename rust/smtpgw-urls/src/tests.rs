@@ -35,6 +35,47 @@ fn urls_in_running_text() {
 }
 
 #[test]
+fn urls_joined_by_what_no_host_has() {
+    for (text, expected) in [
+        ("http://a.example,http://bad.example/x", &["http://a.example", "http://bad.example/x"][..]),
+        ("http://a.example;http://bad.example/x", &["http://a.example", "http://bad.example/x"]),
+        ("http://a.example|http://bad.example/x", &["http://a.example", "http://bad.example/x"]),
+        ("http://a.example/a,ftp://b.example/b,ws:/c", &["http://a.example/a", "ftp://b.example/b", "ws:/c"]),
+        ("http://bad.example|x http://bad1.example;x", &["http://bad.example", "http://bad1.example"]),
+        ("\u{201c}http://bad.example\u{201d}", &["http://bad.example"]),
+        ("http://bad.example\u{ff0c}谢谢", &["http://bad.example"]),
+        ("http://bad.example查看/x", &["http://bad.example", "http://bad.example查看/x"]),
+        ("http://ｂａｄ．example\u{ff0c}谢谢", &["http://ｂａｄ．example"]),
+        ("http://bücher.example\u{201d}", &["http://bücher.example"]),
+        ("(http://bad.example)x", &["http://bad.example"]),
+        ("http://bad.example\u{301} http://10.0.0.1\u{301}", &["http://bad.example", "http://10.0.0.1"]),
+        ("http://a.example\u{ff0c}bad.example/x", &["http://a.example", "bad.example/x"]),
+    ] {
+        let found = candidates(text);
+        for url in expected {
+            assert!(found.iter().any(|candidate| candidate == url), "{text:?}: {url} is not among {found:?}");
+        }
+    }
+    assert_eq!(candidates("http://bücher.example/x"), ["http://bücher.example/x"], "and no word alone");
+}
+
+#[test]
+fn hosts_within_other_writing() {
+    for (text, expected) in [
+        ("请访问bad.example查看", "bad.example"),
+        ("请访问bad.example/x?y。", "bad.example/x?y。"),
+        ("见bad.example。谢谢", "bad.example"),
+        ("\u{301}bad.example", "bad.example"),
+        ("bad.example\u{301} x", "bad.example"),
+        ("\u{301}10.0.0.1", "10.0.0.1"),
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");
+    }
+    assert!(!candidates("user@bad.example\u{301}").iter().any(|found| found == "bad.example"), "a mail address");
+}
+
+#[test]
 fn hosts_in_running_text() {
     for (text, expected) in [
         ("go to bad.example/x, now", &["bad.example/x"][..]),
