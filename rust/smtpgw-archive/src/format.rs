@@ -6,6 +6,7 @@ use memchr::memmem;
 
 use crate::cms::begins_as_cms;
 use crate::cpio;
+use crate::iso::is_image;
 use crate::sfx;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
@@ -107,7 +108,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 25] = [
+const MARKS: [(usize, &[u8], Format); 21] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -131,10 +132,6 @@ const MARKS: [(usize, &[u8], Format); 25] = [
     (0, b"\x60\xea", Format::Arj),
     (2, b"-lh", Format::Lha),
     (2, b"-lz", Format::Lha),
-    (32_769, b"CD001", Format::Iso),
-    (34_817, b"CD001", Format::Iso),
-    (32_769, b"BEA01", Format::Iso),
-    (34_817, b"NSR0", Format::Iso),
 ];
 
 /// Octets from the beginning that [`detect`] wants to see; more are ignored. Programs that unpack themselves keep the
@@ -150,31 +147,43 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
     detect_all(head, tail).next()
 }
 
-/// Every format that programs may take it for: a zip is known by its end, all others by their beginning, so that one file
-/// may be two, and each program shows its own.
+/// Every format that programs may take it for, the likeliest first. A zip is known by its end, a disk image by what stands
+/// behind its first sixteen sectors, which are free, all others by their beginning: so one file may be several, and each
+/// program shows its own.
 pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
-    let zip = begins_as_zip(head) || ends_as_zip(tail);
-    let other = if begins_as_zip(head) { None } else { by_beginning(head) };
-    zip.then_some(Format::Zip).into_iter().chain(other)
+    let mut found = Vec::new();
+    if begins_as_zip(head) || ends_as_zip(tail) {
+        found.push(Format::Zip);
+    }
+    for format in by_beginning(head) {
+        if !found.contains(&format) {
+            found.push(format);
+        }
+    }
+    found.into_iter()
 }
 
-fn by_beginning(head: &[u8]) -> Option<Format> {
-    let is_at = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
-    let marked = MARKS.iter().find(|(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
-    let marked = marked.filter(|format| match format {
+/// Formats may come twice.
+fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
+    let is_at = move |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    let marked = MARKS.iter().filter(move |(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
+    let marked = marked.filter(move |format| match format {
         // Short marks, which text may begin with: one octet more of the header must fit.
         Format::Arj => is_at(10, b"\x02"),
         Format::Lha => is_at(6, b"-"),
         Format::Zstd => is_at(0, b"\x28") || head.first().is_some_and(|first| first >> 4 == 5),
         _ => true,
     });
-    // The oldest tars have no mark, only a sum.
-    marked
-        .or_else(|| is_header(head).then_some(Format::Tar))
-        .or_else(|| cpio::begins_as_binary(head).then_some(Format::Cpio))
-        .or_else(|| begins_as_cms(head).then_some(Format::Cms))
-        .or_else(|| begins_as_lzma(head).then_some(Format::Lzma))
-        .or_else(|| sfx::find(head).map(|(format, _)| format))
+    let others = [
+        is_image(head).then_some(Format::Iso),
+        // The oldest tars have no mark, only a sum.
+        is_header(head).then_some(Format::Tar),
+        cpio::begins_as_binary(head).then_some(Format::Cpio),
+        begins_as_cms(head).then_some(Format::Cms),
+        begins_as_lzma(head).then_some(Format::Lzma),
+        sfx::find(head).map(|(format, _)| format),
+    ];
+    marked.chain(others.into_iter().flatten())
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).
@@ -223,6 +232,49 @@ mod tests {
         assert_eq!(all(&cab, b""), [Format::Cab]);
         assert_eq!(all(&end, &end), [Format::Zip]);
         assert_eq!(all(b"text", b"text"), []);
+    }
+
+    #[test]
+    fn an_image_is_one_whatever_stands_in_its_free_sectors() {
+        let image = |front: &[u8]| {
+            let mut octets = [front, &vec![0; 32_769 - front.len()], b"CD001\x01"].concat();
+            octets.resize(36_000, 0);
+            octets
+        };
+        let tar = {
+            let mut block = [0; 512];
+            block[..5].copy_from_slice(b"a.txt");
+            let sum: u32 = block.iter().map(|octet| u32::from(*octet)).sum::<u32>() + 8 * u32::from(b' ');
+            block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+            block
+        };
+        let fronts: [(&[u8], &[Format]); 8] = [
+            (b"", &[]),
+            (&tar, &[Format::Tar]),
+            (b"PK\x03\x04", &[Format::Zip]),
+            (b"\x60\xea", &[]),
+            (b"xx-lh", &[]),
+            (b"x\x2a\x4d\x18", &[]),
+            (b"\x1f\x8b\x08", &[Format::Gzip]),
+            (b"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", &[Format::Cms]),
+        ];
+        for (front, others) in fronts {
+            let found: Vec<_> = detect_all(&image(front), b"").collect();
+            assert!(found.contains(&Format::Iso), "{}", front.escape_ascii());
+            assert!(others.iter().all(|other| found.contains(other)), "{}: {found:?}", front.escape_ascii());
+            assert_eq!(found.len(), others.len() + 1);
+        }
+        // What a list of volumes may begin with, and what one system passes over.
+        for (first, second) in [
+            (b"BOOT2", b"BEA01"),
+            (b"CDW02", b"NSR02"),
+            (b"CDW02", b"NSR03"),
+            (b"BOOT2", b"CD001"),
+            (b"\0\0\0\0\0", b"CD001"),
+        ] {
+            let octets = [&vec![0; 32_769][..], first, &[0; 2_043], second, &[0; 10]].concat();
+            assert_eq!(detect(&octets, b""), Some(Format::Iso), "{}", first.escape_ascii());
+        }
     }
 
     #[test]

@@ -89,8 +89,8 @@ pub(crate) const AR_NAME: usize = 4_096;
 /// Octets of the name of a cpio member.
 pub(crate) const CPIO_NAME: u64 = 64 << 10;
 
-/// Volume descriptors of an ISO image that are read. Real images have three or four.
-pub(crate) const ISO_DESCRIPTORS: u64 = 64;
+/// Volume descriptors of an ISO image that are read. Real images have three or four; Linux looks at so many.
+pub(crate) const ISO_DESCRIPTORS: u64 = 84;
 
 /// Octets of one folder of an ISO image: ten thousand files with long names.
 pub(crate) const ISO_FOLDER: u64 = 4 << 20;

@@ -17,26 +17,71 @@ use crate::source::le32;
 
 use record::Record;
 
+/// Whether one of the sectors that tell what is on a volume stands where systems look for one. None may be in front of
+/// the first: Linux passes over what it does not know.
+pub(crate) fn is_image(head: &[u8]) -> bool {
+    let sectors = head.chunks(SECTOR as usize).skip(FIRST as usize).take(ISO_DESCRIPTORS as usize);
+    sectors.map(Mark::of).any(|mark| matches!(mark, Mark::Iso | Mark::Udf | Mark::UdfBegins | Mark::HighSierra))
+}
+
+/// What a sector of those says (ECMA-119 §8.1.2, ECMA-167 §2/9.1.2).
+enum Mark {
+    Iso,
+    /// Of UDF the one that counts.
+    Udf,
+    UdfBegins,
+    /// What came before ISO 9660, which Linux still opens.
+    HighSierra,
+    /// It belongs to the list and says nothing.
+    Passed,
+    Unknown,
+}
+
+impl Mark {
+    fn of(sector: &[u8]) -> Self {
+        match sector.get(1..6).unwrap_or_default() {
+            b"CD001" => Self::Iso,
+            b"NSR02" | b"NSR03" => Self::Udf,
+            b"BEA01" => Self::UdfBegins,
+            b"TEA01" | b"BOOT2" | b"CDW02" => Self::Passed,
+            _ if sector.get(9..14) == Some(b"CDROM") => Self::HighSierra,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscanned> {
     let mut trees: Vec<Tree> = Vec::new();
-    let (mut has_udf, mut has_end) = (false, false);
-    for number in 16..16 + ISO_DESCRIPTORS {
-        let Some(descriptor) = flow.source.array_at::<2048>(number * SECTOR)? else { break };
-        match &descriptor[1..6] {
-            b"CD001" if descriptor[0] == 255 => has_end = true,
-            b"CD001" if matches!(descriptor[0], 1 | 2) => trees.extend(Tree::read(&descriptor)),
-            b"CD001" => {}
-            b"NSR02" | b"NSR03" => has_udf = true,
-            b"BEA01" | b"TEA01" | b"BOOT2" => {}
-            _ => break,
+    let (mut has_udf, mut has_old, mut has_end, mut has_gap, mut goes_on) = (false, false, false, false, true);
+    for number in FIRST..FIRST + ISO_DESCRIPTORS {
+        let descriptor = flow.source.array_at::<2048>(number * SECTOR)?;
+        let Some(descriptor) = descriptor else {
+            goes_on = false;
+            break;
+        };
+        match Mark::of(&descriptor) {
+            Mark::Iso if descriptor[0] == 255 => has_end = true,
+            Mark::Iso if matches!(descriptor[0], 1 | 2) => trees.extend(Tree::read(&descriptor)),
+            Mark::Iso | Mark::UdfBegins | Mark::Passed => {}
+            Mark::Udf => has_udf = true,
+            Mark::HighSierra => has_old = true,
+            Mark::Unknown if has_end || has_udf || has_old => {
+                goes_on = false;
+                break;
+            }
+            Mark::Unknown => has_gap = true,
         }
+    }
+    if has_old {
+        return Err(Unscanned::Unhandled);
     }
     if trees.is_empty() && !has_udf {
         return Err(Unscanned::Corrupted);
     }
     // Joliet first.
     trees.sort_by_key(|tree| !tree.is_joliet);
-    let is_damaged = !has_end && !trees.is_empty();
+    // Behind as many as are read there may be one more.
+    let is_damaged = (!has_end && !trees.is_empty()) || has_gap || goes_on;
     let mut walk = Walk { seen: HashSet::new(), of_tree: Vec::new(), folders: HashSet::new(), is_damaged };
     let is_understood = !has_udf || udf::walk(&mut flow, &mut walk)?;
     for tree in &trees {
@@ -200,6 +245,9 @@ fn file<R: Read + Seek>(
     }
     flow.out.end(outcome)
 }
+
+/// The sector that the list of what is on a volume begins with; those before are free.
+const FIRST: u64 = 16;
 
 /// Octets of a sector.
 const SECTOR: u64 = 2048;

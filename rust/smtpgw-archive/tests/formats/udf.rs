@@ -143,6 +143,33 @@ fn files_come_out_of_every_form() {
     }
 }
 
+/// ECMA-167 §2/9.1 lets other marks stand in front, and Linux passes over what it does not know.
+#[test]
+fn its_mark_need_not_be_the_first() {
+    for (first, is_known) in [(b"BOOT2", true), (b"CDW02", true), (b"CD001", true), (b"other", false)] {
+        let mut made = sample();
+        for (sector, mark) in [(16, first), (17, b"BEA01"), (18, b"NSR02"), (19, b"TEA01")] {
+            made[sector * SECTOR + 1..][..5].copy_from_slice(mark);
+        }
+        assert_eq!(detect(&made, &made), Some(Format::Iso));
+        let (outcome, members, _) = open_as(Format::Iso, &made, Limits::default());
+        assert_eq!(outcome, if is_known { Ok(()) } else { Err(Unscanned::PartiallyCorrupted) });
+        assert_eq!(members.data("inline.txt"), b"hello");
+    }
+    // More of them than are read: behind the last there may be another.
+    let mut made = vec![0; 200 * SECTOR];
+    (16..150).for_each(|sector| made[sector * SECTOR + 1..][..5].copy_from_slice(b"CD001"));
+    made[16 * SECTOR] = 1;
+    (made[16 * SECTOR + 156], made[16 * SECTOR + 188]) = (34, 1);
+    made[17 * SECTOR] = 255;
+    assert_eq!(open_as(Format::Iso, &made, Limits::default()).0, Err(Unscanned::PartiallyCorrupted));
+    // High Sierra, from before ISO 9660.
+    let mut made = vec![0; 40 * SECTOR];
+    made[16 * SECTOR + 9..][..5].copy_from_slice(b"CDROM");
+    assert_eq!(detect(&made, &made), Some(Format::Iso));
+    assert_eq!(open_as(Format::Iso, &made, Limits::default()).0, Err(Unscanned::Unhandled));
+}
+
 #[test]
 fn cut_anywhere_it_is_not_complete() {
     let made = sample();
