@@ -14,7 +14,7 @@ use super::inner;
 use super::leaf::{Leaf, Rested};
 use super::readings::Rereading;
 use super::room::Room;
-use super::sealed::is_smime;
+use super::sealed::{is_said_to_be_cms, is_smime};
 use crate::content::Reader;
 use crate::message::{Content, Part};
 use crate::record::UnscannedRecord;
@@ -45,7 +45,7 @@ impl Opening {
         while let Some((rested, depth)) = waiting.pop_front() {
             // Of the others it has been told.
             self.gaps.extend(rested.gap().filter(|_| depth > 0));
-            let Rested { part, has_files, .. } = rested;
+            let Rested { part, has_files, sealed } = rested;
             finished.push(Arc::clone(&part));
             if self.effort.is_over() {
                 self.gap(Unscanned::Timeout, part.path.clone());
@@ -53,6 +53,13 @@ impl Opening {
             }
             let formats = Reader::new(&part.data).detect()?;
             let message = inner::message_at(&part)?;
+            if sealed.is_none()
+                && !formats.contains(&archive::Format::Cms)
+                && is_said_to_be_cms(&part.media_type, &part.names)
+            {
+                // It began as one and is none by all that is known of it now.
+                self.gap(Unscanned::Unhandled, part.path.clone());
+            }
             if formats.is_empty() && message.is_none() && !has_files {
                 continue;
             }
@@ -202,17 +209,26 @@ impl archive::Members for Members<'_> {
 }
 
 /// What a CMS holds has no name of its own: an entity where a mail program takes it for S/MIME, otherwise the file that was
-/// signed.
+/// signed, whose own name has a suffix.
 fn within_cms(container: &Part) -> String {
     if is_smime(&container.media_type) {
-        return "smime.eml".to_owned();
+        return ENTITY.to_owned();
     }
-    let signed = container.filename.as_deref().and_then(|name| name.rsplit_once('.'));
-    match signed {
-        Some((name, "p7m" | "P7M")) if !name.is_empty() => name.to_owned(),
-        _ => "content".to_owned(),
+    let names = container.filename.iter().chain(&container.names).map(|name| name.trim_end_matches(['.', ' ']));
+    let mut signed = names.filter_map(|name| {
+        let (name, suffix) = name.rsplit_once('.')?;
+        suffix.eq_ignore_ascii_case("p7m").then_some(name)
+    });
+    let first = signed.next();
+    match first {
+        Some(name) if first.into_iter().chain(signed).all(|name| name.contains('.')) => name.to_owned(),
+        Some(_) => ENTITY.to_owned(),
+        None => "content".to_owned(),
     }
 }
+
+/// The name of an entity, by which it is opened as a message.
+const ENTITY: &str = "smime.eml";
 
 const fn reason_of_archive(reason: &archive::Unscanned) -> Unscanned {
     match reason {

@@ -5,6 +5,7 @@
 //! stands in the open and is looked at as it is.
 
 use memchr::memmem;
+use smtpgw_archive::Format;
 
 use super::leaf::Leaf;
 use crate::settings::Unscanned;
@@ -62,8 +63,13 @@ pub(super) fn reason(leaf: &Leaf) -> Option<Unscanned> {
     if begins_as_openpgp(head) || (!is_armored && !head.is_empty() && named(&[".pgp", ".gpg"])) {
         return Some(Unscanned::Encrypted);
     }
-    let is_cms = smtpgw_archive::detect(head, b"") == Some(smtpgw_archive::Format::Cms);
-    (!is_cms && (is_smime(&leaf.media_type) || named(&[".p7m", ".p7z"]))).then_some(Unscanned::Unhandled)
+    let is_cms = smtpgw_archive::detect_all(head, b"").any(|format| format == Format::Cms);
+    (!is_cms && is_said_to_be_cms(&leaf.media_type, &leaf.names)).then_some(Unscanned::Unhandled)
+}
+
+/// Whether programs open it as S/MIME, whatever is in it.
+pub(super) fn is_said_to_be_cms(media_type: &str, names: &[String]) -> bool {
+    is_smime(media_type) || names.iter().any(|name| ends_with(name, &[".p7m", ".p7z"]))
 }
 
 /// Whether a type says that a part is an entity in a CMS.

@@ -21,14 +21,50 @@ async fn what_is_signed_is_opened() {
         |head: &str, data: &[u8]| [format!("{head}\nContent-Transfer-Encoding: binary\n\n").as_bytes(), data].concat();
     let entity = signed(b"Content-Transfer-Encoding: base64\n\nTVogZXZpbA==\n");
     let plain = signed(b"MZ evil");
+    let junk = signed(b"junk\nContent-Transfer-Encoding: base64\n\nTVogZXZpbA==\n");
     for (raw, path) in [
         (of("Content-Type: application/pkcs7-mime; smime-type=signed-data", &entity), "1/smime.eml/1"),
         (of("Content-Type: application/x-pkcs7-mime", &entity), "1/smime.eml/1"),
         (of("Content-Type: text/plain", &entity), "1/content/1"),
         (of("Content-Type: application/octet-stream; name=\"a.exe.p7m\"", &plain), "1/a.exe"),
+        (of("Content-Type: application/octet-stream; name=\"A.Exe.P7m. \"", &plain), "1/A.Exe"),
+        // What programs open as S/MIME is a message, whatever its first line looks like.
+        (of("Content-Type: application/octet-stream; name=smime.p7m", &junk), "1/smime.eml/1"),
+        (of("Content-Type: application/octet-stream; name=Smime.P7M", &junk), "1/smime.eml/1"),
+        (
+            of("Content-Type: text/plain; name=smime.p7m\nContent-Disposition: attachment; filename=a.b", &junk),
+            "1/smime.eml/1",
+        ),
     ] {
         let parts = decode(&[&raw], 1 << 20).await;
         assert!(parts.contains(&(path.to_owned(), b"MZ evil".to_vec())), "{path}: {parts:?}");
+    }
+}
+
+/// What stands where an image has its marks does not keep a CMS closed.
+#[tokio::test]
+async fn what_is_signed_is_opened_although_it_is_an_image_as_well() {
+    let long = |tag: u8, content: &[u8]| {
+        [&[tag, 0x84][..], &u32::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
+    };
+    let mut content = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\nMZ evil\n--b--\n".to_vec();
+    content.resize(40_000, 0);
+    let mut made = Vec::new();
+    // The mark moves what stands before it by nothing: the second turn knows where to put it.
+    for mark in [0, 32_769] {
+        if mark > 0 {
+            let begin = made.len() - content.len() - 2;
+            content[mark - begin..][..5].copy_from_slice(b"CD001");
+        }
+        let encapsulated = [element(6, &[b"*"]), long(0xa0, &long(4, &content))].concat();
+        let body = long(0x30, &[&[2, 1, 1, 0x31, 0][..], &long(0x30, &encapsulated), &[0x31, 0]].concat());
+        made = long(0x30, &[element(6, &[b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02"]), long(0xa0, &body)].concat());
+    }
+    assert_eq!(&made[32_769..][..5], b"CD001");
+    let head = b"Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: binary\n\n";
+    for threshold in [0, 1 << 20] {
+        let parts = decode(&[head, &made], threshold).await;
+        assert!(parts.iter().any(|(path, data)| path == "1/smime.eml/1" && data == b"MZ evil"), "{}", parts.len());
     }
 }
 
