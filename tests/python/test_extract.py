@@ -64,6 +64,8 @@ def found(text):
         '<base title=">" href=" http://bad.exam&#10;ple/"><a href=x>',
         "https://safe.example/?url=http%3A%2F%2Fbad.example%2Fx",
         "https://safe.example/r/http://bad.example/x",
+        "https://safe.example/?u=HTTPS://x/&v=http://bad.example/x",
+        "https://safe.example/?u=http%3A%2F%2Fsafe.example%2F&v=HTTP%3A%2F%2Fbad.example%2Fx",
     ],
 )
 def test_finds(text):
@@ -101,6 +103,15 @@ def test_finds_without_a_scheme_under_both(text):
         "请访问bad.example查看",
         "\u0301bad.example",
         "see bad.example\u0301 x",
+        "https://ok.example/?u=HTTPS%3A//bad.example/",
+        "https://ok.example/?u=http%3A//bad.example&v=1",
+        "https://ok.example/?u=http%3A//ok.example/&v=http%3A//bad.example/x",
+        "https://ok.example/?u=ftp%3A//bad.example",
+        '<meta http-equiv=refresh content="0;url=//%62ad.example/">',
+        '<img srcset="x.png 1x, //%62ad.example/y.png 2x">',
+        '<style>@import "//%62ad%2Eexample/x.css"</style>',
+        "<style>a{b:url(https:%62ad.example)}</style>",
+        'x=" <a href="https:%62ad.example">',
     ],
 )
 @pytest.mark.parametrize("hosts", [None, Hosts(["bad.example"])], ids=["all", "listed"])
@@ -109,7 +120,8 @@ def test_finds_a_host_joined_to_other_text(text, hosts):
 
 
 PIECES = [*"<>=\"';:/\\.@,| \n?#&%査\u0301\u3002\uff0e", "http://", "HTTPS:\\", "ftp:/", "%2F", "%3a", "<a href=",
-          "ok.example", "bad.example", "x.bad.example", "ok", "80", "%62ad.example", "?u=", "%68ttp", "%25"]  # fmt: skip
+          "ok.example", "bad.example", "x.bad.example", "ok", "80", "%62ad.example", "?u=", "%68ttp",
+          "%25"]  # fmt: skip
 
 
 def test_looking_for_certain_hosts_finds_all_that_lead_there():
@@ -213,6 +225,7 @@ def test_takes_any_text(pieces):
     "http:", "http:/",
      "://", "<http://a", "http://a ", "http://a&", ":/", "a@b.", "\u00ad", "[", "http://[", "%", "http://%", "xn--",
      "http://a?http%3a", "http://a,", "http://a.b\u0301", "http:/", "a.b査", "査a.b.", "http://a.b|http://",
+     "%61", "%2e", "a%2e", "http://a/?http:/",
      "<!--", "-->", '<a href="a', "a" * 63 + ".", "\u3002a", "=  \n"],
 )  # fmt: skip
 def test_is_linear(piece):

@@ -13,30 +13,42 @@ pub(crate) fn values(text: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let mut rest = text;
     // A quote that does not occur any more is not looked for again.
     let mut unclosed = [false; 2];
+    // How much is left behind the last quoted value without a tag; what is within is not relative to a base.
+    let mut after_quoted = usize::MAX;
     while let Some(equals) = memchr::memchr(b'=', rest.as_bytes()) {
         let Some(behind) = rest.get(equals + 1..) else { break };
         let Some((value, others)) = value(behind, &mut unclosed) else {
             rest = behind;
             continue;
         };
+        // A quote in running text may begin what is no value and swallow a tag, and a value may hold others: it is
+        // searched as well. Those of one kind of quotes do not overlap, so that this stays linear.
+        let is_within = behind.len() > after_quoted;
         rest = others;
+        if let Some(inner) = behind.trim_start_matches(is_blank).strip_prefix(['"', '\'']) {
+            rest = inner;
+            if !value.contains('<') {
+                after_quoted = others.len();
+            }
+        }
+        let has_base = finds.has_base() && !is_within;
         // Most attributes are names and numbers.
         let says = |value: &str| value.bytes().any(|octet| matches!(octet, b':' | b'/' | b'\\'));
-        if finds.has_base() || value.contains('&') || says(value) {
+        if has_base || value.contains('&') || says(value) {
             let value = resolved(value);
-            if finds.has_base() || says(&value) {
-                note(&value, finds)?;
+            if has_base || says(&value) {
+                note(&value, has_base, finds)?;
             }
         }
     }
     Ok(())
 }
 
-fn note(value: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
+fn note(value: &str, has_base: bool, finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let value = cleaned(value);
     if begins_with_scheme(&value) || ["//", "\\\\", "/\\", "\\/"].iter().any(|pair| value.starts_with(pair)) {
         finds.candidate(&value)
-    } else if finds.has_base() {
+    } else if has_base {
         finds.relative(&value)
     } else {
         Ok(())

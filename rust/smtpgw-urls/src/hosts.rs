@@ -1,7 +1,7 @@
 //! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses.
 //!
 //! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
-//! between words, what stands around a name is none of it.
+//! between words, what stands around a name is none of it. Letters may be in percent codes, as in `//%62ad.example`.
 
 use alloc::format;
 use core::ops::Range;
@@ -11,12 +11,17 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::found::{Finds, TooMany};
 use crate::letters::{ends_url, is_full_stop, is_of_label, is_plain, is_punctuation};
 use crate::limits::LABEL;
+use crate::plain::code;
 
 /// Notes those in `text`, except within `taken`, which are in order.
 pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds<'_>) -> Result<(), TooMany> {
     let octets = text.as_bytes();
     if text.is_ascii() {
-        return at_dots(text, memchr::memchr_iter(b'.', octets), taken, finds);
+        return at_dots(text, memchr::memchr2_iter(b'.', b'%', octets), taken, finds);
+    }
+    if memchr::memchr(b'%', octets).is_some() {
+        let is_first = |(_, octet): &(usize, &u8)| matches!(**octet, b'.' | b'%' | 0xe3 | 0xef);
+        return at_dots(text, octets.iter().enumerate().filter(is_first).map(|(at, _)| at), taken, finds);
     }
     // The first octets of the other three full stops.
     at_dots(text, memchr::memchr3_iter(b'.', 0xe3, 0xef, octets), taken, finds)
@@ -44,7 +49,7 @@ fn at_dots(
             continue;
         }
         let before = text.get(done..at).unwrap_or_default();
-        let label: usize = before.chars().rev().take(LABEL).take_while(|c| is_of_label(*c)).map(char::len_utf8).sum();
+        let label = label_before(before);
         let (start, end) = (at - label, at + name.length);
         done = end;
         let of_mail = start > 0 && text.as_bytes().get(start - 1) == Some(&b'@');
@@ -59,7 +64,10 @@ fn at_dots(
 
 /// Notes the stretches of plain letters of a name that has others as well, of which `host` octets are the host.
 fn plain_stretches(whole: &str, host: usize, of_mail: bool, finds: &mut Finds<'_>) -> Result<(), TooMany> {
-    let Some((host, behind)) = whole.split_at_checked(host).filter(|(host, _)| !host.is_ascii()) else { return Ok(()) };
+    let Some((host, behind)) = whole.split_at_checked(host).filter(|(host, _)| !host.is_ascii() || host.contains('%'))
+    else {
+        return Ok(());
+    };
     let mut stretches = host.split(|character| !is_plain(character)).peekable();
     let mut is_skipped = of_mail;
     while let Some(stretch) = stretches.next() {
@@ -91,7 +99,7 @@ impl<'a> Name<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let (mut last, mut rest) = (None, text);
         while let Some((dot, behind)) = full_stop(rest) {
-            let length = behind.find(|c| !is_of_label(c)).unwrap_or(behind.len());
+            let length = label(behind);
             let (label, others) = behind.split_at_checked(length)?;
             if label.is_empty() {
                 break;
@@ -116,10 +124,49 @@ impl<'a> Name<'a> {
 
 /// The full stop that `text` begins with, in any writing, and what is behind it.
 fn full_stop(text: &str) -> Option<(char, &str)> {
+    if let [b'%', b'2', b'e' | b'E', ..] = text.as_bytes() {
+        return Some(('.', text.get(3..)?));
+    }
     let mut characters = text.chars();
     let dot = characters.next().filter(|first| is_full_stop(*first))?;
     Some((dot, characters.as_str()))
 }
+
+/// Octets of the label that `text` begins with.
+fn label(text: &str) -> usize {
+    let mut rest = text;
+    loop {
+        let Some(first) = rest.chars().next() else { return text.len() };
+        let length = if is_coded(rest) { CODE } else { first.len_utf8() };
+        match rest.get(length..).filter(|_| length == CODE && first == '%' || is_of_label(first)) {
+            Some(others) => rest = others,
+            None => return text.len() - rest.len(),
+        }
+    }
+}
+
+/// Octets of the label that `text` ends with.
+fn label_before(text: &str) -> usize {
+    let (mut rest, mut letters) = (text, 0);
+    while letters < LABEL {
+        let coded = rest.len().checked_sub(CODE).filter(|at| rest.get(*at..).is_some_and(is_coded));
+        let last = || rest.char_indices().next_back().filter(|(_, last)| is_of_label(*last)).map(|(at, _)| at);
+        let Some(others) = coded.or_else(last).and_then(|at| rest.get(..at)) else { break };
+        // Coded ones do not count: the limit is not one of octets.
+        letters += usize::from(coded.is_none());
+        rest = others;
+    }
+    text.len() - rest.len()
+}
+
+/// Whether `text` begins with the percent code of a plain letter. Others may be names of files: of them there are more.
+fn is_coded(text: &str) -> bool {
+    let [b'%', digits @ ..] = text.as_bytes() else { return false };
+    digits.first_chunk::<2>().and_then(code).is_some_and(|octet| octet.is_ascii() && is_of_label(char::from(octet)))
+}
+
+/// Octets of a percent code.
+const CODE: usize = 3;
 
 /// Without the port that `text` begins with: a colon and up to five digits.
 fn without_port(text: &str) -> &str {

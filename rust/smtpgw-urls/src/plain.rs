@@ -5,21 +5,15 @@
 //! in doubt a candidate is not plain.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::schemed::{before_scheme, begins_with_scheme};
+use crate::schemed::{begins_with_scheme, scheme_at};
 
-/// Whether `candidate` plainly leads to a host that `is_fine`, and if it carries another URL, that as well. Hosts are
+/// Whether `candidate` plainly leads to a host that `is_fine`, and if it carries other URLs, those as well. Hosts are
 /// given in lower case.
 pub fn plainly_leads(candidate: &str, is_fine: &dyn Fn(&str) -> bool) -> bool {
     let Some((host, behind)) = plain(candidate) else { return false };
-    is_fine(&host)
-        && match carried(behind) {
-            Carried::Nothing => true,
-            Carried::Url(url) => plain(&url).is_some_and(|(host, _)| is_fine(&host)),
-            Carried::Perhaps => false,
-        }
+    is_fine(&host) && carries_only(behind, is_fine)
 }
 
 /// The host of `candidate` in lower case and what is behind it, if every program goes there: a name in plain letters
@@ -61,41 +55,36 @@ fn is_name(host: &str) -> bool {
         && host.rsplit('.').next().is_some_and(|last| last.starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
-/// Another URL in what stands behind a host: what a redirector leads to.
-enum Carried {
-    Nothing,
-    Url(String),
-    /// There may be one, and how programs read it is not plain.
-    Perhaps,
-}
-
-fn carried(behind: &str) -> Carried {
+/// Whether other URLs in what stands behind a host, which a redirector leads to, plainly lead to a host that `is_fine`.
+fn carries_only(behind: &str, is_fine: &dyn Fn(&str) -> bool) -> bool {
     if behind.is_empty() || behind == "/" {
-        return Carried::Nothing;
+        return true;
     }
     if behind.bytes().any(|octet| !octet.is_ascii_graphic() || octet == b'\\') {
-        return Carried::Perhaps;
+        return false;
     }
     let octets = if behind.contains('%') { decoded(behind) } else { behind.as_bytes().to_vec() };
-    let http = |at: usize| octets.get(at..at + 4).is_some_and(|name| name.eq_ignore_ascii_case(b"http"));
-    if !memchr::memchr2_iter(b'h', b'H', &octets).any(http) {
-        return Carried::Nothing;
+    let after = |at: usize| octets.get(at + 1..).unwrap_or_default();
+    let is_code = |at: usize| after(at).first_chunk::<2>().and_then(code).is_some();
+    if memchr::memchr_iter(b'%', &octets).any(is_code) {
+        // Coded twice: somebody else's matter.
+        return false;
     }
-    // Coded twice, in other letters, with steps up: somebody else's matter.
+    if !memchr::memchr_iter(b':', &octets).any(|at| matches!(after(at), [b'/' | b'\\', ..])) {
+        return true;
+    }
+    // In other letters, with steps up: the same.
     let is_odd = |octet: &u8| !(octet.is_ascii_graphic() || *octet == b' ') || *octet == b'%';
     if octets.iter().any(is_odd) || memchr::memmem::find(&octets, b"/.").is_some() {
-        return Carried::Perhaps;
+        return false;
     }
-    let Ok(text) = String::from_utf8(octets) else { return Carried::Perhaps };
-    for (colon, _) in text.match_indices(':') {
-        let leads = text.get(colon + 1..).is_some_and(|behind| behind.starts_with(['/', '\\']));
-        let url = text.get(..colon).and_then(before_scheme).and_then(|start| text.get(start..));
+    let Ok(text) = core::str::from_utf8(&octets) else { return false };
+    let mut urls = memchr::memchr_iter(b':', &octets)
+        .filter_map(|colon| scheme_at(text, colon))
+        .filter_map(|start| text.get(start..))
         // Not those of web sockets, to which nothing is redirected.
-        if let Some(url) = url.filter(|url| leads && !url.starts_with(['w', 'W'])) {
-            return Carried::Url(url.into());
-        }
-    }
-    Carried::Nothing
+        .filter(|url| !url.starts_with(['w', 'W']));
+    urls.all(|url| plain(url).is_some_and(|(host, _)| is_fine(&host)))
 }
 
 /// With percent codes resolved.
@@ -112,7 +101,8 @@ fn decoded(text: &str) -> Vec<u8> {
     octets
 }
 
-fn code(digits: &[u8; 2]) -> Option<u8> {
+/// The octet that two hexadecimal digits say.
+pub(crate) fn code(digits: &[u8; 2]) -> Option<u8> {
     let [high, low] = digits.map(|digit| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
     Some(high? << 4 | low?)
 }
@@ -127,6 +117,7 @@ const LONGEST: usize = 253;
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
     use core::cell::RefCell;
 
     use super::*;
@@ -191,7 +182,10 @@ mod tests {
         for (candidate, expected) in [
             ("https://a.example/?u=http://b.example/x", &["a.example", "b.example"][..]),
             ("https://a.example/?u=%68%54tp%3a%2F%2fB.example%2fx%20y", &["a.example", "b.example"]),
-            ("www.a.example/r/HTTPS://b.example?http://c.example", &["www.a.example", "b.example"]),
+            ("www.a.example/r/HTTPS://b.example?http://c.example", &["www.a.example", "b.example", "c.example"]),
+            ("https://a.example/?u=http://b.example/&v=http://c.example/", &["a.example", "b.example", "c.example"]),
+            ("https://a.example/?u=ftp://b.example", &["a.example", "b.example"]),
+            ("https://a.example/?u=ftp%%33a//b.example", &[]),
             ("https://a.example/?u=ftp://b.example&x=http", &[]),
             ("https://a.example/ws://c.example/http://b.example", &["a.example", "b.example"]),
             ("https://a.example/?u=http:/b.example", &[]),

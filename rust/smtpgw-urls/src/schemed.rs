@@ -81,7 +81,7 @@ fn is_of_authority(character: char) -> bool {
 }
 
 /// Where the scheme begins that `colon` ends, if a slash follows.
-fn scheme_at(text: &str, colon: usize) -> Option<usize> {
+pub(crate) fn scheme_at(text: &str, colon: usize) -> Option<usize> {
     let leads = matches!(text.as_bytes().get(colon + 1), Some(b'/' | b'\\'));
     leads.then(|| text.get(..colon).and_then(before_scheme))?
 }
@@ -90,7 +90,7 @@ fn scheme_at(text: &str, colon: usize) -> Option<usize> {
 const SCHEMES: [&str; 6] = ["https", "http", "ftp", "wss", "ws", ""];
 
 /// Where the scheme begins that `text` ends with.
-pub(crate) fn before_scheme(text: &str) -> Option<usize> {
+fn before_scheme(text: &str) -> Option<usize> {
     let octets = text.as_bytes();
     let ends_with = |scheme: &&str| {
         let tail = octets.len().checked_sub(scheme.len()).and_then(|start| octets.get(start..));

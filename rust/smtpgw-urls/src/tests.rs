@@ -68,6 +68,11 @@ fn hosts_within_other_writing() {
         ("\u{301}bad.example", "bad.example"),
         ("bad.example\u{301} x", "bad.example"),
         ("\u{301}10.0.0.1", "10.0.0.1"),
+        ("//%62ad.example", "%62ad.example"),
+        ("//bad%2eexample/x", "bad%2eexample/x"),
+        ("谢//b%61d%2Eexample", "b%61d%2Eexample"),
+        ("100%bad.example %2ebad.example", "bad.example"),
+        ("5%41.example", "41.example"),
     ] {
         let found = candidates(text);
         assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");
@@ -104,6 +109,11 @@ fn values_of_attributes() {
         ("<a href=\"http&colon;//bad&period;example\">", "http://bad.example"),
         ("<a title='\"' href=\"//bad.example\">", "//bad.example"),
         ("<a href=\"http://bad.example/x", "http://bad.example/x"),
+        ("x=\" <a href=\"https:%62ad/x\">", "https:%62ad/x"),
+        ("x=' <a href='//2130706433/'>", "//2130706433/"),
+        ("<meta content=\"0;url=//2130706433/\">", "//2130706433/"),
+        ("<img srcset=\"x 1x, //%62ad.example/y 2x\">", "%62ad.example/y"),
+        ("<style>a{b:url(https:b%61%64%2Eexample)}</style>", "b%61%64%2Eexample"),
     ] {
         let found = candidates(text);
         assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");

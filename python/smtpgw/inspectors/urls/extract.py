@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from urllib.parse import unquote, urljoin
 
 from smtpgw._core import Hosts, find_urls
@@ -37,8 +38,8 @@ def _canonical(candidates: Sequence[str]) -> Iterator[Url]:
     foreign = 0
     for candidate in candidates:
         readings = _readings(candidate)
-        if (not candidate.isascii() or "%" in candidate) and (not readings or "xn--" in readings[0].host):
-            foreign += 1
+        if not candidate.isascii() or "%" in candidate:
+            foreign += len({url.host for url in readings if "xn--" in url.host}) if readings else 1
             if foreign > FOREIGN:
                 raise SmtpgwError(f"more than {FOREIGN} hosts in foreign letters in one text: not all were looked at")
         for url in readings:
@@ -55,12 +56,22 @@ def _readings(candidate: str) -> list[Url]:
     if not SCHEMED.match(candidate.lstrip(BLANKS)):
         # Written without a scheme: programs choose one or the other.
         readings.append(with_scheme(url, "https"))
-    # A redirector carries the true place in its query or path.
-    if "http" in (tail := url.tail) and (inner := INNER.search(unquote(tail))):
-        nested = canonical(inner[0])
-        if nested is not None:
-            readings.append(nested)
+    readings += (nested for piece in _carried(url.tail) if (nested := canonical(piece)) is not None)
     return readings
+
+
+def _carried(tail: str) -> Iterator[str]:
+    """What a redirector carries in its query or path: from each scheme to the next, and from the first to the end."""
+    text = unquote(tail)
+    starts = [match.start() for match in INNER.finditer(text)]
+    if len(starts) > 1:
+        yield text[starts[0] :]
+    for start, end in pairwise([*starts, len(text)]):
+        piece = text[start:end]
+        yield piece
+        # A name that its query does not end: the next parameter follows.
+        if (host := INNER_HOST.match(piece)) and piece[host.end() : host.end() + 1] not in END:
+            yield host[0]
 
 
 def _joined(bases: Sequence[str], relative: Sequence[str]) -> list[str]:
@@ -93,4 +104,6 @@ LONGEST_BASE = 2_000
 """Characters of a base, which are repeated with every URL that is relative to it."""
 BLANKS = "".join(map(chr, range(0x21)))
 SCHEMED = re.compile(r"(?:https?|ftp|wss?)[\t\r\n]*:", re.IGNORECASE)
-INNER = re.compile(r"(?:https?|ftp):[/\\].+", re.IGNORECASE)
+INNER = re.compile(r"(?:https?|ftp):(?=[/\\])", re.IGNORECASE | re.ASCII)
+INNER_HOST = re.compile(r"[A-Za-z]+:[/\\]+[A-Za-z0-9._%:@\[\]-]+")
+END = ("", "/", "\\", "?", "#")
