@@ -98,6 +98,9 @@ pub(crate) const ISO_FOLDER: u64 = 4 << 20;
 /// Descriptors of a UDF volume that are read. Real ones have six to sixteen.
 pub(crate) const UDF_DESCRIPTORS: u64 = 64;
 
+/// UDF volumes of one image that are read, if those that its anchors lead to differ. Real ones are all the same.
+pub(crate) const UDF_VOLUMES: usize = 4;
+
 /// Lists of pieces of a file that go on elsewhere, in one UDF image. One list holds more than a hundred pieces, and images
 /// are written in one.
 pub(crate) const UDF_CONTINUATIONS: usize = 4_096;

@@ -5,9 +5,12 @@
 //! its name says it is, is handed out as well.
 
 mod record;
+mod tag;
 mod udf;
+mod volume;
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read, Seek};
 
 use crate::Unscanned;
@@ -82,7 +85,7 @@ pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscan
     trees.sort_by_key(|tree| !tree.is_joliet);
     // Behind as many as are read there may be one more.
     let is_damaged = (!has_end && !trees.is_empty()) || has_gap || goes_on;
-    let mut walk = Walk { seen: HashSet::new(), of_tree: Vec::new(), folders: HashSet::new(), is_damaged };
+    let mut walk = Walk { is_damaged, ..Walk::default() };
     let is_understood = !has_udf || udf::walk(&mut flow, &mut walk)?;
     for tree in &trees {
         walk.is_damaged |= tree.size > flow.source.length();
@@ -114,18 +117,22 @@ impl Tree {
 }
 
 /// What has been seen of an image.
+#[derive(Default)]
 struct Walk {
     /// Files of the trees before.
     seen: HashSet<Seen>,
     /// Those of this tree: one may stand in it under several names, which all count.
     of_tree: Vec<Seen>,
-    /// Folders of all trees, so that circles end.
+    /// Nobody who makes an image knows which files have the same sum.
+    sums: RandomState,
+    /// Folders of this tree, so that circles end. Another may begin at the same sector and go on for longer.
     folders: HashSet<u64>,
     is_damaged: bool,
 }
 
-/// What makes a file another one: where its octets are, and how its name ends.
-type Seen = (Vec<(u64, u64)>, String);
+/// The sum of what makes a file another one: where its octets are, which may be any number of places, and how its name
+/// ends.
+type Seen = u64;
 
 impl Walk {
     /// Whether no tree before has such a file.
@@ -139,7 +146,7 @@ impl Walk {
         }
         let kind = name.rsplit(['.', '/']).next().unwrap_or_default().to_lowercase();
         let kind = if name.rsplit('/').next().is_some_and(|name| name.contains('.')) { kind } else { String::new() };
-        let seen = (joined, kind);
+        let seen = self.sums.hash_one((joined, kind));
         let is_new = !self.seen.contains(&seen);
         if is_new {
             self.of_tree.push(seen);
@@ -150,6 +157,7 @@ impl Walk {
     /// Another tree begins.
     fn next_tree(&mut self) {
         self.seen.extend(self.of_tree.drain(..));
+        self.folders.clear();
     }
 
     /// Hands out the files of a tree that no tree before has.
@@ -158,8 +166,8 @@ impl Walk {
         while let Some((start, size, path)) = waiting.pop_front() {
             flow.out.budget.begin_member()?;
             if !self.folders.insert(start) {
-                // The trees of names may share their files, and a folder may hold itself.
-                self.is_damaged |= !path.is_empty();
+                // It holds itself, or is in two others.
+                self.is_damaged = true;
                 continue;
             }
             let Some(octets) = flow.text(start, size, ISO_FOLDER)? else {

@@ -3,22 +3,37 @@
 //!
 //! Anchor → volume descriptors → partitions and the logical volume → file set → root → folders → files. What those use
 //! that programs which write such images do not (virtual and metadata partitions, chained entries) is not read, and the
-//! image is `Unhandled` beside what is.
+//! image is `Unhandled` beside what is. Of volumes that differ each is handed out, since which of them a system finds is its
+//! own choice.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};
 
 use crate::Unscanned;
 use crate::flow::Flow;
-use crate::limits::{ISO_FOLDER, UDF_CONTINUATIONS, UDF_DESCRIPTORS};
+use crate::limits::{ISO_FOLDER, UDF_CONTINUATIONS};
 use crate::source::{le16, le32, le64};
 
+use super::tag::{EXTENDED_FILE_ENTRY, EXTENTS, FILE_ENTRY, FILE_IDENTIFIER, FILE_SET, descriptor, has_tag};
+use super::volume::{Address, Volume};
 use super::{PATH, SECTOR, Walk, file};
 
 /// Hands out the files that no tree before has; whether all of it was understood.
 pub(super) fn walk<R: Read + Seek>(flow: &mut Flow<'_, R>, walk: &mut Walk) -> Result<bool, Unscanned> {
-    let Some(volume) = Volume::find(flow)? else { return Ok(false) };
-    let mut reader = Reader { is_complete: volume.is_plain, volume, continuations: UDF_CONTINUATIONS };
+    let (volumes, mut is_complete) = Volume::all(flow)?;
+    is_complete &= !volumes.is_empty();
+    let mut continuations = UDF_CONTINUATIONS;
+    for volume in volumes {
+        let mut reader = Reader { is_complete: volume.is_plain, volume, continuations };
+        is_complete &= files(flow, walk, &mut reader)? && reader.is_complete;
+        continuations = reader.continuations;
+        walk.next_tree();
+    }
+    Ok(is_complete)
+}
+
+/// Hands out those of one volume; whether it has any.
+fn files<R: Read + Seek>(flow: &mut Flow<'_, R>, walk: &mut Walk, reader: &mut Reader) -> Result<bool, Unscanned> {
     let set = match reader.volume.at(reader.volume.file_set) {
         Some(at) => descriptor(flow, at, &[FILE_SET])?,
         None => None,
@@ -69,113 +84,7 @@ pub(super) fn walk<R: Read + Seek>(flow: &mut Flow<'_, R>, walk: &mut Walk) -> R
             }
         }
     }
-    walk.next_tree();
-    Ok(reader.is_complete)
-}
-
-/// Where a block is: its number, and that of the partition it is in, by the maps of the volume.
-#[derive(Clone, Copy)]
-struct Address {
-    block: u32,
-    partition: u16,
-}
-
-impl Address {
-    fn read(octets: &[u8], at: usize) -> Self {
-        Self { block: le32(octets, at), partition: le16(octets, at + 4) }
-    }
-}
-
-/// The logical volume.
-struct Volume {
-    /// Number, first sector, sectors.
-    partitions: Vec<(u16, u64, u64)>,
-    /// The number of the partition, by its place in the list of maps; `None` for one of a kind that is not read.
-    maps: Vec<Option<u16>>,
-    file_set: Address,
-    /// Whether nothing is in it that is not read, and nothing said twice.
-    is_plain: bool,
-}
-
-impl Volume {
-    fn find<R: Read + Seek>(flow: &Flow<'_, R>) -> Result<Option<Self>, Unscanned> {
-        let sectors = flow.source.length() / SECTOR;
-        for sector in [256, sectors.saturating_sub(1), sectors.saturating_sub(257)] {
-            let Some((_, anchor)) = descriptor(flow, sector * SECTOR, &[ANCHOR])? else { continue };
-            // The main sequence, and the one in reserve.
-            for at in [16, 24] {
-                let (length, sector) = (le32(&anchor, at), u64::from(le32(&anchor, at + 4)));
-                let count = (u64::from(length) / SECTOR).min(UDF_DESCRIPTORS);
-                if let Some(volume) = Self::read(flow, sector, count)? {
-                    return Ok(Some(volume));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// From the sequence of descriptors that begins at a sector. Of two of a kind the one with the higher number holds.
-    fn read<R: Read + Seek>(flow: &Flow<'_, R>, first: u64, count: u64) -> Result<Option<Self>, Unscanned> {
-        let mut partitions: Vec<(u32, (u16, u64, u64))> = Vec::new();
-        let mut logical: Option<(u32, Vec<u8>)> = None;
-        let mut is_plain = true;
-        for sector in first..first + count {
-            let kinds = [PARTITION, LOGICAL_VOLUME, POINTER, TERMINATOR];
-            let Some((kind, octets)) = descriptor(flow, sector * SECTOR, &kinds)? else { continue };
-            let number = le32(&octets, 16);
-            match kind {
-                TERMINATOR => break,
-                PARTITION => {
-                    let (start, length) = (u64::from(le32(&octets, 188)), u64::from(le32(&octets, 192)));
-                    let partition = (le16(&octets, 22), start, length);
-                    match partitions.iter_mut().find(|known| known.1.0 == partition.0) {
-                        Some(known) => {
-                            is_plain &= known.1 == partition;
-                            if number >= known.0 {
-                                *known = (number, partition);
-                            }
-                        }
-                        None => partitions.push((number, partition)),
-                    }
-                }
-                LOGICAL_VOLUME => {
-                    is_plain &= logical.is_none();
-                    if logical.as_ref().is_none_or(|known| number >= known.0) {
-                        logical = Some((number, octets.to_vec()));
-                    }
-                }
-                // The sequence goes on elsewhere.
-                _ => is_plain = false,
-            }
-        }
-        let Some((_, logical)) = logical.filter(|(_, logical)| u64::from(le32(logical, 212)) == SECTOR) else {
-            return Ok(None);
-        };
-        let mut maps = Vec::new();
-        let mut at = 440;
-        for _ in 0..le32(&logical, 268) {
-            let Some((&kind, &length)) = logical.get(at).zip(logical.get(at + 1)) else { break };
-            let identifier = logical.get(at + 5..at + 28).unwrap_or_default();
-            maps.push(match (kind, length) {
-                (1, 6) => Some(le16(&logical, at + 4)),
-                // Blocks that went bad lie elsewhere; on an image none has.
-                (2, 64) if identifier.starts_with(b"*UDF Sparable Partition") => Some(le16(&logical, at + 38)),
-                _ => None,
-            });
-            at += usize::from(length.max(2));
-        }
-        is_plain &= maps.iter().all(Option::is_some);
-        let partitions = partitions.into_iter().map(|(_, partition)| partition).collect();
-        Ok(Some(Self { partitions, maps, file_set: Address::read(&logical, 248 + 4), is_plain }))
-    }
-
-    /// The position in the image.
-    fn at(&self, address: Address) -> Option<u64> {
-        let number = (*self.maps.get(usize::from(address.partition))?)?;
-        let (_, start, length) = self.partitions.iter().find(|partition| partition.0 == number)?;
-        let block = u64::from(address.block);
-        (block < *length).then(|| (start + block).saturating_mul(SECTOR))
-    }
+    Ok(true)
 }
 
 /// A file or a folder: its octets, in pieces that lie in the image, fewer than its size where some are not to be found.
@@ -339,35 +248,6 @@ fn folder<R: Read + Seek>(
     }
     Ok((octets.len() as u64 == size).then_some(octets))
 }
-
-/// The sector at a position and what it is, if it is one of these.
-fn descriptor<R: Read + Seek>(
-    flow: &Flow<'_, R>,
-    at: u64,
-    kinds: &[u16],
-) -> Result<Option<(u16, [u8; SECTOR as usize])>, Unscanned> {
-    let sector = flow.source.array_at::<{ SECTOR as usize }>(at)?;
-    Ok(sector.filter(|sector| has_tag(sector, kinds)).map(|sector| (le16(&sector, 0), sector)))
-}
-
-/// Whether octets begin with the tag of one of these kinds (ECMA-167 §3/7.2): its sum leaves itself out.
-fn has_tag(octets: &[u8], kinds: &[u16]) -> bool {
-    let tag = octets.get(..16).unwrap_or_default();
-    let sum = tag.iter().enumerate().filter(|(at, _)| *at != 4).fold(0_u8, |sum, (_, octet)| sum.wrapping_add(*octet));
-    tag.get(4) == Some(&sum) && kinds.contains(&le16(tag, 0))
-}
-
-/// Kinds of descriptors.
-const ANCHOR: u16 = 2;
-const POINTER: u16 = 3;
-const PARTITION: u16 = 5;
-const LOGICAL_VOLUME: u16 = 6;
-const TERMINATOR: u16 = 8;
-const FILE_SET: u16 = 256;
-const FILE_IDENTIFIER: u16 = 257;
-const EXTENTS: u16 = 258;
-const FILE_ENTRY: u16 = 261;
-const EXTENDED_FILE_ENTRY: u16 = 266;
 
 /// Marks of a name.
 const FOLDER: u8 = 0x02;

@@ -92,6 +92,18 @@ fn a_file_that_one_tree_of_an_image_has_comes_out() {
 }
 
 #[test]
+fn the_roots_of_two_trees_may_begin_at_one_sector() {
+    let mut image = iso("joliet.iso");
+    let joliet = (17..).find(|sector| image[sector * 2048] == 2).unwrap() * 2048;
+    let root: [u8; 4] = image[16 * 2048 + 158..][..4].try_into().unwrap();
+    // Joliet shows none of it: its root is the first two records of the other.
+    image[joliet + 158..][..4].copy_from_slice(&root);
+    image[joliet + 166..][..4].copy_from_slice(&68_u32.to_le_bytes());
+    let (_, members, _) = open_as(Format::Iso, &image, Limits::default());
+    assert!(members.0.iter().any(|member| member.1 == b"hello\n"), "{}", members.0.len());
+}
+
+#[test]
 fn folders_of_an_image_may_go_in_circles() {
     let mut image = iso("plain.iso");
     let root: [u8; 8] = image[16 * 2048 + 158..][..8].try_into().unwrap();

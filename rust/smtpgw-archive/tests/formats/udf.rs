@@ -53,6 +53,8 @@ impl Image {
         let mut octets = vec![0; SECTOR];
         octets[..2].copy_from_slice(&kind.to_le_bytes());
         fields.iter().for_each(|(at, field)| octets[*at..][..field.len()].copy_from_slice(field));
+        let block = if kind < 256 { sector } else { sector - START };
+        octets[12..16].copy_from_slice(&number(block));
         tag(&mut octets);
         self.0[sector * SECTOR..][..SECTOR].copy_from_slice(&octets);
     }
@@ -141,6 +143,59 @@ fn files_come_out_of_every_form() {
     ] {
         assert_eq!(members.data(name), data, "{name}");
     }
+}
+
+/// Which anchor a system takes is its own choice: what any of them leads to comes out, and one that only some would
+/// take is told.
+#[test]
+fn a_decoy_hides_nothing() {
+    const SHIFT: usize = 300;
+    let made = sample();
+    let anchor = made[(START + BLOCKS) * SECTOR..].to_vec();
+    for (at, location, outcome) in
+        [(256, 256, Ok(())), (256, 7, Err(Unscanned::Unhandled)), (257, 257, Ok(())), (320, 320, Ok(()))]
+    {
+        // A copy of the volume that shows no names, which the anchor in front leads to.
+        let mut copy = Image(made.clone());
+        copy.descriptor(20, 5, &[(188, &number(START + SHIFT)), (192, &number(BLOCKS))]);
+        copy.0[20 * SECTOR + 12..][..4].copy_from_slice(&number(20 + SHIFT));
+        copy.0[21 * SECTOR + 12..][..4].copy_from_slice(&number(21 + SHIFT));
+        copy.0[22 * SECTOR + 12..][..4].copy_from_slice(&number(22 + SHIFT));
+        (20..23).for_each(|sector| tag(&mut copy.0[sector * SECTOR..][..SECTOR]));
+        copy.entry(1, true, 3, 0, b"");
+        let mut image = Image(made.clone());
+        image.0.resize(SHIFT * SECTOR, 0);
+        image.0.extend(&copy.0);
+        // Of this length the third place is sector 257, and the last is free.
+        image.0.resize(if at == 257 { 514 } else { 600 } * SECTOR, 0);
+        let last = image.0.len() / SECTOR - 1;
+        if at != 320 {
+            image.descriptor(at, 2, &[(16, &[number(3 * SECTOR), number(20 + SHIFT)].concat())]);
+            image.0[at * SECTOR + 12..][..4].copy_from_slice(&number(location));
+            tag(&mut image.0[at * SECTOR..][..SECTOR]);
+        }
+        image.0[(START + BLOCKS) * SECTOR..][..SECTOR].fill(0);
+        image.0[(START + BLOCKS + SHIFT) * SECTOR..][..SECTOR].fill(0);
+        image.0[last * SECTOR..].copy_from_slice(&anchor);
+        image.0[last * SECTOR + 12..][..4].copy_from_slice(&number(last));
+        tag(&mut image.0[last * SECTOR..]);
+        let (found, members, _) = open_as(Format::Iso, &image.0, Limits::default());
+        assert_eq!((found, members.data("inline.txt")), (outcome, &b"hello"[..]), "{at} {location}");
+    }
+    // A descriptor whose sum is wrong is none for the systems that sum it up.
+    let mut image = Image(made.clone());
+    (image.0[21 * SECTOR + 8], image.0[21 * SECTOR + 10]) = (1, 9);
+    tag(&mut image.0[21 * SECTOR..][..SECTOR]);
+    assert_eq!(open_as(Format::Iso, &image.0, Limits::default()).0, Err(Unscanned::Unhandled));
+    // Blocks of 512 octets, beside those that are read.
+    let mut image = Image(made);
+    image.0.resize(256 * SECTOR, 0);
+    image.descriptor(255, 2, &[(16, &[number(3 * SECTOR), number(20)].concat())]);
+    assert_eq!(open_as(Format::Iso, &image.0, Limits::default()).0, Ok(()));
+    image.descriptor(64, 2, &[]);
+    image.0[64 * SECTOR + 12..][..4].copy_from_slice(&number(256));
+    tag(&mut image.0[64 * SECTOR..][..SECTOR]);
+    assert_eq!(open_as(Format::Iso, &image.0, Limits::default()).0, Err(Unscanned::Unhandled));
 }
 
 /// ECMA-167 §2/9.1 lets other marks stand in front, and Linux passes over what it does not know.
