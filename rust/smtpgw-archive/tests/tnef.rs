@@ -101,6 +101,19 @@ fn whole() -> Vec<u8> {
     ])
 }
 
+/// Programs that go by types see no beginning where the type is another: the title stays that of the octets behind.
+#[test]
+fn a_beginning_of_another_type_keeps_the_title() {
+    let made = tnef(&[
+        attribute(2, BEGINS, b""),
+        attribute(2, TITLE, b"evil.exe\0"),
+        attribute(2, 0x0001_9002, b""),
+        attribute(2, DATA, b"MZ"),
+    ]);
+    let (outcome, members) = run(&made, Limits::default());
+    assert_eq!((outcome, members.data("evil.exe")), (Ok(()), &b"MZ"[..]));
+}
+
 #[test]
 fn all_that_is_shown_comes_out() {
     let (outcome, members) = run(&whole(), Limits::default());

@@ -63,8 +63,8 @@ pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscan
         None => return damaged,
     }
     walk.enter(&flow, EXPLICIT)?;
-    let mut giving =
-        Giving { inflate: (kind == Kind::Compressed).then(|| Decompress::new(true)), packed: 0, over: false };
+    let inflate = (kind == Kind::Compressed).then(|| (Decompress::new(true), vec![0; CHUNK]));
+    let mut giving = Giving { inflate, packed: 0, over: false };
     flow.out.begin(b"content", None)?;
     let outcome = match element(&flow, walk.at())? {
         Some(content) if matches!(content.tag, OCTET_STRING | OCTET_STRING_PIECES) => {
@@ -103,7 +103,8 @@ impl Kind {
 
 /// Gives the content out.
 struct Giving {
-    inflate: Option<Decompress>,
+    /// With the room for what comes out of a piece: there may be a million.
+    inflate: Option<(Decompress, Vec<u8>)>,
     /// Octets of it that were read.
     packed: u64,
     /// Whether the stream has ended.
@@ -158,7 +159,7 @@ impl Giving {
             self.packed += octets.len() as u64;
             match &mut self.inflate {
                 None => flow.out.give(octets, self.packed)?,
-                Some(inflate) => self.over |= inflated(flow, inflate, octets, self.packed)?,
+                Some((inflate, room)) => self.over |= inflated(flow, inflate, octets, room, self.packed)?,
             }
         }
         Ok(())
@@ -175,12 +176,12 @@ fn inflated<R: Read + Seek>(
     flow: &mut Flow<'_, R>,
     inflate: &mut Decompress,
     mut octets: &[u8],
+    unpacked: &mut [u8],
     packed: u64,
 ) -> Result<bool, Unscanned> {
-    let mut unpacked = vec![0; CHUNK];
     loop {
         let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-        let status = inflate.decompress(octets, &mut unpacked, FlushDecompress::None);
+        let status = inflate.decompress(octets, unpacked, FlushDecompress::None);
         let eaten = usize::try_from(inflate.total_in() - before_in).unwrap_or(usize::MAX);
         let given = usize::try_from(inflate.total_out() - before_out).unwrap_or(usize::MAX);
         octets = octets.get(eaten..).unwrap_or_default();

@@ -59,6 +59,8 @@ fn attribute<R: Read + Seek>(
     is_damaged: &mut bool,
 ) -> Result<(), Unscanned> {
     match id & NAME {
+        // Those that go by the type see no beginning: the title before is that of the octets behind.
+        ATTACHMENT_BEGINS if id != BEGINS_BY_TYPE && attachment.data.is_empty() => {}
         ATTACHMENT_BEGINS => std::mem::take(attachment).give(flow)?,
         ATTACHMENT_TITLE => {
             let title = flow.text(place.start, place.length, TNEF_NAME)?;
@@ -158,6 +160,9 @@ const ATTACHMENT_DATA: u32 = 0x800f;
 const ATTACHMENT_PROPERTIES: u32 = 0x9005;
 const MESSAGE_PROPERTIES: u32 = 0x9003;
 const BODY: u32 = 0x800c;
+
+/// A beginning with its own type.
+const BEGINS_BY_TYPE: u32 = 0x0006_9002;
 
 /// A title with the type of a string.
 const TITLE_BY_TYPE: u32 = 0x0001_8010;
