@@ -79,6 +79,9 @@ pub enum BackendError {
     /// It does not offer, or refused, the identity extension it is configured for (rule O1).
     #[error("identity: {0}")]
     Identity(String),
+    /// It was told who the client is, and then failed without an answer: perhaps because of the client, perhaps not.
+    #[error("told who the client is: {0}")]
+    Unanswered(Box<BackendError>),
     /// It broke the protocol.
     #[error("protocol: {0}")]
     Protocol(String),

@@ -15,7 +15,7 @@
 //!
 //! All of them share one interpreter lock: a second thread that is called while the first one works would mostly wait
 //! for that lock, and make the first one wait for it after each scan. So what comes meanwhile is left to whoever works,
-//! and one other thread watches that it gets on: if nothing was taken for [`PATIENCE`], it works as well, and the next
+//! and one other thread watches that it gets on: if a batch has waited for [`PATIENCE`], it works as well, and the next
 //! one watches.
 //!
 //! A thread whose call is over its time is lost: it is not counted any more and another takes its place, as long as
@@ -249,11 +249,11 @@ impl Threads {
         })
     }
 
-    /// Watches those who work for a while. Whether they do not get on.
+    /// Watches those who work for a while. Whether some of what waits is left to wait by then.
     fn watch(&self, state: &mut MutexGuard<'_, State>, post: &Post) -> bool {
-        let taken = state.taken;
+        let last = state.taken + state.queue.len() as u64;
         let in_time = !post.called.wait_for(state, PATIENCE).timed_out();
-        !in_time && state.taken == taken
+        !in_time && state.taken < last
     }
 }
 

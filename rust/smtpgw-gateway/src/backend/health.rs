@@ -2,9 +2,10 @@
 //! see [`Ways`](super::ways::Ways)): one that lets a look wait makes no other look late.
 //!
 //! A look is a dial without a client, as far as EHLO and TLS. Addresses whose circuit is open are looked at until they
-//! answer. A backend that has not been heard of for [`QUIET`] is looked at as well, so that its death is known before the
-//! next message comes, and what it offers (a standby's, too) before the next EHLO. The first look tells nothing
-//! but the offer: when both are started together the backend may need a moment more than we.
+//! answer. A backend that has not said for [`QUIET`] what it offers to anybody is looked at as well, so that its death is
+//! known before the next message comes, and its offer (a standby's, too) before the next EHLO. Dials that name the client
+//! first do not count: they neither show the offer nor open a circuit. The first look tells nothing but the offer: when
+//! both are started together the backend may need a moment more than we.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ pub(crate) async fn look_after<W: World>(house: Arc<House<W>>, site: Arc<Site>) 
         let addresses = site.ways.lock().all();
         look_at(&house, &site, addresses, First::Yes).await;
     }
+    let mut quiet = Instant::now() + jittered(QUIET, house.world.random());
     loop {
-        let quiet = Instant::now() + jittered(QUIET, house.world.random());
         loop {
             let open = site.ways.lock().look_at();
             tokio::select! {
@@ -42,6 +43,10 @@ pub(crate) async fn look_after<W: World>(house: Arc<House<W>>, site: Arc<Site>) 
         }
         let now = Instant::now();
         let unheard = now >= quiet && site.heard().is_none_or(|heard| now >= heard + QUIET / 2);
+        if now >= quiet {
+            // Then only: an open circuit, of which something is due more often, must not put it off for ever.
+            quiet = now + jittered(QUIET, house.world.random());
+        }
         if let Err(error) = site.look_up(&house.world).await {
             note(&house, &site, None, &error);
             continue;

@@ -46,6 +46,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Leg<S> {
         }
     }
 
+    /// Whether AUTH can be said over it; nothing of it is said yet.
+    pub(crate) async fn is_fit_for_auth(&mut self) -> Result<(), BackendError> {
+        match self {
+            Self::Smtp(smtp) => smtp.is_fit_for_auth().await,
+            Self::Maildir(_) => Ok(()),
+        }
+    }
+
     /// AUTH; what the backend says to it.
     pub(crate) async fn auth(&mut self, mechanism: Mechanism, initial: Option<Secret>) -> Result<Reply, BackendError> {
         match self {

@@ -39,7 +39,7 @@ pub(crate) struct Site {
     pub(super) ways: Mutex<Ways>,
     /// At most one question to the name service at a time.
     lookup: Shared<Result<(), Arc<str>>>,
-    /// When it last answered.
+    /// When it last said what it offers to anybody.
     heard: Mutex<Option<Instant>>,
     /// Wakes whoever looks after it: a circuit has opened.
     pub(super) opened: Notify,
@@ -115,7 +115,7 @@ impl Site {
         matches!(self.kind, Kind::Smtp)
     }
 
-    /// When it last answered.
+    /// When it last said what it offers to anybody.
     pub(super) fn heard(&self) -> Option<Instant> {
         *self.heard.lock()
     }
@@ -145,6 +145,8 @@ impl Site {
                 // It is there, but not as it should be: no reason to turn clients away before MAIL, nor to hand this
                 // one's mail to somebody else.
                 Err(error @ BackendError::Identity(_)) => return Err(error),
+                // It may be out of order, or have taken against this client: the next one is asked, and a look tells.
+                Err(error @ BackendError::Unanswered(_)) => last = error,
                 Err(error) => {
                     self.failed(house, Some(address), &error);
                     last = error;
@@ -176,6 +178,7 @@ impl Site {
                     return Ok(stream);
                 }
                 Err(error @ (BackendError::Identity(_) | BackendError::Tls(_))) => return Err(error),
+                Err(error @ BackendError::Unanswered(_)) => last = error,
                 Err(error) => {
                     self.failed(house, Some(address), &error);
                     last = error;
@@ -222,12 +225,12 @@ impl Site {
     pub(super) fn answered<W: World>(&self, house: &House<W>, address: SocketAddr, leg: &Smtp<W::Stream>) {
         if let Some(offer) = leg.offered_to_all {
             self.offer.store(Arc::new(offer));
+            *self.heard.lock() = Some(Instant::now());
         }
         self.reached(house, address);
     }
 
     fn reached<W: World>(&self, house: &House<W>, address: SocketAddr) {
-        *self.heard.lock() = Some(Instant::now());
         let news = {
             let mut ways = self.ways.lock();
             ways.circuit(None).is_some_and(|circuit| circuit.close())

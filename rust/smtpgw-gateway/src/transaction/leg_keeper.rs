@@ -127,18 +127,24 @@ impl<W: World> LegKeeper<W> {
         if self.place.as_ref().is_some_and(|place| !choice.includes(&place.site)) {
             self.part().await;
         }
-        if let Some(leg) = &mut self.leg {
-            match leg.auth(mechanism, initial.clone()).await {
-                Ok(reply) if !reply.is_closing() => return Ok(self.heard(reply)),
-                // As at MAIL: it went away or fell out of step, and another one may be asked.
-                Ok(_) | Err(_) => self.leg = None,
-            }
+        // As at MAIL: it went away or fell out of step, and another one may be asked. Only before anything of the
+        // credentials is written, for servers count who presents them, and how often.
+        if let Some(leg) = &mut self.leg
+            && leg.is_fit_for_auth().await.is_err()
+        {
+            self.leg = None;
         }
-        self.place = None;
-        // Boxed: dialling with its handshake is large and short-lived.
-        let leg = Box::pin(choice.dial(&self.house, session)).await?;
-        self.place = Some(leg.place());
-        let reply = self.leg.insert(leg).auth(mechanism, initial).await?;
+        let leg = match &mut self.leg {
+            Some(leg) => leg,
+            None => {
+                self.place = None;
+                // Boxed: dialling with its handshake is large and short-lived.
+                let leg = Box::pin(choice.dial(&self.house, session)).await?;
+                self.place = Some(leg.place());
+                self.leg.insert(leg)
+            }
+        };
+        let reply = leg.auth(mechanism, initial).await?;
         Ok(self.heard(reply))
     }
 

@@ -270,3 +270,53 @@ fn a_client_that_has_authenticated_may_take_its_time() {
     });
     assert!(staged.lines("backend", 1).contains(&"NOOP"));
 }
+
+/// AUTH on a leg that stands since the lines of `begin`; the reply begins with `right`.
+fn asked_on_a_leg_that_stands(
+    begin: &'static str,
+    script: impl Fn(usize, &str) -> String + Send + Sync + 'static,
+    right: &'static str,
+) -> Staged {
+    let identity = Identity::new();
+    under_tls(&identity, Stage::with(relaying(&identity), script), move |mut caller, _| async move {
+        caller.say(begin).await?;
+        for _ in begin.lines() {
+            caller.hear().await?;
+        }
+        let reply = caller.ask(&format!("AUTH PLAIN {PLAIN}")).await?;
+        assert!(reply.starts_with(right), "{reply}");
+        Ok(())
+    })
+}
+
+#[test]
+fn credentials_are_presented_once() {
+    for (says, right) in [("421 4.7.0 Too many of you", "421 4.7.0 Too many of you\r\n"), (CLOSE, "454 "), ("", "454 ")]
+    {
+        let script = move |_: usize, line: &str| if line.starts_with("AUTH") { says.into() } else { knows_ann(line) };
+        let staged = asked_on_a_leg_that_stands("MAIL FROM:<a@client.example>\r\nRSET\r\n", script, right);
+        let told = staged.told.iter().filter(|told| told.line.starts_with("AUTH")).count();
+        assert_eq!((told, staged.connections("backend")), (1, 2), "{says}");
+    }
+    // Before anything of them was written another leg may be asked.
+    let script = |_: usize, line: &str| match line {
+        "RSET" => "250 2.0.0 ok\r\n421 4.4.2 tired".into(),
+        _ => knows_ann(line),
+    };
+    let staged = asked_on_a_leg_that_stands("MAIL FROM:<a@client.example>\r\nRSET\r\n", script, "235 ");
+    assert!(staged.lines("backend", 2).iter().any(|line| line.starts_with("AUTH")));
+}
+
+#[test]
+fn a_recipient_that_was_taken_without_its_sender_is_forgotten_first() {
+    let script = |_: usize, line: &str| match line.split(' ').next() {
+        Some("MAIL") => "451 4.3.0 not now".into(),
+        Some("EHLO") => obliging(&["STARTTLS", "PIPELINING", "AUTH PLAIN"], line),
+        _ => knows_ann(line),
+    };
+    let begin = "MAIL FROM:<a@client.example>\r\nRCPT TO:<b@example.org>\r\n";
+    let staged = asked_on_a_leg_that_stands(begin, script, "235 ");
+    let leg = staged.lines("backend", 1);
+    let rcpt = leg.iter().position(|line| line.starts_with("RCPT")).unwrap_or_else(|| panic!("{leg:?}"));
+    assert_eq!(leg[rcpt + 1..rcpt + 3], ["RSET", &format!("AUTH PLAIN {PLAIN}")], "{leg:?}");
+}

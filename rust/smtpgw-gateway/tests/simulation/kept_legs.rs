@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use smtpgw_gateway::settings::{Backend, Settings};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::inspector::Scripted;
 use crate::settings;
@@ -110,4 +110,27 @@ fn a_backend_hears_of_us_while_the_verdict_is_awaited() {
     stage.inspect = Some(Arc::new(Scripted::thinking(Duration::from_secs(200))));
     let silence = longest_silence(stage, Duration::ZERO);
     assert!(silence <= 121, "{silence} s");
+}
+
+#[test]
+fn a_sign_that_is_not_answered_does_not_hold_up_the_verdict() {
+    let mut settings = settings();
+    settings.verdict.budget_s = Duration::from_secs(600);
+    let mut stage = Stage::with(settings, |_, line| match line {
+        "NOOP" => String::new(),
+        _ => obliging(&[], line),
+    });
+    // A part and the message: the sign goes out some ten seconds before they are done with.
+    stage.inspect = Some(Arc::new(Scripted::thinking(Duration::from_secs(64))));
+    let staged = stage.play(|mut caller| async move {
+        caller.hear().await?;
+        caller.ask("EHLO c.example").await?;
+        let begun = Instant::now();
+        let reply = caller.send("b@example.org").await?;
+        assert!(reply.starts_with("451 4.4.2 "), "{reply}");
+        assert!(begun.elapsed() < Duration::from_secs(131), "{:?}", begun.elapsed());
+        Ok(())
+    });
+    assert!(staged.lines("backend", 1).contains(&"NOOP"));
+    assert!(!staged.told.iter().any(|told| told.line == "."));
 }

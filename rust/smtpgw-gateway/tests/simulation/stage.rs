@@ -35,6 +35,8 @@ pub struct Stage {
     pub inspect: Option<Arc<dyn Inspect>>,
     /// By the names of their hosts.
     pub backends: Vec<(&'static str, Script)>,
+    /// Hosts on which nothing listens.
+    pub deaf: Vec<&'static str>,
     /// How long a client that connects waits to be accepted.
     pub accepts_after: Duration,
     /// With what they answer a handshake, which comes behind a 220 to STARTTLS.
@@ -74,7 +76,7 @@ impl Stage {
     /// One backend called `backend`.
     pub fn with(settings: Settings, script: impl Fn(usize, &str) -> String + Send + Sync + 'static) -> Self {
         let backends: Vec<(&'static str, Script)> = vec![("backend", Arc::new(script))];
-        Self { settings, inspect: None, backends, accepts_after: Duration::ZERO, tls: None }
+        Self { settings, inspect: None, backends, deaf: Vec::new(), accepts_after: Duration::ZERO, tls: None }
     }
 
     /// Lets one client converse with the gateway.
@@ -93,6 +95,9 @@ impl Stage {
                 let (script, told, tls) = (Arc::clone(&script), Arc::clone(&told), tls.clone());
                 async move { Ok(backend(host, script, told, tls).await?) }
             });
+        }
+        for host in self.deaf {
+            sim.host(host, std::future::pending);
         }
         let records: Arc<Mutex<Vec<String>>> = Arc::default();
         let (settings, inspect, sink) = (self.settings, self.inspect, Arc::clone(&records));

@@ -14,17 +14,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         mechanism: Mechanism,
         initial: Option<Secret>,
     ) -> Result<Reply, BackendError> {
-        if !self.keeps_secrets() {
-            return Err(BackendError::Tls("no credentials without it".into()));
-        }
-        self.drain_ahead().await?;
-        self.in_step()?;
-        self.unasked().await?;
+        self.is_fit_for_auth().await?;
         if !self.client.extensions().auth.contains(mechanism) {
             return Ok(replies::AUTH_UNAVAILABLE);
         }
         self.client.send(&Command::Auth { mechanism, initial }).map_err(misused)?;
         self.say_secret().await
+    }
+
+    /// Whether AUTH can be said over it: an error, before anything of the credentials is written, if not.
+    pub(in crate::backend) async fn is_fit_for_auth(&mut self) -> Result<(), BackendError> {
+        if !self.keeps_secrets() {
+            return Err(BackendError::Tls("no credentials without it".into()));
+        }
+        if self.drain_ahead().await? {
+            // As at MAIL: a transaction that should not be there, in which no server takes AUTH.
+            self.reset().await?;
+        }
+        self.in_step()?;
+        self.unasked().await
     }
 
     /// What the client says to a challenge; what the backend says to that.

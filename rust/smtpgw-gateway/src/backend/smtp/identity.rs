@@ -121,11 +121,15 @@ impl Site {
     }
 }
 
-/// Once the backend knows the client, whatever goes wrong may be this client's doing: it says nothing on the backend's
-/// health, and no other backend is to be asked.
+/// Once the backend knows the client, whatever goes wrong may be this client's doing, and says nothing on the backend's
+/// health. What it answers stands, and no other backend is asked. If it fails without an answer another one is: it
+/// may as well be out of order, and only a look, which speaks for nobody, can tell.
 pub(super) fn about_client(error: BackendError) -> BackendError {
     match error {
         BackendError::Identity(_) => error,
+        BackendError::Timeout(_) | BackendError::Closed | BackendError::Io(_) | BackendError::Tls(_) => {
+            BackendError::Unanswered(Box::new(error))
+        }
         other => BackendError::Identity(other.to_string()),
     }
 }
