@@ -42,13 +42,13 @@ impl ArmorWatch {
 }
 
 /// Whether the first line of a sealed message is among the octets, at the beginning of a line or behind an element of
-/// HTML or a quoting mark. One at their very beginning is for those to see that know what stands before.
+/// HTML, an entity of it or a quoting mark. One at their very beginning is for those to see that know what stands before.
 fn stands_in(octets: &[u8]) -> bool {
     memmem::find_iter(octets, MARK).any(|at| {
         let behind = octets.get(at + MARK.len());
         // `, PART 1/2-----` (RFC 4880 §6.2).
         matches!(behind, Some(b'-' | b','))
-            && at.checked_sub(1).and_then(|at| octets.get(at)).is_some_and(|before| b"\r\n> \t".contains(before))
+            && at.checked_sub(1).and_then(|at| octets.get(at)).is_some_and(|before| b"\r\n> \t;".contains(before))
     })
 }
 
@@ -84,23 +84,45 @@ fn ends_with(name: &str, suffixes: &[&str]) -> bool {
 }
 
 /// The packets that a sealed message begins with (RFC 9580 §5.1, §5.3): a session key under somebody's public key or a
-/// password, with the versions and algorithms there are.
-fn begins_as_openpgp(head: &[u8]) -> bool {
-    let Some((&tag, rest)) = head.split_first() else { return false };
-    // The length in front of the body: one, two or four octets in the old form; one, two or five in the new one.
-    let body = match (tag, rest.first()) {
-        (0x84 | 0x8c, _) | (0xc1 | 0xc3, Some(..192)) => rest.get(1..),
-        (0x85 | 0x8d, _) | (0xc1 | 0xc3, Some(192..224)) => rest.get(2..),
-        _ => None,
-    };
-    match (tag, body) {
-        (0x84 | 0x85 | 0xc1, Some([3, key @ ..])) => {
-            key.get(8).is_some_and(|algorithm| matches!(algorithm, 1 | 2 | 16 | 18 | 25 | 26))
+/// password, with the versions and algorithms there are; before them any may say nothing (§5.8).
+fn begins_as_openpgp(mut head: &[u8]) -> bool {
+    for _ in 0..MARKERS {
+        match packet(head) {
+            Some((10, [b'P', b'G', b'P', rest @ ..])) => head = rest,
+            Some((1, [3, key @ ..])) => return key.get(8).is_some_and(is_public),
+            Some((1, [6, length @ (0 | 21 | 33), key @ ..])) => {
+                return key.get(usize::from(*length)).is_some_and(is_public);
+            }
+            Some((3, [4, key @ ..])) => return matches!(key, [1..=13, 0 | 1 | 3, 1..=14, ..] | [1..=13, 4, ..]),
+            Some((3, [5, key @ ..])) => return matches!(key, [1..=13, 1..=3, 0 | 1 | 3 | 4, ..]),
+            Some((3, [6, _, key @ ..])) => return matches!(key, [1..=13, 1..=3, _, 0 | 1 | 3 | 4, ..]),
+            _ => return false,
         }
-        (0x8c | 0x8d | 0xc3, Some([4, 1..=13, 0 | 1 | 3 | 4, hash, ..])) => matches!(hash, 1..=14),
-        _ => false,
     }
+    // So many that nobody can mean them.
+    true
 }
+
+const fn is_public(algorithm: &u8) -> bool {
+    matches!(algorithm, 1 | 2 | 16 | 18 | 25 | 26)
+}
+
+/// What a packet is, and what stands behind its head (§4.2), whose length takes one, two or four octets in the old form,
+/// one, two or five in the new one.
+fn packet(octets: &[u8]) -> Option<(u8, &[u8])> {
+    let (&tag, rest) = octets.split_first()?;
+    let (kind, length) = match (tag, rest.first()?) {
+        (0x80..0xc0, _) => ((tag >> 2) & 0x0f, [1, 2, 4].get(usize::from(tag & 3)).copied()?),
+        (0xc0.., ..192) => (tag & 0x3f, 1),
+        (0xc0.., 192..224) => (tag & 0x3f, 2),
+        (0xc0.., 255) => (tag & 0x3f, 5),
+        _ => return None,
+    };
+    Some((kind, rest.get(length..)?))
+}
+
+/// Packets that say nothing, and are passed over. No program writes a second.
+const MARKERS: usize = 16;
 
 const MARK: &[u8] = b"-----BEGIN PGP MESSAGE";
 
@@ -124,6 +146,7 @@ mod tests {
             b"see below\r\n-----BEGIN PGP MESSAGE-----\nhQ",
             b"> -----BEGIN PGP MESSAGE-----\r\n",
             b"<pre>-----BEGIN PGP MESSAGE-----<br>",
+            b"<p>&nbsp;-----BEGIN PGP MESSAGE-----<br>",
             b"\r\n-----BEGIN PGP MESSAGE, PART 01/02-----\r\n",
             b"-----BEGIN PGP MESSAGE----------BEGIN PGP MESSAGE-----",
         ];
@@ -156,10 +179,27 @@ mod tests {
             b"\xc1\xc0\x5e\x03AAAAAAAA\x01rest",
             b"\x8c\x0d\x04\x09\x03\x08saltsalt",
             b"\xc3\x0d\x04\x09\x03\x08saltsalt",
+            b"\x86\0\0\x01\x0c\x03AAAAAAAA\x01rest",
+            b"\x8e\0\0\0\x0d\x04\x09\x03\x08saltsalt",
+            b"\xc1\xff\0\0\x01\x0c\x03AAAAAAAA\x01rest",
+            b"\xca\x03PGP\xc1\x5e\x03AAAAAAAA\x12rest",
+            b"\xa8\x03PGP\x85\x01\x0c\x03AAAAAAAA\x01rest",
+            b"\xc1\x5e\x06\x15\x04AAAAAAAAAAAAAAAAAAAA\x19rest",
+            b"\xc1\x5e\x06\0\x19rest",
+            b"\xc3\x2e\x05\x07\x01\x03\x08saltsalt",
+            b"\xc3\x2e\x06\x1a\x07\x02\x0b\x03\x08saltsalt",
+            b"\xc3\x2e\x04\x09\x04saltsalt",
         ];
         assert!(sealed.iter().all(|head| begins_as_openpgp(head)));
-        let open: &[&[u8]] =
-            &[b"", b"\x85", b"\x85\x01\x0c\x04AAAAAAAA\x01", b"\x85\x01\x0c\x03AAAAAAAA\x99", b"hello"];
+        let open: &[&[u8]] = &[
+            b"",
+            b"\x85",
+            b"\x85\x01\x0c\x04AAAAAAAA\x01",
+            b"\x85\x01\x0c\x03AAAAAAAA\x99",
+            b"hello",
+            b"\xca\x03PGPhello",
+            b"\x87\x03AAAAAAAA\x01",
+        ];
         assert!(!open.iter().any(|head| begins_as_openpgp(head)));
     }
 }
