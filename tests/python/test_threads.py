@@ -21,7 +21,7 @@ def test_what_one_thread_cannot_do_in_time_others_help_with():
 
         def on_part(self, part):
             calls[threading.get_ident()] += 1
-            time.sleep(0.0002)
+            time.sleep(0.0005)
 
     scanner = Scanner(config.default().to_core_json(), roster([Brief()]), threads=4)
     for _ in range(2):
