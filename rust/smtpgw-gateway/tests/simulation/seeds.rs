@@ -16,6 +16,7 @@ const KEPT: &[(u64, &str)] = &[
     (100_987, "a reply that came too late was taken for the next command's, and so on to the message's"),
     (102_208, "the same"),
     (131_160, "the same, after a RSET whose reply dripped"),
+    (3_100_168, "a look given up while its connection was being made: the simulated network left the other end open"),
 ];
 
 /// How many are played where nothing else is said.

@@ -93,7 +93,10 @@ impl World for SimWorld {
     }
 
     async fn connect(&self, address: SocketAddr) -> io::Result<SimStream> {
-        Ok(self.stream(TcpStream::connect(address).await?))
+        // A kernel that is told to give up on a connection that is just being made resets it; turmoil leaves the other
+        // end open for ever. So it is made by a task, and closed if nobody wants it any more.
+        let dialled = tokio::spawn(TcpStream::connect(address));
+        Ok(self.stream(dialled.await.map_err(io::Error::other)??))
     }
 
     fn local_addr(&self, stream: &SimStream) -> io::Result<SocketAddr> {
