@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::limits::RATIO_FLOOR;
 use crate::packed::Watch;
+use crate::words::Words;
 use crate::{Limits, Unscanned};
 
 /// The limits of one message and what is used of them, shared by all its containers.
@@ -22,6 +23,8 @@ pub struct Budget {
     /// How many members and octets there may be in all, whatever the limits say.
     allowed: (usize, u64),
     spent: Duration,
+    /// What is tried on encrypted ones.
+    pub(crate) words: Words,
     /// When the container that is open now was opened, and how much had been unpacked by then.
     opened: (Duration, u64),
 }
@@ -30,8 +33,10 @@ impl Budget {
     /// A fresh budget. `now` is a monotonic clock: the time since any fixed moment.
     pub fn new(limits: Limits, now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         let opened = (now(), 0);
+        let words = Words::new(limits.password_tries, limits.total);
         Self {
             limits,
+            words,
             now: Arc::new(now),
             depth: 0,
             unpacked: 0,
@@ -51,6 +56,12 @@ impl Budget {
     /// what else the message consists of counts as well.
     pub fn allow(&mut self, members: usize, octets: u64) {
         self.allowed = (self.members.saturating_add(members), self.unpacked.saturating_add(octets));
+    }
+
+    /// What is encrypted from here on is tried with these words, in their order. They are asked for when something needs
+    /// them, if anything does.
+    pub fn set_words(&mut self, words: impl FnOnce() -> Vec<String> + Send + Sync + 'static) {
+        self.words.set(words);
     }
 
     /// Octets that have come out so far.
@@ -140,6 +151,12 @@ impl Budget {
         taken
     }
 
+    /// So many octets came out for nobody, to see whether a word is right, of so many packed ones.
+    pub(crate) fn take_back(&mut self, octets: u64, packed: u64) {
+        self.unpacked = self.unpacked.saturating_sub(octets);
+        self.words.charge(octets.max(packed));
+    }
+
     fn total(&self) -> u64 {
         self.limits.total.min(self.allowed.1)
     }
@@ -157,6 +174,7 @@ impl fmt::Debug for Budget {
             .field("unpacked", &self.unpacked)
             .field("members", &self.members)
             .field("spent", &self.spent)
+            .field("words", &self.words)
             .finish_non_exhaustive()
     }
 }

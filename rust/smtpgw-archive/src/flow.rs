@@ -29,6 +29,8 @@ pub(crate) struct Out<'a> {
     /// Octets that the open member has given.
     given: u64,
     crc: Option<Crc>,
+    /// What comes out is only summed.
+    is_trial: bool,
 }
 
 impl<'a, R: Read + Seek> Flow<'a, R> {
@@ -81,7 +83,7 @@ impl<'a, R: Read + Seek> Flow<'a, R> {
 
 impl<'a> Out<'a> {
     pub(crate) fn new(budget: &'a mut Budget, members: &'a mut dyn Members, container: u64) -> Self {
-        Self { budget, members, container, given: 0, crc: None }
+        Self { budget, members, container, given: 0, crc: None, is_trial: false }
     }
 
     /// A member begins. One without a name is shown as `content`.
@@ -105,6 +107,17 @@ impl<'a> Out<'a> {
     /// Sums the octets of the open member up from here on.
     pub(crate) fn sum(&mut self) {
         self.crc = Some(Crc::new());
+    }
+
+    /// What comes out until [`Out::end_trial`] is summed and given to nobody.
+    pub(crate) fn begin_trial(&mut self) {
+        (self.given, self.crc, self.is_trial) = (0, Some(Crc::new()), true);
+    }
+
+    /// The open member is as if it had just begun. `packed`: of how many octets the trial was.
+    pub(crate) fn end_trial(&mut self, packed: u64) {
+        self.budget.take_back(self.given, packed);
+        (self.given, self.crc, self.is_trial) = (0, Some(Crc::new()), false);
     }
 
     /// The member ends. An error ends all unpacking.
@@ -132,7 +145,9 @@ impl<'a> Out<'a> {
             if let Some(crc) = &mut self.crc {
                 crc.update(within);
             }
-            self.members.data(within);
+            if !self.is_trial {
+                self.members.data(within);
+            }
         }
         if beyond.is_empty() { Ok(()) } else { Err(Unscanned::Mailbomb) }
     }

@@ -40,6 +40,7 @@ mod source;
 mod streams;
 mod tar;
 mod tnef;
+mod words;
 mod zip;
 mod zstd;
 

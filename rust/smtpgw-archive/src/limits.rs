@@ -19,6 +19,8 @@ pub struct Limits {
     pub depth: usize,
     /// Time spent in unpacking, not counting the time between containers.
     pub duration: Duration,
+    /// Words that are tried on what is encrypted and do not open it; 0 tries none. A word costs up to a tenth of a second.
+    pub password_tries: usize,
     /// Formats that are not opened: they are [`Unscanned::DisabledFormat`](crate::Unscanned::DisabledFormat).
     pub disabled: Vec<Format>,
 }
@@ -32,6 +34,7 @@ impl Default for Limits {
             members: 10_000,
             depth: 8,
             duration: Duration::from_secs(10),
+            password_tries: 100,
             disabled: Vec::new(),
         }
     }
@@ -40,6 +43,12 @@ impl Default for Limits {
 /// Octets a member or a container may give before its ratio counts. A blank picture or an empty table packs a
 /// thousand to one and harms nobody; what harms is large, and `total` and `members` bound many small ones.
 pub(crate) const RATIO_FLOOR: u64 = 1 << 20;
+
+/// Octets of a word that is tried as a password. 7-Zip and zip take longer ones; nobody types them.
+pub(crate) const WORD: usize = 256;
+
+/// Words that have opened something and are therefore tried first and freely. A sender uses one, for all he sends.
+pub(crate) const KNOWN_WORDS: usize = 4;
 
 /// Characters of a member's name that are shown. Longer ones lose their middle: both folder and suffix tell.
 pub(crate) const NAME: usize = 255;

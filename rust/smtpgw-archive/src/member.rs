@@ -43,6 +43,8 @@ pub enum Fact {
     Macros,
     /// A document that loads a part of itself from elsewhere: a template, an object, a frame.
     ExternalTarget,
+    /// Something in it was encrypted, and one of the words that were tried has opened it.
+    Decrypted,
 }
 
 impl Fact {
@@ -51,6 +53,7 @@ impl Fact {
         match self {
             Self::Macros => "macros",
             Self::ExternalTarget => "external_target",
+            Self::Decrypted => "decrypted",
         }
     }
 }

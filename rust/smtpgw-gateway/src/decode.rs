@@ -281,6 +281,7 @@ fn archive_budget(settings: &Settings, effort: &Arc<Effort>) -> archive::Budget 
         members: limits.members,
         depth: limits.depth,
         duration: limits.seconds,
+        password_tries: 0,
         disabled: settings.decode.disabled_formats.clone(),
     };
     let begin = Instant::now();

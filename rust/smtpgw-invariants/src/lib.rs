@@ -60,6 +60,7 @@ pub const CORPUS: &[(&str, &str, &str)] = &[
     ("mime", "mime", ".eml"),
     ("union", "mime", ".eml"),
     ("urls", "mime", ".eml"),
+    ("zip", "archive", ".zip"),
     ("sevenzip", "archive", ".7z"),
     ("cab", "archive", ".cab"),
     ("iso", "archive", ".iso"),

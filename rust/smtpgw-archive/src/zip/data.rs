@@ -1,6 +1,7 @@
 //! One member's data: from packed octets to [`crate::Members::data`], every limit enforced while they come out.
 
 use std::io::{Read, Seek};
+use std::rc::Rc;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -15,12 +16,14 @@ use super::local::Window;
 
 /// What unpacking one zip needs, made once for all its members.
 pub(super) struct Unpacker<'a, R> {
-    pub(super) source: Source<R>,
+    pub(super) source: Rc<Source<R>>,
     pub(super) out: Out<'a>,
     pub(super) window: Window,
     inflate: Decompress,
     packed: Box<[u8]>,
     unpacked: Box<[u8]>,
+    /// Whether a word has opened something, which is told once.
+    pub(super) is_decrypted: bool,
 }
 
 /// What a header promises of a member's data; `None` where it promises nothing.
@@ -41,12 +44,13 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
     pub(super) fn new(source: Source<R>, budget: &'a mut Budget, members: &'a mut dyn Members) -> Self {
         let out = Out::new(budget, members, source.length());
         Self {
-            source,
+            source: Rc::new(source),
             out,
             window: Window::new(),
             inflate: Decompress::new(false),
             packed: vec![0; CHUNK].into(),
             unpacked: vec![0; 2 * CHUNK].into(),
+            is_decrypted: false,
         }
     }
 
@@ -72,23 +76,10 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
         used: &mut Option<u64>,
     ) -> Result<(), Unscanned> {
         if header.is_encrypted() {
-            return Err(Unscanned::Encrypted);
+            return self.locked(header, start, expected, used);
         }
-        let size = expected.sizes.map(|(_, unpacked)| unpacked);
-        match header.method {
-            STORED => self.copy(start, expected, used)?,
-            DEFLATED => self.inflate(start, expected, used)?,
-            9 => self.stream(Packing::Deflate64, start, expected, used)?,
-            12 => self.stream(Packing::Bzip2, start, expected, used)?,
-            14 => {
-                let size = if header.has_end_mark() { None } else { size };
-                self.stream(Packing::ZipLzma { size }, start, expected, used)?;
-            }
-            20 | 93 => self.stream(Packing::Zstd, start, expected, used)?,
-            95 => self.stream(Packing::Xz, start, expected, used)?,
-            98 => self.stream(Packing::ZipPpmd { size }, start, expected, used)?,
-            _ => return Err(Unscanned::Unhandled),
-        }
+        let source = Rc::clone(&self.source);
+        self.by_method(&source, header, start, expected, used)?;
         let sizes_agree = expected
             .sizes
             .is_none_or(|(packed, unpacked)| unpacked == self.out.given() && used.is_none_or(|used| used == packed));
@@ -100,17 +91,47 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
         if sizes_agree && crc_agrees { Ok(()) } else { Err(Unscanned::PartiallyCorrupted) }
     }
 
+    /// Unpacks what lies in `source` at `start`, the zip itself or a member of it in clear.
+    pub(super) fn by_method<S: Read + Seek>(
+        &mut self,
+        source: &Source<S>,
+        header: &Header,
+        start: u64,
+        expected: &Expected,
+        used: &mut Option<u64>,
+    ) -> Result<(), Unscanned> {
+        let size = expected.sizes.map(|(_, unpacked)| unpacked);
+        let packing = match header.packing() {
+            STORED => return self.copy(source, start, expected, used),
+            DEFLATED => return self.inflate(source, start, expected, used),
+            9 => Packing::Deflate64,
+            12 => Packing::Bzip2,
+            14 => Packing::ZipLzma { size: if header.has_end_mark() { None } else { size } },
+            20 | 93 => Packing::Zstd,
+            95 => Packing::Xz,
+            98 => Packing::ZipPpmd { size },
+            _ => return Err(Unscanned::Unhandled),
+        };
+        self.stream(source, packing, start, expected, used)
+    }
+
     /// A stored member: as many octets as the larger of its sizes says.
-    fn copy(&mut self, start: u64, expected: &Expected, used: &mut Option<u64>) -> Result<(), Unscanned> {
+    fn copy<S: Read + Seek>(
+        &mut self,
+        source: &Source<S>,
+        start: u64,
+        expected: &Expected,
+        used: &mut Option<u64>,
+    ) -> Result<(), Unscanned> {
         let length = match expected.sizes {
             Some((packed, unpacked)) => packed.max(unpacked),
             None => self.stored_length(start)?,
         };
-        let end = start.saturating_add(length).min(self.source.length());
+        let end = start.saturating_add(length).min(source.length());
         let mut at = start;
         while at < end {
             let wanted = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
-            let octets = self.source.read_at(at, &mut self.packed[..wanted])?;
+            let octets = source.read_at(at, &mut self.packed[..wanted])?;
             at += octets.len() as u64;
             *used = Some(at - start);
             self.out.give(octets, at - start)?;
@@ -120,7 +141,13 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
     }
 
     /// A deflated member: up to where the stream itself says that it ends (RFC 1951).
-    fn inflate(&mut self, start: u64, expected: &Expected, used: &mut Option<u64>) -> Result<(), Unscanned> {
+    fn inflate<S: Read + Seek>(
+        &mut self,
+        source: &Source<S>,
+        start: u64,
+        expected: &Expected,
+        used: &mut Option<u64>,
+    ) -> Result<(), Unscanned> {
         self.inflate.reset(false);
         let declared = expected.sizes.map_or(u64::MAX, |(packed, _)| packed);
         let mut filled: &[u8] = &[];
@@ -130,7 +157,7 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
                 // Small members are read in small pieces; one that goes on beyond its size is followed.
                 let left = declared.saturating_sub(at - start);
                 let wanted = usize::try_from(left).unwrap_or(CHUNK).clamp(SMALL_CHUNK, CHUNK);
-                filled = self.source.read_at(at, &mut self.packed[..wanted])?;
+                filled = source.read_at(at, &mut self.packed[..wanted])?;
                 at += filled.len() as u64;
             }
             let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
@@ -151,18 +178,19 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
     }
 
     /// A member of another method: up to where the stream says that it ends, or all its octets are out.
-    fn stream(
+    fn stream<S: Read + Seek>(
         &mut self,
+        source: &Source<S>,
         packing: Packing,
         start: u64,
         expected: &Expected,
         used: &mut Option<u64>,
     ) -> Result<(), Unscanned> {
-        let length = self.source.length();
+        let length = source.length();
         let declared = expected.sizes.map_or(length, |(packed, _)| packed.min(length));
         let at_a_time = usize::try_from(declared).unwrap_or(CHUNK).clamp(SMALL_CHUNK, CHUNK);
         let watch = self.out.budget.watch();
-        let mut packed = Packed::new(&self.source, start, length, &watch, at_a_time);
+        let mut packed = Packed::new(source, start, length, &watch, at_a_time);
         let outcome = self.out.stream(packing, &mut packed, &watch, &mut self.unpacked, declared);
         // The others read ahead.
         if matches!(packing, Packing::Bzip2 | Packing::Xz | Packing::Zstd) {
@@ -185,6 +213,6 @@ const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
 /// Octets of packed data that are read at a time; twice as many come out at a time.
-const CHUNK: usize = 32 << 10;
+pub(super) const CHUNK: usize = 32 << 10;
 /// Octets that are read at least.
 const SMALL_CHUNK: usize = 512;

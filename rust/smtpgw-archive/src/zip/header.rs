@@ -16,6 +16,8 @@ pub(super) struct Header {
     pub(super) name: Vec<u8>,
     pub(super) flags: u16,
     pub(super) method: u16,
+    /// As MS-DOS wrote it.
+    pub(super) time: u16,
     pub(super) crc: u32,
     pub(super) packed: u64,
     pub(super) unpacked: u64,
@@ -23,6 +25,29 @@ pub(super) struct Header {
     pub(super) offset: u64,
     /// Where the header ends: the next record of a directory, the data behind a local header.
     pub(super) end: u64,
+    /// How it is encrypted, if by AES.
+    pub(super) aes: Option<Aes>,
+}
+
+/// The extra field of a member that AES has encrypted (APPNOTE §7.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Aes {
+    pub(super) version: u16,
+    strength: u8,
+    /// How it is packed under the encryption.
+    pub(super) method: u16,
+}
+
+impl Aes {
+    /// Octets of the key; `None` for a strength that there is not.
+    pub(super) const fn key_octets(self) -> Option<usize> {
+        match self.strength {
+            1 => Some(16),
+            2 => Some(24),
+            3 => Some(32),
+            _ => None,
+        }
+    }
 }
 
 impl Header {
@@ -76,22 +101,30 @@ impl Header {
             name,
             flags: le16(fixed, flags_at),
             method: le16(fixed, flags_at + 2),
+            time: le16(fixed, flags_at + 4),
             crc: le32(fixed, flags_at + 8),
             packed: u64::from(le32(fixed, flags_at + 12)),
             unpacked: u64::from(le32(fixed, flags_at + 16)),
             offset,
             end,
+            aes: None,
         };
-        header.apply_zip64(&extra);
+        header.apply_extra(&extra);
         Ok(Some(header))
     }
 
-    /// Takes the long form of every number whose short form is full, in the order of APPNOTE §4.5.3.
-    fn apply_zip64(&mut self, mut extra: &[u8]) {
+    /// Takes the long form of every number whose short form is full, in the order of APPNOTE §4.5.3, and what is said of
+    /// encryption. Of two fields the first counts.
+    fn apply_extra(&mut self, mut extra: &[u8]) {
+        let mut is_long = false;
         while extra.len() >= 4 {
             let (id, length) = (le16(extra, 0), usize::from(le16(extra, 2)));
             let Some(field) = extra.get(4..4 + length) else { return };
-            if id == 1 {
+            if id == 0x9901 && field.len() >= 7 && self.aes.is_none() {
+                let (version, strength, method) = (le16(field, 0), field[4], le16(field, 5));
+                self.aes = Some(Aes { version, strength, method });
+            }
+            if id == 1 && !std::mem::replace(&mut is_long, true) {
                 let mut field = field;
                 for number in [&mut self.unpacked, &mut self.packed, &mut self.offset] {
                     if *number == FULL && field.len() >= 8 {
@@ -99,7 +132,6 @@ impl Header {
                         field = &field[8..];
                     }
                 }
-                return;
             }
             extra = &extra[4 + length..];
         }
@@ -133,6 +165,11 @@ impl Header {
         self.flags & 1 != 0 || self.method == 99
     }
 
+    /// How the data is packed, under any encryption.
+    pub(super) fn packing(&self) -> u16 {
+        self.aes.filter(|_| self.method == 99).map_or(self.method, |aes| aes.method)
+    }
+
     /// Whether a mark in an LZMA stream ends it (APPNOTE §4.4.4).
     pub(super) fn has_end_mark(&self) -> bool {
         self.flags & 2 != 0
@@ -150,6 +187,7 @@ impl Header {
         self.name != central.name
             || self.method != central.method
             || self.is_encrypted() != central.is_encrypted()
+            || self.aes != central.aes
             || !self.may_mean(self.crc.into(), central.crc.into())
             || !self.has_sizes_of(central)
     }
@@ -170,6 +208,7 @@ impl Header {
         self.name != central.name
             || self.method != central.method
             || self.is_encrypted() != central.is_encrypted()
+            || self.aes != central.aes
             || (is_measured && !self.has_sizes_of(central))
     }
 

@@ -18,11 +18,16 @@
 //! stored member is taken as the larger of its two sizes. So what comes out holds what any reader would take, and a
 //! disagreement is told at the member's end. The structure is read here and not by a library because libraries
 //! make one choice at each of these points, silently.
+//!
+//! Members that need a password are opened if one of the budget's words is proved to be it.
 
+mod cipher;
+mod counter;
 mod data;
 mod directory;
 mod header;
 mod local;
+mod locked;
 mod readings;
 
 use std::io::{Read, Seek};

@@ -35,7 +35,7 @@ impl Readings {
             self.seen.extend(self.present.drain());
         }
         let mut hasher = DefaultHasher::new();
-        (position, &header.name, header.flags, header.method).hash(&mut hasher);
+        (position, &header.name, header.flags, header.method, header.aes).hash(&mut hasher);
         (header.crc, header.packed, header.unpacked).hash(&mut hasher);
         let key = hasher.finish();
         self.present.insert(key);

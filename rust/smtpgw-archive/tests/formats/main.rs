@@ -7,6 +7,7 @@ mod cfb_files;
 #[path = "../collected/mod.rs"]
 mod collected;
 mod listed;
+mod locked;
 mod office;
 mod plain;
 mod samples;

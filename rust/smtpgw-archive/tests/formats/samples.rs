@@ -7,7 +7,7 @@ use smtpgw_archive::{Limits, Unscanned};
 
 use crate::{is_complete, open};
 
-fn samples() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn samples() -> Vec<(String, Vec<u8>)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/archive");
     let mut samples: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -25,7 +25,7 @@ fn reason(name: &str) -> Option<Unscanned> {
     name.starts_with("encrypted").then_some(Unscanned::Encrypted)
 }
 
-fn numbers() -> Vec<u8> {
+pub(crate) fn numbers() -> Vec<u8> {
     (1..=700).flat_map(|n| format!("{n}\n").into_bytes()).collect()
 }
 
