@@ -15,6 +15,7 @@ mod room;
 mod sealed;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -39,6 +40,7 @@ use effort::Effort;
 use leaf::Rested;
 use readings::{REREAD, Rereading};
 use room::Room;
+use words::Texts;
 
 /// Why decoding ended before its message did.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Decoding {
         Self {
             decoder: Decoder::new(limits.clone(), Dialect::default()),
             collector: Collector {
-                message,
+                message: Arc::clone(&message),
                 spool,
                 leaf: None,
                 containers: 0,
@@ -96,6 +98,8 @@ impl Decoding {
                 spool: members,
                 budget: archive_budget(settings, &effort),
                 effort: Arc::clone(&effort),
+                message,
+                texts: Texts::new(&decode.passwords, decode.password_tries),
                 depth: decode.archive.depth,
                 readings: decode.readings,
                 room: Room { parts: limits.parts, octets: limits.decoded_total },
@@ -223,6 +227,9 @@ impl Decoding {
         self.collector.gaps.extend(parts.iter().filter_map(Rested::gap));
         let (parts, any) = self.any_container(parts).await?;
         if !any {
+            if let Some(Opening { message, texts, .. }) = &mut self.opening {
+                parts.iter().for_each(|rested| texts.note(message, &rested.part));
+            }
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
         let begun = Instant::now();
@@ -281,7 +288,7 @@ fn archive_budget(settings: &Settings, effort: &Arc<Effort>) -> archive::Budget 
         members: limits.members,
         depth: limits.depth,
         duration: limits.seconds,
-        password_tries: 0,
+        password_tries: settings.decode.password_tries,
         disabled: settings.decode.disabled_formats.clone(),
     };
     let begin = Instant::now();

@@ -15,8 +15,9 @@ use super::leaf::{Leaf, Rested};
 use super::readings::Rereading;
 use super::room::Room;
 use super::sealed::{is_said_to_be_cms, is_smime};
+use super::words::Texts;
 use crate::content::Reader;
-use crate::message::{Content, Part};
+use crate::message::{Content, Message, Part};
 use crate::record::UnscannedRecord;
 use crate::settings::Unscanned;
 use crate::spool::Spool;
@@ -26,6 +27,9 @@ pub(super) struct Opening {
     pub(super) spool: Spool,
     pub(super) budget: archive::Budget,
     pub(super) effort: Arc<Effort>,
+    pub(super) message: Arc<Message>,
+    /// What may name the password of an archive behind it.
+    pub(super) texts: Texts,
     pub(super) depth: usize,
     pub(super) limits: Limits,
     /// `decode.readings`
@@ -59,6 +63,9 @@ impl Opening {
             {
                 // It began as one and is none by all that is known of it now.
                 self.gap(Unscanned::Unhandled, part.path.clone());
+            }
+            if formats.is_empty() {
+                self.texts.note(&self.message, &part);
             }
             if formats.is_empty() && message.is_none() && !has_files {
                 continue;
@@ -136,6 +143,7 @@ impl Opening {
         };
         let before = (self.budget.members(), self.budget.unpacked());
         self.budget.allow(self.room.parts, self.room.octets);
+        self.budget.set_words(self.texts.words(&self.message));
         let outcome = archive::unpack(format, Reader::new(&part.data), &mut self.budget, &mut members);
         self.room.take(self.budget.members() - before.0, self.budget.unpacked() - before.1);
         let Members { ended, mut rested, gaps, facts, error, .. } = members;

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod sealed;
+mod words;
 
 use sha2::{Digest as _, Sha256};
 

@@ -28,6 +28,9 @@ pub struct PartRecord {
     /// What it was packed in, for a member of a container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<&'static str>,
+    /// What it is seen to have, when it is a container.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<&'static str>,
     /// Decoded octets.
     pub size: u64,
     /// Lower-case hexadecimal.
@@ -75,6 +78,7 @@ impl PartRecord {
             sha256: hex(&part.sha256),
             real_type: part.real_type,
             container: part.container,
+            facts: part.facts.get().cloned().unwrap_or_default(),
             defects: part.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
             unscanned: receipts.unscanned.get(&part.path).cloned().unwrap_or_default(),
             inspectors: receipts.inspectors.get(&About::part(part)).cloned().unwrap_or_default(),

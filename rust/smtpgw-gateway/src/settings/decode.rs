@@ -29,6 +29,10 @@ pub struct Decode {
     /// CPU time for one message.
     #[serde(with = "seconds")]
     pub cpu_s: Duration,
+    /// Words that are tried on every encrypted archive, behind those of the message.
+    pub passwords: Vec<String>,
+    /// Words that are tried for one message, on all of its archives together; 0 tries none.
+    pub password_tries: usize,
     /// Opening of containers.
     pub archive: Archive,
     /// Formats that are not opened, which is `disabled_format`.
@@ -48,6 +52,8 @@ impl Default for Decode {
             fields: 2_000,
             readings: 64,
             cpu_s: Duration::from_secs(30),
+            passwords: ["infected", "password", "1234"].map(str::to_owned).into(),
+            password_tries: 100,
             archive: Archive::default(),
             disabled_formats: Vec::new(),
             unscanned: Unscanned::ALL.into_iter().map(|reason| (reason, reason.default_action())).collect(),
