@@ -177,7 +177,7 @@ impl Header {
 
     /// What a local header promises of the data behind it.
     pub(super) fn expected(&self) -> Expected {
-        let is_open = self.has_descriptor() && self.crc == 0;
+        let is_open = self.has_descriptor() && (self.crc == 0 || self.has_time_for_crc());
         if is_open { Expected { crc: None, sizes: None } } else { Expected::of(self) }
     }
 
@@ -188,8 +188,14 @@ impl Header {
             || self.method != central.method
             || self.is_encrypted() != central.is_encrypted()
             || self.aes != central.aes
-            || !self.may_mean(self.crc.into(), central.crc.into())
+            || !(self.may_mean(self.crc.into(), central.crc.into()) || self.has_time_for_crc())
             || !self.has_sizes_of(central)
+    }
+
+    /// Whether the time stands where the CRC will be known only behind the data: Info-ZIP writes it there when it encrypts
+    /// into a pipe, for the check is made of it.
+    fn has_time_for_crc(&self) -> bool {
+        self.has_descriptor() && self.is_encrypted() && self.crc == u32::from(self.time) << 16
     }
 
     fn has_sizes_of(&self, central: &Self) -> bool {
