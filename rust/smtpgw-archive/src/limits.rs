@@ -86,6 +86,12 @@ pub(crate) const SEVENZIP_HEADERS: usize = 4;
 /// Coders that make up one folder of a 7z. Programs write four at most.
 pub(crate) const SEVENZIP_CODERS: usize = 8;
 
+/// Rounds for the key of an encrypted 7z, as a power of two. Programs write 19, half a million.
+pub(crate) const SEVENZIP_CYCLES: u8 = 20;
+
+/// Keys of one 7z that are kept. Its folders nearly always share a salt.
+pub(crate) const SEVENZIP_KEYS: usize = 1_000;
+
 /// Folders of a cabinet. Programs make one, or one for each kind of file; each is a decoder that is set up.
 pub(crate) const CAB_FOLDERS: u16 = 4_096;
 

@@ -17,7 +17,7 @@ fn limits() -> Limits {
         members: 50,
         depth: 3,
         duration: Duration::from_secs(3_600),
-        password_tries: 8,
+        password_tries: 2,
         disabled: Vec::new(),
     }
 }

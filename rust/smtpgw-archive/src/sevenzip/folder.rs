@@ -17,6 +17,8 @@ use crate::limits::WINDOW;
 use crate::packed::{Packed, Watch};
 use crate::source::{Source, le32};
 
+use super::key::{Chained, Key, Lock};
+
 /// How the octets of some files are packed.
 #[derive(Default)]
 pub(super) struct Folder {
@@ -59,17 +61,23 @@ impl Folder {
         self.coders.iter().any(|coder| coder.id == AES)
     }
 
+    /// How it is encrypted. Programs do it once; where it is done more often no single key opens it.
+    pub(super) fn lock(&self) -> Result<Lock, Unscanned> {
+        let mut locks = self.coders.iter().filter(|coder| coder.id == AES);
+        match (locks.next().and_then(|coder| Lock::read(&coder.properties)), locks.next()) {
+            (Some(lock), None) => Ok(lock),
+            _ => Err(Unscanned::Encrypted),
+        }
+    }
+
     /// Whether all its coders are known, and their windows together within the limit.
     pub(super) fn check(&self) -> Result<(), Unscanned> {
-        if self.is_encrypted() {
-            return Err(Unscanned::Encrypted);
-        }
         let mut memory = 0;
         for (coder, &size) in self.coders.iter().zip(&self.sizes) {
             memory += match coder.id {
                 LZMA | LZMA2 => u64::from(coder.dictionary(size)?) + (1 << 16),
                 PPMD => u64::from(le32(&coder.properties, 1)),
-                COPY | DELTA | DEFLATE | DEFLATE64 | BZIP2 | BCJ2 => 0,
+                COPY | DELTA | DEFLATE | DEFLATE64 | BZIP2 | BCJ2 | AES => 0,
                 id if bcj(id, io::empty()).is_some() => 0,
                 _ => return Err(Unscanned::Unhandled),
             };
@@ -83,9 +91,10 @@ impl Folder {
         source: &'a Source<R>,
         stretches: &[Stretch],
         watch: &'a Watch,
+        key: Option<&Key>,
     ) -> io::Result<Box<dyn Read + 'a>> {
         let main = self.main().ok_or(io::ErrorKind::InvalidData)?;
-        self.output(main, self.outputs(), &Place { source, stretches, watch })
+        self.output(main, self.outputs(), &Place { source, stretches, watch, key })
     }
 
     /// The octets of an output. Depth is at most the number of coders, which has a limit; `left` ends a circle.
@@ -117,7 +126,7 @@ impl Folder {
         if inputs.next().is_some() {
             return Err(damaged());
         }
-        Ok(Box::new(coder.open(input, size)?.take(size)))
+        Ok(Box::new(coder.open(input, size, place.key)?.take(size)))
     }
 }
 
@@ -126,6 +135,7 @@ struct Place<'a, 's, R> {
     source: &'a Source<R>,
     stretches: &'s [Stretch],
     watch: &'a Watch,
+    key: Option<&'s Key>,
 }
 
 impl Coder {
@@ -140,7 +150,7 @@ impl Coder {
         Ok(u32::try_from(size.max(4096)).unwrap_or(u32::MAX).min(dictionary))
     }
 
-    fn open<'a>(&self, input: Box<dyn Read + 'a>, size: u64) -> io::Result<Box<dyn Read + 'a>> {
+    fn open<'a>(&self, input: Box<dyn Read + 'a>, size: u64, key: Option<&Key>) -> io::Result<Box<dyn Read + 'a>> {
         let properties = self.properties.as_slice();
         let first = properties.first().copied().unwrap_or(0);
         let dictionary = || self.dictionary(size).map_err(|_| io::ErrorKind::InvalidData);
@@ -153,6 +163,12 @@ impl Coder {
             DEFLATE => Box::new(DeflateDecoder::new(input)),
             DEFLATE64 => Box::new(Deflate64Decoder::new(input)),
             BZIP2 => Box::new(BzDecoder::new(input)),
+            AES => {
+                let (Some(key), Some(lock)) = (key, Lock::read(properties)) else {
+                    return Err(io::ErrorKind::InvalidData.into());
+                };
+                Box::new(Chained::new(input, key, lock.start))
+            }
             DELTA => Box::new(DeltaReader::new(input, usize::from(first) + 1)),
             id => bcj(id, input).ok_or(io::ErrorKind::Unsupported)?,
         })

@@ -2,11 +2,13 @@
 //! library, because none has a limit for memory and for what comes out.
 //!
 //! Files of a solid folder come out of one stream, one behind the other: where one is more than its limit the rest of
-//! it is unpacked and dropped to reach the next. An encrypted header hides even the names: the container is
-//! `Encrypted` as a whole; otherwise each encrypted file is.
+//! it is unpacked and dropped to reach the next. An encrypted header hides even the names: if none of the budget's words
+//! opens it, the container is `Encrypted` as a whole; otherwise each encrypted file is.
 
 mod folder;
 mod header;
+mod key;
+mod locked;
 
 use std::borrow::Cow;
 use std::io::{Read, Seek};
@@ -16,10 +18,11 @@ use crate::limits::{SEVENZIP_HEADER, SEVENZIP_HEADERS};
 use crate::member::display_name;
 use crate::packed::Watch;
 use crate::source::{Source, le32, le64};
-use crate::{Budget, Members, Unscanned};
+use crate::{Budget, Fact, Members, Unscanned};
 
 use folder::{Folder, Stretch};
 use header::{File, Kind, Stream, Tables};
+use key::{Key, Keys};
 
 pub(crate) fn unpack<R: Read + Seek>(
     source: Source<R>,
@@ -28,10 +31,15 @@ pub(crate) fn unpack<R: Read + Seek>(
 ) -> Result<(), Unscanned> {
     let watch = budget.watch();
     let limit = budget.members_left();
-    let (tables, is_damaged) = tables(&source, &watch, limit)?;
+    let mut keys = Keys::default();
+    let (tables, is_damaged) = tables(&source, &watch, limit, &mut keys, budget)?;
+    let is_decrypted = keys.has_opened;
     let mut out = Out::new(budget, members, source.length());
-    let mut unpacking =
-        Unpacking { source: &source, watch: &watch, buffer: vec![0; CHUNK], dropped: Dropped::default() };
+    if is_decrypted {
+        out.fact(Fact::Decrypted);
+    }
+    let (source, watch, buffer) = (&source, &watch, vec![0; CHUNK]);
+    let mut unpacking = Unpacking { source, watch, buffer, dropped: Dropped::default(), keys };
     let mut files = tables.files.iter();
     let mut streams = tables.streams.iter().copied();
     let mut pack = tables.pack_start.saturating_add(SIGNATURE as u64);
@@ -84,7 +92,13 @@ fn with_stream<'t>(
 }
 
 /// What the archive holds, and whether sums of its headers were wrong.
-fn tables<R: Read + Seek>(source: &Source<R>, watch: &Watch, members: usize) -> Result<(Tables, bool), Unscanned> {
+fn tables<R: Read + Seek>(
+    source: &Source<R>,
+    watch: &Watch,
+    members: usize,
+    keys: &mut Keys,
+    budget: &mut Budget,
+) -> Result<(Tables, bool), Unscanned> {
     let signature = source.array_at::<SIGNATURE>(0)?.ok_or(Unscanned::Corrupted)?;
     let mut is_damaged = crc(&signature[12..]) != le32(&signature, 8);
     let (offset, size, sum) = (le64(&signature, 12), le64(&signature, 20), le32(&signature, 28));
@@ -123,7 +137,11 @@ fn tables<R: Read + Seek>(source: &Source<R>, watch: &Watch, members: usize) -> 
                 (start, at)
             })
             .collect();
-        octets = whole(source, folder, &stretches, watch)?;
+        octets = if folder.is_encrypted() {
+            locked::header(source, folder, &stretches, watch, keys, budget)?
+        } else {
+            whole(source, folder, &stretches, watch, None)?
+        };
         is_damaged |= folder.crc.is_some_and(|said| said != crc(&octets));
     }
     Err(Unscanned::Unhandled)
@@ -135,9 +153,10 @@ fn whole<R: Read + Seek>(
     folder: &Folder,
     stretches: &[Stretch],
     watch: &Watch,
+    key: Option<&Key>,
 ) -> Result<Vec<u8>, Unscanned> {
     let mut octets = Vec::new();
-    let read = crate::flow::guarded(|| folder.open(source, stretches, watch)?.read_to_end(&mut octets));
+    let read = crate::flow::guarded(|| folder.open(source, stretches, watch, key)?.read_to_end(&mut octets));
     match (read, watch.trouble()) {
         (_, Some(reason)) => Err(reason),
         (Ok(_), None) if octets.len() as u64 == folder.size() => Ok(octets),
@@ -151,6 +170,7 @@ struct Unpacking<'a, R> {
     watch: &'a Watch,
     buffer: Vec<u8>,
     dropped: Dropped,
+    keys: Keys,
 }
 
 impl<R: Read + Seek> Unpacking<'_, R> {
@@ -162,10 +182,10 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         stretches: &[Stretch],
         files: &[(Stream, Option<&File>)],
     ) -> Result<(), Unscanned> {
-        let packed = stretches.iter().fold(0u64, |sum, (start, end)| sum.saturating_add(end - start));
-        let packed = packed.min(self.source.length());
-        let opened = folder.check().and_then(|()| {
-            crate::flow::guarded(|| folder.open(self.source, stretches, self.watch))
+        let packed = locked::packed(self.source, stretches);
+        let key = folder.check().and_then(|()| self.key(out, folder, stretches, files));
+        let opened = key.and_then(|key| {
+            crate::flow::guarded(|| folder.open(self.source, stretches, self.watch, key.as_ref()))
                 .map_err(|error| self.watch.trouble().unwrap_or(crate::decoder::reason_of(&error)))
         });
         let mut stream = match opened {
@@ -182,7 +202,7 @@ impl<R: Read + Seek> Unpacking<'_, R> {
                 Ok(stream) => {
                     let outcome = out.drain_some(stream, self.watch, &mut self.buffer, packed, &mut left);
                     if outcome == Err(Unscanned::PartiallyCorrupted) {
-                        self.again(out, folder, stretches, position, held.size, packed)?;
+                        self.again(out, (folder, key.ok().flatten()), stretches, position, held.size, packed)?;
                     }
                     outcome.and_then(|()| {
                         let is_sound = held.crc.is_none_or(|said| said == out.crc());
@@ -208,17 +228,38 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         Ok(())
     }
 
+    /// The key of a folder, if it needs one.
+    fn key(
+        &mut self,
+        out: &mut Out<'_>,
+        folder: &Folder,
+        stretches: &[Stretch],
+        files: &[(Stream, Option<&File>)],
+    ) -> Result<Option<Key>, Unscanned> {
+        if !folder.is_encrypted() {
+            return Ok(None);
+        }
+        let had_opened = self.keys.has_opened;
+        let Self { source, watch, buffer, keys, .. } = self;
+        let key = locked::key(source, folder, stretches, files, watch, buffer, keys, out)?;
+        if !had_opened {
+            out.fact(Fact::Decrypted);
+        }
+        Ok(Some(key))
+    }
+
     /// The folder once more, up to the damage in steps of one octet: what a step makes is lost when it meets damage.
     fn again(
         &mut self,
         out: &mut Out<'_>,
-        folder: &Folder,
+        (folder, key): (&Folder, Option<Key>),
         stretches: &[Stretch],
         position: u64,
         size: u64,
         packed: u64,
     ) -> Result<(), Unscanned> {
-        let Ok(mut stream) = crate::flow::guarded(|| folder.open(self.source, stretches, self.watch)) else {
+        let Ok(mut stream) = crate::flow::guarded(|| folder.open(self.source, stretches, self.watch, key.as_ref()))
+        else {
             return Ok(());
         };
         let given = out.given();
