@@ -14,6 +14,8 @@ import io
 import zipfile
 from collections.abc import Iterator
 
+from .locked import locked_zip
+
 MARKER = b"marker-of-evil-7f3a"
 B64 = base64.b64encode(b"padding " + MARKER + b" padding.").decode()
 QP = "padding =6Darker-of-evil-7f3a padding."
@@ -317,6 +319,41 @@ def zipped(name: str, content: bytes) -> bytes:
     return file.getvalue()
 
 
+def passwords() -> Iterator[tuple[str, bytes]]:
+    """An archive that needs a password, and where the recipient reads it."""
+    locked = base64.encodebytes(locked_zip("a.exe", b"MZ " + MARKER, "Tr0ub4dor")).decode()
+    archive = f"--b\nContent-Type: application/zip; name=a.zip\nContent-Transfer-Encoding: base64\n\n{locked}"
+    texts = {
+        "in a sentence": "\nthe password for the file is Tr0ub4dor.\n",
+        "behind a colon": "\nPasswort:Tr0ub4dor\n",
+        "on the next line": "\npw\n\nTr0ub4dor\n",
+        "in quotes": "\nopen it with 'Tr0ub4dor'!\n",
+        "in the open": f"\n{'open it with the well known word of today ' * 40}Tr0ub4dor\n",
+        "in base64": "Content-Transfer-Encoding: base64\n\n" + base64.b64encode(b"pw: Tr0ub4dor").decode() + "\n",
+        "in quoted-printable": "Content-Transfer-Encoding: quoted-printable\n\npw: Tr0=\nub4dor\n",
+        "in UTF-7": "Content-Type: text/plain; charset=utf-7\n\npw: +AFQ-r0ub4dor\n",
+        "in HTML": "Content-Type: text/html\n\n<p>Password</p><p>Tr0ub4dor</p>\n",
+        "within elements": "Content-Type: text/html\n\n<p>Password: <b>Tr0</b><i>ub4</i>dor</p>\n",
+        "in entities": "Content-Type: text/html\n\n<p>Password: &#84;r&#x30;ub4dor</p>\n",
+        "in a table below a style": "Content-Type: text/html\n\n<style>"
+        + "p { margin: 10px }\n" * 60
+        + "</style><td>Code</td><td>Tr0ub4dor</td>\n",
+    }
+    for name, text in texts.items():
+        yield name, mixed(f"--b\n{text}{archive}--b--\n")
+    yield "behind the archive", mixed(f"{archive}--b\n\npw: Tr0ub4dor\n--b--\n")
+    subject = mixed(f"{archive}--b--\n")
+    for name, value in {
+        "in the subject": "pw: Tr0ub4dor",
+        "in a word of it": "=?utf-8?B?cHc6IFRyMHViNGRvcg==?=",
+    }.items():
+        yield name, subject.replace(b"Subject: hello", b"Subject: " + value.encode())
+    for name, inner in {"archive in an archive": zipped("b.zip", locked_zip("a.exe", MARKER, "infected")),
+                        "by the custom of the trade": locked_zip("a.exe", MARKER, "infected")}.items():  # fmt: skip
+        body = base64.encodebytes(inner).decode()
+        yield name, mixed(f"--b\nContent-Type: application/zip\nContent-Transfer-Encoding: base64\n\n{body}--b--\n")
+
+
 FAMILIES = {
     "encoding fields": encoding_fields,
     "type fields": type_fields,
@@ -327,4 +364,5 @@ FAMILIES = {
     "names": names,
     "charsets": charsets,
     "containers": containers,
+    "passwords": passwords,
 }

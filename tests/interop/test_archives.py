@@ -60,10 +60,18 @@ PACKERS = {
 }  # fmt: skip
 ENCRYPTED = {
     "zip": of(ZIP, "-psecret"),
-    "zip by AES": of(ZIP, "-psecret", "-mem=AES256"),
+    "zip by Info-ZIP": ("a.zip", ["zip", "-q", "-P", "secret", "{out}", *CONTENT]),
+    "zip by Info-ZIP to a pipe": ("a.zip", ["sh", "-c", "zip -q -P secret - " + " ".join(CONTENT) + " | cat > {out}"]),
+    "zip by libarchive": ("a.zip", ["bsdtar", "--format=zip", "--options=zip:encryption=traditional",
+                                    "--passphrase", "secret", "-cf", "{out}", *CONTENT]),
+    "zip by AES of libarchive": ("a.zip", ["bsdtar", "--format=zip", "--options=zip:encryption=aes128",
+                                           "--passphrase", "secret", "-cf", "{out}", *CONTENT]),
+    **{f"zip by AES{bits}": of(ZIP, "-psecret", f"-mem=AES{bits}") for bits in (128, 192, 256)},
+    "zip by AES of PPMd": of(ZIP, "-psecret", "-mem=AES256", "-mm=PPMd"),
+    "zip by BZip2": of(ZIP, "-psecret", "-mm=BZip2"),
     "7z": of(SEVEN, "-psecret"),
     "7z with its names": of(SEVEN, "-psecret", "-mhe=on"),
-}
+}  # fmt: skip
 
 
 class Collector(Inspector):
@@ -82,9 +90,9 @@ class Collector(Inspector):
 
 @pytest.fixture
 def scan(scan_raw):
-    def scan(octets, **decode):
+    def scan(octets, text="see attachment", **decode):
         message = EmailMessage()
-        message.set_content("see attachment")
+        message.set_content(text)
         message.add_attachment(octets, maintype="application", subtype="octet-stream", filename="a")
         return scan_raw(message.as_bytes(), **decode)
 
@@ -141,6 +149,41 @@ def test_encrypted_is_told(pack, scan, packer):
     collector, unscanned = scan(pack(*ENCRYPTED[packer]))
     assert {reason for reason, _ in unscanned} == {"encrypted"}
     assert not any(data in collector.parts.values() for data in CONTENT.values())
+
+
+@pytest.mark.parametrize("packer", ENCRYPTED)
+def test_what_the_message_says_opens_it(pack, scan, packer):
+    packed = pack(*ENCRYPTED[packer])
+    collector, unscanned = scan(packed, "Find it attached.\n\nThe password is: secret\n")
+    assert unscanned == set()
+    assert collector.facts["2"] == ("decrypted",)
+    for name, data in CONTENT.items():
+        assert [octets for path, octets in collector.parts.items() if path.endswith("/" + name)] == [data]
+
+
+def test_the_list_of_the_site_opens_it(pack, scan):
+    packed = pack(*ENCRYPTED["zip by AES256"])
+    collector, unscanned = scan(packed, passwords=["other", "secret"])
+    assert unscanned == set()
+    assert CONTENT["hello.txt"] in collector.parts.values()
+    for text, decode in (
+        ("hello", {"passwords": ["other"]}),
+        ("hello", {"passwords": ["other", "secret"], "password_tries": 1}),
+        ("password: secret", {"password_tries": 0}),
+    ):
+        _, unscanned = scan(packed, text, **decode)
+        assert {reason for reason, _ in unscanned} == {"encrypted"}
+
+
+def test_no_password_is_in_a_record(pack):
+    message = EmailMessage()
+    message["Subject"] = "hello"
+    message.set_content("password: secret")
+    octets = pack(*ENCRYPTED["zip"])
+    message.add_attachment(octets, maintype="application", subtype="zip", filename="a.zip")
+    report = Scanner(config.default().to_core_json(), roster([]), threads=1).scan(message.as_bytes())
+    assert {part["path"]: part.get("facts") for part in json.loads(report)["parts"]}["2"] == ["decrypted"]
+    assert "secret" not in report
 
 
 @pytest.fixture(scope="module")

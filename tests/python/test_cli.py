@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import tomllib
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -347,6 +348,17 @@ def test_scan_explains(smtpgw):
     out, _ = smtpgw("scan", "--explain", "eicar.eml", status=1)
     for word in ("eicar.eml  reject", "yara: rule eicar:EICAR", "subject: x", "1 parts", "text/plain", "spam (1 calls"):
         assert word in out, word
+
+
+def test_scan_explains_what_was_opened_and_not_by_which_word(smtpgw):
+    locked = (Path(__file__).parent.parent / "corpus/archive/encrypted-names.7z").read_bytes()
+    message = EmailMessage()
+    message.set_content("password: secret")
+    message.add_attachment(locked, maintype="application", subtype="x-7z-compressed", filename="a.7z")
+    out, _ = smtpgw("scan", "--explain", "-", stdin=message.as_bytes())
+    assert "decrypted" in out
+    assert "2/hello.txt" in out
+    assert "secret" not in out
 
 
 def test_scan_explains_parts_readings_and_gaps(smtpgw):

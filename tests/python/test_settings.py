@@ -92,6 +92,11 @@ def test_defaults(name):
     assert {key: ours[key] for key in compared} == compared
 
 
+def test_default_passwords():
+    [words] = re.findall(r"const PASSWORDS: \[&str; \d+\] = (\[.*\]);", SOURCE)
+    assert settings()["decode"]["passwords"] == json.loads(words)
+
+
 def test_defaults_of_a_backend():
     rust = defaults("pub fn at(")
     del rust["address"]

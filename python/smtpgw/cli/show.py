@@ -120,9 +120,10 @@ def _part(part: Mapping[str, Any]) -> str:
     seen_by = f"  [dim]seen by {escape(plain(', '.join(part['inspectors'])))}[/]" if part.get("inspectors") else ""
     name = f"  [bold]{escape(plain(part['filename']))}[/]" if part.get("filename") else ""
     odd = f"  [yellow]{escape(plain(', '.join(part['defects'])))}[/]" if part.get("defects") else ""
+    facts = f"  [cyan]{escape(plain(', '.join(part['facts'])))}[/]" if part.get("facts") else ""
     kind = escape(plain(part["media_type"]))
     digest = f"  {size(part['size'])}  [dim]{part['sha256'][:16]}[/]"
-    return f"{escape(plain(part['path']))}  {kind}{is_really}{name}{digest}{reading}{odd}{gaps}{seen_by}"
+    return f"{escape(plain(part['path']))}  {kind}{is_really}{name}{digest}{reading}{facts}{odd}{gaps}{seen_by}"
 
 
 def _said(said: Mapping[str, Any]) -> str:

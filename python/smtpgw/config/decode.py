@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from smtpgw.config.table import Table
 from smtpgw.config.units import Count, Seconds, Size
@@ -31,6 +33,7 @@ class Archive(Table):
     no place within `seconds` stays closed, which is `timeout`."""
 
 
+Word: TypeAlias = Annotated[str, Field(min_length=1, max_length=128, strict=True)]
 Format: TypeAlias = Literal[
     "zip", "gzip", "bzip2", "xz", "lzma", "zstd", "tar", "7z", "rar",
     "ar", "cpio", "cab", "cfb", "cms", "iso", "ace", "arj", "lha", "tnef",
@@ -94,6 +97,12 @@ class Decode(Table):
     cpu_s: Seconds = 30.0
     """CPU time that one message may take for decoding, unpacking and further readings, seconds; above it is
     `timeout`."""
+    passwords: Annotated[list[Word], Field(max_length=1_000)] = ["infected", "password", "1234"]
+    """Words that are tried on every encrypted zip and 7z, behind those that the message itself says before it. No
+    secrets: `smtpgw check` shows them."""
+    password_tries: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 100
+    """Words that are tried for one message, on all of its archives together, 0 for none; a 7z takes up to a tenth of a
+    second of CPU time for each. What none of them opens is `encrypted`."""
     archive: Archive = Archive()
     """How far containers are unpacked."""
     disabled_formats: list[Format] = []

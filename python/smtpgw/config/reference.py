@@ -5,6 +5,7 @@ A test holds the page equal to it, so that no key is without its line and no lin
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -68,6 +69,8 @@ def _default(name: str, field: FieldInfo) -> str:
         return f"`{str(value).lower()}`"
     if is_size(field):
         return f'`"{size(value)}"`'
+    if isinstance(value, list):
+        return f"`{json.dumps(value)}`"
     if isinstance(value, float):
         return f"`{value:g}`"
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"

@@ -1,10 +1,14 @@
 //! 7z put together by hand, around streams of LZMA.
 
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
+use std::time::Duration;
 
-use smtpgw_archive::{Format, Limits, Unscanned};
+use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
+use aes::{Aes256, Block};
+use smtpgw_archive::{Budget, Format, Limits, Unscanned, unpack};
 use smtpgw_testkit::effort::{is_linear, quickest};
 
+use crate::collected::Collected;
 use crate::open_as;
 
 /// A number in the long form, which is always allowed.
@@ -179,4 +183,67 @@ fn bombs_take_linear_time() {
     };
     let (small, large) = (many(1_250), many(10_000));
     assert!(is_linear(small, large), "{small:?} for 1,250 files, {large:?} for 10,000");
+}
+
+/// The coder of AES that says so many rounds, without salt and start.
+const fn aes(cycles: u8) -> [u8; 7] {
+    [0x24, 6, 0xf1, 7, 1, 1, cycles]
+}
+
+/// The octets in chained blocks by the key that a word is where there are no rounds.
+fn chained(octets: &[u8], word: &str) -> Vec<u8> {
+    let mut key: Vec<u8> = word.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    key.resize(32, 0);
+    let cipher = Aes256::new_from_slice(&key).unwrap();
+    let mut before = Block::default();
+    let mut out = Vec::new();
+    for piece in octets.chunks(16) {
+        piece.iter().zip(&mut before).for_each(|(octet, block)| *block ^= octet);
+        cipher.encrypt_block(&mut before);
+        out.extend(before);
+    }
+    out
+}
+
+fn tried(archive: &[u8], budget: &mut Budget, words: Vec<String>) -> (Result<(), Unscanned>, Collected) {
+    budget.set_words(move || words);
+    let mut members = Collected::default();
+    (unpack(Format::SevenZip, Cursor::new(archive), budget, &mut members), members)
+}
+
+/// Of two hundred keys one gives a first file of one octet its octet. It opens nothing.
+#[test]
+fn a_short_file_proves_no_key() {
+    let files = [("a", &b"x"[..]), ("b", b"the second one")];
+    let archive = sevenzip(&chained(b"xthe second one", "right"), &aes(0x3f), &files);
+    let mut words: Vec<String> = (0..2_000).map(|n| n.to_string()).collect();
+    let budget = || Budget::new(Limits { password_tries: 1 << 20, ..Limits::default() }, || Duration::ZERO);
+    let (outcome, members) = tried(&archive, &mut budget(), words.clone());
+    assert_eq!(
+        (outcome, members.outcome("a"), members.outcome("b")),
+        (Ok(()), Err(Unscanned::Encrypted), Err(Unscanned::Encrypted))
+    );
+    assert!(members.data("a").is_empty() && members.data("b").is_empty() && members.1.is_empty());
+    words.push("right".into());
+    let (outcome, members) = tried(&archive, &mut budget(), words);
+    assert_eq!((outcome, members.data("a"), members.data("b")), (Ok(()), &b"x"[..], &b"the second one"[..]));
+    assert_eq!((members.outcome("a"), members.outcome("b")), (Ok(()), Ok(())));
+}
+
+#[test]
+fn keys_cost_a_bounded_time() {
+    let files = [("a", &b"hello"[..])];
+    // So many rounds that nobody sees their end.
+    let archive = sevenzip(&[0; 16], &aes(62), &files);
+    let mut budget = Budget::new(Limits::default(), || Duration::ZERO);
+    let (_, members) = tried(&archive, &mut budget, vec!["a".into()]);
+    assert_eq!(members.outcome("a"), Err(Unscanned::Encrypted));
+    // As many as are allowed, and the clock is asked between them.
+    let archive = sevenzip(&[0; 16], &aes(20), &files);
+    let begun = std::time::Instant::now();
+    let limits = Limits { password_tries: usize::MAX, duration: Duration::from_millis(20), ..Limits::default() };
+    let mut budget = Budget::new(limits, move || begun.elapsed());
+    let words = (0..10_000).map(|n| n.to_string()).collect();
+    assert_eq!(tried(&archive, &mut budget, words).0, Err(Unscanned::Timeout));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }

@@ -52,7 +52,7 @@ impl Default for Decode {
             fields: 2_000,
             readings: 64,
             cpu_s: Duration::from_secs(30),
-            passwords: ["infected", "password", "1234"].map(str::to_owned).into(),
+            passwords: PASSWORDS.map(str::to_owned).into(),
             password_tries: 100,
             archive: Archive::default(),
             disabled_formats: Vec::new(),
@@ -60,6 +60,9 @@ impl Default for Decode {
         }
     }
 }
+
+/// What malware is handed on under, and what people take who do not mean it.
+const PASSWORDS: [&str; 3] = ["infected", "password", "1234"];
 
 /// Limits of unpacking, shared by all containers of one message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
