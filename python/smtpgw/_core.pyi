@@ -351,8 +351,8 @@ class Part:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What a container is seen to have: `macros` (a VBA project), `external_target` (a document loads a part of itself
-        from elsewhere), `decrypted` (a word of the message, or of `decode.passwords`, has opened it)."""
+        """What a container is seen to have: `macros` (a VBA project), `external_target` (a document loads a part of
+        itself from elsewhere), `decrypted` (a word of the message, or of `decode.passwords`, has opened it)."""
 
     def __eq__(self, other: object, /) -> bool:
         """Whether it is the same part of the same message."""

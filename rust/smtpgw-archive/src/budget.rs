@@ -8,9 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limits::RATIO_FLOOR;
+use crate::limits::{RATIO_FLOOR, WORDS_SHARE};
 use crate::packed::Watch;
-use crate::words::Words;
+use crate::words::{Word, Words};
 use crate::{Limits, Unscanned};
 
 /// The limits of one message and what is used of them, shared by all its containers.
@@ -100,8 +100,17 @@ impl Budget {
 
     /// To be called at least once for each step of bounded work.
     pub(crate) fn tick(&self) -> Result<(), Unscanned> {
-        let spent = self.spent + (self.now)().saturating_sub(self.opened.0);
-        if spent > self.limits.duration { Err(Unscanned::Timeout) } else { Ok(()) }
+        if self.spent_now() > self.limits.duration { Err(Unscanned::Timeout) } else { Ok(()) }
+    }
+
+    fn spent_now(&self) -> Duration {
+        self.spent + (self.now)().saturating_sub(self.opened.0)
+    }
+
+    /// Counts a try; whether it may be made.
+    pub(crate) fn may_try(&mut self, word: &Word) -> bool {
+        let is_late = self.spent_now() > self.limits.duration / WORDS_SHARE;
+        self.words.may_try(word, is_late)
     }
 
     /// Ends with the time of the container that is open, for those who see octets before they come out.

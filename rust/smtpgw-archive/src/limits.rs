@@ -47,6 +47,10 @@ pub(crate) const RATIO_FLOOR: u64 = 1 << 20;
 /// Octets of a word that is tried as a password. 7-Zip and zip take longer ones; nobody types them.
 pub(crate) const WORD: usize = 256;
 
+/// The share of the time for unpacking that words may take, as a divisor. One that opens something needs the rest; and where
+/// none does, the archive is encrypted, which is no reason to send a message back.
+pub(crate) const WORDS_SHARE: u32 = 2;
+
 /// Words that have opened something and are therefore tried first and freely. A sender uses one, for all he sends.
 pub(crate) const KNOWN_WORDS: usize = 4;
 

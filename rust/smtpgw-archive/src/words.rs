@@ -48,15 +48,15 @@ impl Words {
         self.known.iter().chain(others).cloned().collect()
     }
 
-    /// Counts a try; whether it may be made.
-    pub(crate) fn may_try(&mut self, word: &Word) -> bool {
+    /// Counts a try; whether it may be made. When it is late, those that have opened something still may.
+    pub(crate) fn may_try(&mut self, word: &Word, is_late: bool) -> bool {
         if self.octets_left == 0 {
             return false;
         }
         if self.known.contains(word) {
             return true;
         }
-        let may = self.tries_left > 0;
+        let may = self.tries_left > 0 && !is_late;
         self.tries_left = self.tries_left.saturating_sub(1);
         may
     }
@@ -95,13 +95,14 @@ mod tests {
         words.set(|| ["a", "", "b", "c"].map(str::to_owned).into());
         let all = words.all();
         assert_eq!(all.iter().map(|word| &**word).collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert!(words.may_try(&all[0]) && words.may_try(&all[1]) && !words.may_try(&all[2]));
+        assert!(words.may_try(&all[0], false) && words.may_try(&all[1], false) && !words.may_try(&all[2], false));
         words.opened_by(&all[1]);
-        assert!(words.may_try(&all[1]) && !words.may_try(&all[0]));
+        assert!(words.may_try(&all[1], false) && !words.may_try(&all[0], false));
         words.set(|| vec!["a".into(), "b".into()]);
         assert_eq!(words.all().iter().map(|word| &**word).collect::<Vec<_>>(), ["b", "a"]);
+        assert!(words.may_try(&all[1], true) && !Words::new(1, 1).may_try(&all[1], true));
         words.charge(101);
-        assert!(!words.may_try(&all[1]), "nothing more is read for nothing");
+        assert!(!words.may_try(&all[1], false), "nothing more is read for nothing");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn header<R: Read + Seek>(
 ) -> Result<Vec<u8>, Unscanned> {
     let lock = folder.lock()?;
     for word in budget.words.all() {
-        if !budget.words.may_try(&word) {
+        if !budget.may_try(&word) {
             break;
         }
         let key = keys.of(&lock, &word, budget)?;
@@ -58,7 +58,7 @@ pub(super) fn key<R: Read + Seek>(
 ) -> Result<Key, Unscanned> {
     let lock = folder.lock()?;
     for word in out.budget.words.all() {
-        if !out.budget.words.may_try(&word) {
+        if !out.budget.may_try(&word) {
             break;
         }
         let key = keys.of(&lock, &word, out.budget)?;

@@ -44,7 +44,7 @@ impl<R: Read + Seek> Unpacker<'_, R> {
         let place = self.place(&source, start, expected)?;
         for word in words {
             self.out.budget.tick()?;
-            if !self.out.budget.words.may_try(&word) {
+            if !self.out.budget.may_try(&word) {
                 break;
             }
             let opened = match header.aes {

@@ -72,6 +72,20 @@ fn tries_are_bounded() {
     }
 }
 
+/// A message is not deferred for ever because its password is not known.
+#[test]
+fn words_take_a_share_of_the_time() {
+    let clock = std::sync::atomic::AtomicU64::new(0);
+    // A machine on which a key takes more than a second.
+    let now = move || Duration::from_millis(clock.fetch_add(10, std::sync::atomic::Ordering::Relaxed));
+    let mut budget = Budget::new(Limits::default(), now);
+    budget.set_words(|| (0..50).map(|n| n.to_string()).collect());
+    let octets = sample("encrypted-names.7z");
+    let outcome = unpack(Format::SevenZip, Cursor::new(octets), &mut budget, &mut Collected::default());
+    assert_eq!(outcome, Err(Unscanned::Encrypted));
+    assert!(budget.spent() < Limits::default().duration, "{:?}", budget.spent());
+}
+
 #[test]
 fn what_the_code_of_aes_does_not_hold_stays_closed() {
     for name in ["encrypted-aes128.zip", "encrypted-aes192.zip", "encrypted-aes256.zip"] {
