@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from email.message import EmailMessage
 
 import pytest
+from peers import program
 
 from smtpgw import Inspector, config
 from smtpgw._core import Scanner
@@ -114,9 +114,8 @@ def pack(tmp_path):
         file.write_bytes(data)
 
     def pack(name, command):
-        program = command[2].split()[0] if command[0] == "sh" else command[0]
-        if shutil.which("cpio" if "cpio" in command[-1] else program) is None:
-            pytest.skip(f"{program} is not installed")
+        packer = command[2].split()[0] if command[0] == "sh" else command[0]
+        program("cpio" if "cpio" in command[-1] else packer)
         out = tmp_path / name
         filled = [word.format(out=out) for word in command]
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -146,8 +145,7 @@ def test_encrypted_is_told(pack, scan, packer):
 @pytest.fixture(scope="module")
 def openssl(tmp_path_factory):
     """Runs `openssl cms` with a certificate, on a letter that holds a program."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    program("openssl")
     folder = tmp_path_factory.mktemp("cms")
     letter = EmailMessage()
     letter.set_content("see attachment")
