@@ -51,6 +51,9 @@ pub(crate) const ZIP_ENDS: usize = 16;
 /// at most; more are there to confuse.
 pub(crate) const ZIP_DIRECTORIES: usize = 4;
 
+/// Archives of one format that are opened behind something else in one file. A program that unpacks itself has one.
+pub(crate) const PLACES: usize = 8;
+
 /// Packed streams one behind the other in one file. Parallel packers begin one for each 64 KiB or more; an empty one
 /// costs its sender some twenty octets and us a decoder.
 pub(crate) const STREAMS: usize = 16_384;
