@@ -188,6 +188,15 @@ def test_what_is_encrypted_for_somebody_is_told(openssl, scan, scan_raw):
         assert PROGRAM not in collector.parts.values()
 
 
+def test_a_long_name_in_an_image_comes_out_whole(pack, scan):
+    name = "n" * 240 + ".exe"
+    command = f"mkdir deep; cp hello.txt deep/{name}; genisoimage -quiet -R -o {{out}} deep"
+    program("genisoimage")
+    collector, unscanned = scan(pack("a.iso", ["sh", "-c", command]))
+    assert unscanned == set()
+    assert f"2/{name}" in collector.parts
+
+
 def test_a_format_may_be_switched_off(pack, scan):
     collector, unscanned = scan(pack(*PACKERS["Info-ZIP"]), disabled_formats=["zip"])
     assert unscanned == {("disabled_format", "2")}

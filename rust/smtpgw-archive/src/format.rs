@@ -205,13 +205,13 @@ fn begins_as_zip(head: &[u8]) -> bool {
     [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"].iter().any(|mark| head.starts_with(*mark))
 }
 
-/// The properties that every program writes, a dictionary of a size that programs write, a size that is not told or is
+/// Properties that can be, which are 0x5d in nearly every file, a dictionary of a size that programs write, a size that is not told or is
 /// below a tebioctet, and the first octet of every stream.
 fn begins_as_lzma(head: &[u8]) -> bool {
     let (dictionary, size) = (le32(head, 1), le64(head, 5));
     let is_usual = dictionary.is_power_of_two() || (dictionary / 3).is_power_of_two() || dictionary == u32::MAX;
     head.len() > 18
-        && head[0] == 0x5d
+        && (head[0] == 0x5d || (head[0] < 225 && size != 0))
         && dictionary >= 4096
         && is_usual
         && (size == u64::MAX || size >> 40 == 0)
@@ -331,6 +331,10 @@ mod tests {
             assert_eq!(detect(&header(dictionary, size), b""), None);
         }
         assert_eq!(detect(b"]\0\0\x80\0", b""), None, "no stream follows");
+        let with = |properties: u8, size: u64| [&[properties], &header(1 << 23, size)[1..]].concat();
+        assert_eq!(detect(&with(0x5e, u64::MAX), b""), Some(Format::Lzma), "four bits of context");
+        assert_eq!(detect(&with(0, 7), b""), Some(Format::Lzma));
+        assert_eq!((detect(&with(0, 0), b""), detect(&with(225, 7), b"")), (None, None));
     }
 
     #[test]

@@ -5,16 +5,18 @@
 //! found. A mark alone is none, since programs that write archives carry the marks: the header behind it must have its
 //! sum, or make sense.
 
+use std::io::Read as _;
+
 use memchr::memmem;
 
 use crate::Format;
-use crate::limits::PLACES;
+use crate::limits::{GZIP_TRIED, GZIP_TRIES, PLACES};
 use crate::source::{le16, le32};
 
 /// A mark, and what must hold of the octets from it on.
 type Kind = (Format, &'static [u8], fn(&[u8]) -> bool);
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     (Format::Zip, b"PK\x03\x04", is_zip),
     (Format::SevenZip, b"7z\xbc\xaf\x27\x1c", is_seven_zip),
     (Format::Rar, b"Rar!\x1a\x07", is_rar),
@@ -22,6 +24,7 @@ const KINDS: [Kind; 7] = [
     (Format::Xz, b"\xfd7zXZ\0", is_xz),
     (Format::Zstd, b"\x28\xb5\x2f\xfd", is_zstd),
     (Format::Bzip2, b"1AY&SY", |_| true),
+    (Format::Gzip, b"\x1f\x8b\x08", is_gzip),
 ];
 
 /// The kinds of archives that stand somewhere in octets that begin as none.
@@ -46,7 +49,17 @@ fn positions<'h>(head: &'h [u8], (format, mark, is_sound): &'h Kind) -> impl Ite
     let marks = is_meant.then(|| memmem::find_iter(head, *mark)).into_iter().flatten();
     let before = if *format == Format::Bzip2 { 4 } else { 0 };
     let begins = marks.filter_map(move |at| at.checked_sub(before));
-    begins.filter(move |&at| head.get(at..).is_some_and(|octets| is_sound(octets) && (before == 0 || is_bzip2(octets))))
+    let sound = begins
+        .filter(move |&at| head.get(at..).is_some_and(|octets| is_sound(octets) && (before == 0 || is_bzip2(octets))));
+    // A mark of three octets may stand anywhere. To unpack what follows takes time, and beyond so many it is taken for
+    // one untried.
+    let mut tries = 0;
+    sound.filter(move |&at| {
+        *format != Format::Gzip || {
+            tries += 1;
+            tries > GZIP_TRIES || unpacks(head.get(at..).unwrap_or_default())
+        }
+    })
 }
 
 /// A program by its own header, not by its first letters alone.
@@ -106,6 +119,20 @@ fn is_zstd(octets: &[u8]) -> bool {
     let size = [usize::from(is_single), 2, 4, 8][usize::from(flags >> 6)];
     let block = le32(octets, 5 + usize::from(!is_single) + dictionary + size) & 0xff_ffff;
     flags & 0x08 == 0 && block >> 1 & 3 != 3 && block >> 3 <= 128 << 10 && block != 0
+}
+
+/// Whether no reserved flag is set (RFC 1952 §2.3.1.2).
+fn is_gzip(octets: &[u8]) -> bool {
+    octets.len() >= 18 && octets.get(3).is_some_and(|flags| flags & 0xe0 == 0)
+}
+
+/// Whether a gzip stream gives some octets before it fails, or ends well.
+fn unpacks(octets: &[u8]) -> bool {
+    let octets = octets.get(..GZIP_TRIED).unwrap_or(octets);
+    let mut decoder = flate2::bufread::GzDecoder::new(octets);
+    let mut given = [0; 256];
+    decoder.read_exact(&mut given).is_ok()
+        || flate2::bufread::GzDecoder::new(octets).read_to_end(&mut Vec::new()).is_ok()
 }
 
 /// Whether what stands before the mark of the first block is the beginning of a stream.
