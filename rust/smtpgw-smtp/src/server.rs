@@ -29,7 +29,7 @@
 //! | AUTH (offered) | 503 | → AuthPending, 503 once authenticated | 503 | 503 |
 //! | AUTH (not offered) | = 502 | = 502 | = 502 | = 502 |
 //! | EXPN, ETRN, XFORWARD | = 502 | = 502 | = 502 | = 502 |
-//! | another protocol | → Closed | → Closed | → Closed | → Closed |
+//! | another protocol; a line that was to be BDAT's | → Closed | → Closed | → Closed | → Closed |
 //!
 //! | pending state | positive reply | negative reply | `start_content` |
 //! |---|---|---|---|
