@@ -72,8 +72,7 @@ class Header:
     """The fields of one header, in order.
 
     Names are found whatever their case. Values are as a person reads them: on one line, encoded words (RFC 2047)
-    decoded. A field may come several times: `[...]` and `get` give the first.
-    """
+    decoded. A field may come several times: `[...]` and `get` give the first."""
 
     def __len__(self) -> int:
         """Fields."""
@@ -388,6 +387,10 @@ class Message:
         """What of it could not be shown, so far: the reason (`encrypted`, `ambiguous`, ...) and which part."""
 
     @property
+    def inspected(self) -> tuple[tuple[str, Part], ...]:
+        """Which inspector has looked at which part to the end, so far; with `parts` and `unscanned` the receipt."""
+
+    @property
     def raw(self) -> Buffer:
         """The whole content as the client sent it. Before its end, so not in `on_message`: `InspectorError`."""
 
@@ -401,11 +404,8 @@ class Core:
     """A gateway. `smtpgw.Gateway` wraps it."""
 
     def __new__(cls, settings: str, roster: Sequence[RosterEntry], *, threads: int, records: bool = False) -> Core:
-        """Takes settings (`Config.to_core_json()`) and inspectors; nothing is bound yet.
-
-        `threads` run hooks that are not `async`. With `records`, `next_records` has what is logged. Raises
-        `ConfigError` for settings that it cannot read.
-        """
+        """Takes settings (`Config.to_core_json()`) and inspectors, and binds nothing. `threads` run hooks that are not
+        `async`. With `records`, `next_records` has what is logged. Raises `ConfigError` for what it cannot read."""
 
     def start(self) -> None:
         """Binds every listener and serves. Raises `ConfigError`, `TlsError` or `SmtpgwError`, with one clear line."""

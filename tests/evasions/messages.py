@@ -286,6 +286,9 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "utf-16be",
     ):
         yield f"plain as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{text}\n")
+    hidden = "+" + base64.b64encode(text.encode("utf-16-be")).decode().rstrip("=") + "-"
+    for forms in ("charset=us-ascii; charset*=''utf-7", "charset*0=utf-; charset*1=7; charset=utf-8"):
+        yield f"utf-7 by {forms!r}", letter(f"Content-Type: text/plain; {forms}\n\n{hidden}\n")
     body = base64.b64encode("\0".join(text).encode()).decode()
     yield "NULs between letters", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{body}\n")
 

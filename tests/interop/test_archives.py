@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from email.message import EmailMessage
 
 import pytest
+from peers import program
 
 from smtpgw import Inspector, config
 from smtpgw._core import Scanner
@@ -122,9 +122,8 @@ def pack(tmp_path):
         file.write_bytes(data)
 
     def pack(name, command):
-        program = command[2].split()[0] if command[0] == "sh" else command[0]
-        if shutil.which("cpio" if "cpio" in command[-1] else program) is None:
-            pytest.skip(f"{program} is not installed")
+        packer = command[2].split()[0] if command[0] == "sh" else command[0]
+        program("cpio" if "cpio" in command[-1] else packer)
         out = tmp_path / name
         filled = [word.format(out=out) for word in command]
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -189,8 +188,7 @@ def test_no_password_is_in_a_record(pack):
 @pytest.fixture(scope="module")
 def openssl(tmp_path_factory):
     """Runs `openssl cms` with a certificate, on a letter that holds a program."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    program("openssl")
     folder = tmp_path_factory.mktemp("cms")
     letter = EmailMessage()
     letter.set_content("see attachment")
@@ -231,6 +229,15 @@ def test_what_is_encrypted_for_somebody_is_told(openssl, scan, scan_raw):
         collector, unscanned = scan_one(openssl("-encrypt", "-outform", form, "chain"))
         assert {reason for reason, _ in unscanned} == {"encrypted"}
         assert PROGRAM not in collector.parts.values()
+
+
+def test_a_long_name_in_an_image_comes_out_whole(pack, scan):
+    name = "n" * 240 + ".exe"
+    command = f"mkdir deep; cp hello.txt deep/{name}; genisoimage -quiet -R -o {{out}} deep"
+    program("genisoimage")
+    collector, unscanned = scan(pack("a.iso", ["sh", "-c", command]))
+    assert unscanned == set()
+    assert f"2/{name}" in collector.parts
 
 
 def test_a_format_may_be_switched_off(pack, scan):

@@ -234,6 +234,35 @@ def test_a_gap_between_what_is_accepted_and_what_is_looked_at_needs_an_action():
         Gateway(stated, inspectors=[short])
 
 
+def test_inspectors_see_who_looked_at_what(judge):
+    message = letter("Hello.\n")
+    message.add_attachment(packed("a.txt", b"MZ inside"), maintype="application", subtype="pdf", filename="a.pdf")
+    seen = []
+
+    class Fails(Inspector):
+        name = "fails"
+
+        def on_part(self, part):
+            if part.path == "2":
+                raise ValueError("no")
+
+    class Looks(Inspector):
+        name = "looks"
+
+        def on_part(self, part):
+            pass
+
+        def on_message(self, message):
+            seen.extend(message.inspected)
+            assert {part for _, part in seen} <= set(message.parts)
+
+    report = judge(message, Fails(), Looks())
+    receipt = {(name, part["path"]) for part in report["parts"] for name in part["inspectors"]}
+    assert {(name, part.path) for name, part in seen} == receipt
+    assert receipt == {("fails", "1"), ("fails", "2/a.txt"), ("looks", "1"), ("looks", "2"), ("looks", "2/a.txt")}
+    assert len(seen) == len(receipt)
+
+
 def test_the_receipt_of_a_message(judge):
     message = letter("Hello.\n")
     message.add_attachment(packed("a.txt", b"MZ inside"), maintype="application", subtype="pdf", filename="a.pdf")

@@ -44,7 +44,7 @@ pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscan
         };
         let name = name.strip_suffix(b"\0").unwrap_or(&name).to_vec();
         let data = up(name_at + header.name, header.align);
-        has_end = name == b"TRAILER!!!" && header.size == 0;
+        has_end = name.split(|&octet| octet == 0).next() == Some(b"TRAILER!!!") && header.size == 0;
         if !has_end {
             if header.mode & 0o170_000 == 0o040_000 && header.size == 0 {
                 flow.out.budget.begin_member()?;
@@ -66,8 +66,9 @@ pub(crate) fn begins_as_binary(head: &[u8]) -> bool {
     let Some(header) = header(head).filter(|header| header.length == 26) else { return false };
     let end = usize::try_from(header.length + header.name).unwrap_or(usize::MAX);
     let is_kind = matches!(header.mode >> 12, 1 | 2 | 4 | 6 | 8 | 10 | 12) || header.mode == 0;
+    // Programs in C see the name end at its first zero, wherever that is.
     let name = head.get(26..end).unwrap_or(&[]);
-    is_kind && name.len() > 1 && name.iter().position(|&octet| octet == 0) == Some(name.len() - 1)
+    is_kind && name.len() > 1 && name.iter().position(|&octet| octet == 0).is_some_and(|at| at > 0)
 }
 
 fn header(octets: &[u8]) -> Option<Header> {

@@ -3,7 +3,7 @@
 //! All of them are libraries that read a stream and know nothing of files. Whatever asks for memory is asked for its
 //! size first.
 
-use std::io::{self, BufRead, Read, Seek};
+use std::io::{self, Read, Seek};
 
 use bzip2::bufread::BzDecoder;
 use deflate64::Deflate64Decoder;
@@ -83,7 +83,12 @@ impl Packing {
 }
 
 /// A stream of LZMA. A size of all ones is one that is not told.
-fn lzma<'p>(packed: impl BufRead + 'p, properties: u8, dictionary: u32, size: u64) -> io::Result<Box<dyn Read + 'p>> {
+fn lzma<'p, R: Read + Seek>(
+    packed: &'p mut Packed<'_, R>,
+    properties: u8,
+    dictionary: u32,
+    size: u64,
+) -> io::Result<Box<dyn Read + 'p>> {
     // More than comes out is never needed, and encoders write the same dictionary for every size.
     let needed = u64::from(dictionary).min(size.max(4096));
     let dictionary = u32::try_from(needed).unwrap_or(u32::MAX);
@@ -91,8 +96,46 @@ fn lzma<'p>(packed: impl BufRead + 'p, properties: u8, dictionary: u32, size: u6
         return Err(io::ErrorKind::OutOfMemory.into());
     }
     // Told the size, the library would take a match that goes beyond it for damage and drop it.
-    Ok(Box::new(LzmaReader::new_with_props(packed, u64::MAX, properties, dictionary, None)?.take(size)))
+    let reader = LzmaReader::new_with_props(packed, u64::MAX, properties, dictionary, None)?;
+    Ok(Box::new(Lzma { reader: Some(reader), left: size, has_size: size != u64::MAX }))
 }
+
+/// A stream of LZMA that gives back what the library has read behind its end: another may follow.
+struct Lzma<'p, 'a, R> {
+    reader: Option<LzmaReader<&'p mut Packed<'a, R>>>,
+    /// Octets that are still to come out.
+    left: u64,
+    has_size: bool,
+}
+
+impl<R: Read + Seek> Lzma<'_, '_, R> {
+    fn end(&mut self) {
+        let Some((packed, unused)) = self.reader.take().map(LzmaReader::into_parts) else { return };
+        packed.return_to(packed.position().saturating_sub(unused.len() as u64));
+        // A stream that tells its size may have a mark at its end as well, which nobody reads.
+        if self.has_size && packed.left() <= LZMA_END {
+            packed.skip_all();
+        }
+    }
+}
+
+impl<R: Read + Seek> Read for Lzma<'_, '_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = match (&mut self.reader, buffer.get_mut(..room)) {
+            (Some(reader), Some(buffer)) if room > 0 => reader.read(buffer)?,
+            _ => 0,
+        };
+        self.left -= count as u64;
+        if !buffer.is_empty() && (count == 0 || self.left == 0) {
+            self.end();
+        }
+        Ok(count)
+    }
+}
+
+/// Octets of the mark at the end of a stream of LZMA, at most, and of what its decoder has not asked for.
+const LZMA_END: u64 = 12;
 
 const fn kibioctets(octets: u64) -> u32 {
     (octets >> 10) as u32

@@ -33,9 +33,11 @@ impl<'a> Office<'a> {
 
 impl Members for Office<'_> {
     fn begin(&mut self, member: Member<'_>) {
-        let path = member.path.to_lowercase();
-        self.has_macros |= path == "vbaproject.bin" || path.ends_with("/vbaproject.bin");
-        self.relationships = path.ends_with(".rels").then(Vec::new);
+        let other = member.other_path.as_deref().unwrap_or_default().to_lowercase();
+        let paths = [member.path.to_lowercase(), other];
+        let is = |path: &String| path == "vbaproject.bin" || path.ends_with("/vbaproject.bin");
+        self.has_macros |= paths.iter().any(is);
+        self.relationships = paths.iter().any(|path| path.ends_with(".rels")).then(Vec::new);
         self.members.begin(member);
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Out<'a> {
     crc: Option<Crc>,
     /// What comes out is only summed.
     is_trial: bool,
+    /// Another name of the member that begins next.
+    other_name: Option<String>,
 }
 
 impl<'a, R: Read + Seek> Flow<'a, R> {
@@ -83,12 +85,16 @@ impl<'a, R: Read + Seek> Flow<'a, R> {
 
 impl<'a> Out<'a> {
     pub(crate) fn new(budget: &'a mut Budget, members: &'a mut dyn Members, container: u64) -> Self {
-        Self { budget, members, container, given: 0, crc: None, is_trial: false }
+        Self { budget, members, container, given: 0, crc: None, is_trial: false, other_name: None }
     }
 
     /// A member begins. One without a name is shown as `content`.
     pub(crate) fn begin(&mut self, name: &[u8], size: Option<u64>) -> Result<(), Unscanned> {
         let text = String::from_utf8_lossy(name);
+        // Programs in C see it end at the first zero.
+        if let Some((before, _)) = text.split_once('\0').filter(|(before, _)| !before.is_empty()) {
+            self.also(before.to_owned());
+        }
         let path = match &text {
             text if text.is_empty() => Cow::Borrowed("content"),
             text => display_name(text),
@@ -96,11 +102,18 @@ impl<'a> Out<'a> {
         self.begin_shown(path, name, size)
     }
 
+    /// The next member that begins has this name as well.
+    pub(crate) fn also(&mut self, name: String) {
+        self.other_name = Some(name);
+    }
+
     /// A member begins, whose name is shown as `path`.
     pub(crate) fn begin_shown(&mut self, path: Cow<'_, str>, name: &[u8], size: Option<u64>) -> Result<(), Unscanned> {
+        let other = self.other_name.take();
         self.budget.begin_member()?;
         (self.given, self.crc) = (0, None);
-        self.members.begin(Member { path, raw_name: name, declared_size: size });
+        let other_path = other.as_deref().map(display_name);
+        self.members.begin(Member { path, other_path, raw_name: name, declared_size: size });
         Ok(())
     }
 

@@ -7,10 +7,10 @@ use memchr::memmem;
 use crate::cms::begins_as_cms;
 use crate::cpio;
 use crate::iso::is_image;
-use crate::sfx;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 use crate::tnef::SIGNATURE;
+use crate::{others, sfx};
 
 /// A kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,11 +54,13 @@ pub enum Format {
     Lha,
     /// A disk image by ISO 9660 or UDF.
     Iso,
+    /// Images of disks of other kinds, and archives and packed streams that are known by sight only.
+    Other,
 }
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -78,6 +80,7 @@ impl Format {
         Self::Arj,
         Self::Lha,
         Self::Tnef,
+        Self::Other,
     ];
 
     /// The name used in configuration and records.
@@ -102,6 +105,7 @@ impl Format {
             Self::Arj => "arj",
             Self::Lha => "lha",
             Self::Iso => "iso",
+            Self::Other => "other",
         }
     }
 }
@@ -134,9 +138,12 @@ const MARKS: [(usize, &[u8], Format); 21] = [
     (2, b"-lz", Format::Lha),
 ];
 
-/// Octets from the beginning that [`detect`] wants to see; more are ignored. Programs that unpack themselves keep the
-/// archive behind their own code, which is below a mebioctet in those that archivers write.
-pub const HEAD: usize = 2 << 20;
+/// Octets from the beginning that [`detect`] wants to see; more are ignored. 7-Zip looks for archives behind something
+/// else in as many, and the whole header has to be there.
+pub const HEAD: usize = (8 << 20) + (64 << 10);
+
+/// Octets in which everything but an image of a disk shows how it begins.
+pub(crate) const BEGIN: usize = 4 << 10;
 
 /// Octets up to the end that [`detect`] wants to see: a zip's end record with the longest comment.
 pub const TAIL: usize = END_LENGTH + u16::MAX as usize;
@@ -152,10 +159,17 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
 /// program shows its own.
 pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
     let mut found = Vec::new();
-    if begins_as_zip(head) || ends_as_zip(tail) {
+    let is_zip = begins_as_zip(head);
+    if is_zip || ends_as_zip(tail) {
         found.push(Format::Zip);
     }
-    for format in by_beginning(head) {
+    if others::ends(tail) {
+        found.push(Format::Other);
+    }
+    let beginning: Vec<_> = by_beginning(head).collect();
+    // Members that are only stored stand in the open in most containers, and come out of these.
+    let hidden = (!is_zip && beginning.is_empty()).then(|| sfx::kinds(head)).into_iter().flatten();
+    for format in beginning.into_iter().chain(hidden) {
         if !found.contains(&format) {
             found.push(format);
         }
@@ -163,8 +177,8 @@ pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
     found.into_iter()
 }
 
-/// Formats may come twice.
-fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
+/// What octets begin as. Formats may come twice.
+pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
     let is_at = move |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
     let marked = MARKS.iter().filter(move |(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
     let marked = marked.filter(move |format| match format {
@@ -181,7 +195,7 @@ fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
         cpio::begins_as_binary(head).then_some(Format::Cpio),
         begins_as_cms(head).then_some(Format::Cms),
         begins_as_lzma(head).then_some(Format::Lzma),
-        sfx::find(head).map(|(format, _)| format),
+        others::begins(head).then_some(Format::Other),
     ];
     marked.chain(others.into_iter().flatten())
 }
@@ -191,13 +205,13 @@ fn begins_as_zip(head: &[u8]) -> bool {
     [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"].iter().any(|mark| head.starts_with(*mark))
 }
 
-/// The properties that every program writes, a dictionary of a size that programs write, a size that is not told or is
+/// Properties that can be, which are 0x5d in nearly every file, a dictionary of a size that programs write, a size that is not told or is
 /// below a tebioctet, and the first octet of every stream.
 fn begins_as_lzma(head: &[u8]) -> bool {
     let (dictionary, size) = (le32(head, 1), le64(head, 5));
     let is_usual = dictionary.is_power_of_two() || (dictionary / 3).is_power_of_two() || dictionary == u32::MAX;
     head.len() > 18
-        && head[0] == 0x5d
+        && (head[0] == 0x5d || (head[0] < 225 && size != 0))
         && dictionary >= 4096
         && is_usual
         && (size == u64::MAX || size >> 40 == 0)
@@ -317,6 +331,10 @@ mod tests {
             assert_eq!(detect(&header(dictionary, size), b""), None);
         }
         assert_eq!(detect(b"]\0\0\x80\0", b""), None, "no stream follows");
+        let with = |properties: u8, size: u64| [&[properties], &header(1 << 23, size)[1..]].concat();
+        assert_eq!(detect(&with(0x5e, u64::MAX), b""), Some(Format::Lzma), "four bits of context");
+        assert_eq!(detect(&with(0, 7), b""), Some(Format::Lzma));
+        assert_eq!((detect(&with(0, 0), b""), detect(&with(225, 7), b"")), (None, None));
     }
 
     #[test]

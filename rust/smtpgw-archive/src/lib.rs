@@ -32,6 +32,7 @@ mod format;
 mod iso;
 mod limits;
 mod member;
+mod others;
 mod packed;
 mod rar;
 mod sevenzip;
@@ -55,6 +56,7 @@ pub use member::{Fact, Member, Members};
 use decoder::Packing;
 use facts::Office;
 use flow::Flow;
+use limits::PLACES;
 use source::Source;
 
 /// Unpacks a container of the given format, from its first octet to its last.
@@ -64,15 +66,36 @@ use source::Source;
 /// concerns one member only is told in [`Members::end`] instead, and unpacking goes on.
 pub fn unpack<R: Read + Seek>(
     format: Format,
-    source: R,
+    mut source: R,
     budget: &mut Budget,
     members: &mut dyn Members,
 ) -> Result<(), Unscanned> {
     if budget.limits().disabled.contains(&format) {
         return Err(Unscanned::DisabledFormat);
     }
-    budget.open()?;
-    let outcome = Source::new(source).and_then(|source| source.at_archive(format)).and_then(|source| match format {
+    let mut places = Source::new(&mut source)?.places(format)?;
+    let mut outcome = if places.len() > PLACES { Err(Unscanned::FilesLimit) } else { Ok(()) };
+    places.truncate(PLACES);
+    for place in places {
+        budget.open()?;
+        let one = Source::new(&mut source).and_then(|source| unpack_one(format, source.behind(place), budget, members));
+        budget.close();
+        outcome = outcome.and(one);
+        if one.is_err_and(Unscanned::is_final) {
+            return one;
+        }
+    }
+    outcome
+}
+
+/// Unpacks the container that a source is.
+fn unpack_one<R: Read + Seek>(
+    format: Format,
+    source: Source<R>,
+    budget: &mut Budget,
+    members: &mut dyn Members,
+) -> Result<(), Unscanned> {
+    match format {
         Format::Zip => {
             let mut office = Office::new(members);
             let outcome = zip::unpack(source, budget, &mut office);
@@ -96,7 +119,5 @@ pub fn unpack<R: Read + Seek>(
         Format::Tar => tar::unpack(Flow::new(source, budget, members)),
         // Known by sight, so that nobody takes it for clean.
         _ => Err(Unscanned::Unhandled),
-    });
-    budget.close();
-    outcome
+    }
 }

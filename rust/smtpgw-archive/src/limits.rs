@@ -64,6 +64,14 @@ pub(crate) const ZIP_ENDS: usize = 16;
 /// at most; more are there to confuse.
 pub(crate) const ZIP_DIRECTORIES: usize = 4;
 
+/// Archives of one format that are opened behind something else in one file. A program that unpacks itself has one.
+pub(crate) const PLACES: usize = 8;
+
+/// Marks of gzip that are tried in one file, and octets of each. Three octets stand somewhere in every other file of eight
+/// mebioctets by chance.
+pub(crate) const GZIP_TRIES: usize = 64;
+pub(crate) const GZIP_TRIED: usize = 64 << 10;
+
 /// Packed streams one behind the other in one file. Parallel packers begin one for each 64 KiB or more; an empty one
 /// costs its sender some twenty octets and us a decoder.
 pub(crate) const STREAMS: usize = 16_384;
@@ -110,6 +118,9 @@ pub(crate) const CPIO_NAME: u64 = 64 << 10;
 
 /// Volume descriptors of an ISO image that are read. Real images have three or four; Linux looks at so many.
 pub(crate) const ISO_DESCRIPTORS: u64 = 84;
+
+/// Times that the fields of one record of an ISO image go on elsewhere. A name of 255 letters needs one.
+pub(crate) const ISO_CONTINUATIONS: usize = 8;
 
 /// Octets of one folder of an ISO image: ten thousand files with long names.
 pub(crate) const ISO_FOLDER: u64 = 4 << 20;

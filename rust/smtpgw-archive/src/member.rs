@@ -12,6 +12,8 @@ pub struct Member<'a> {
     /// Its name for people: characters that would deceive or break a line are replaced, `\` reads `/`, and a very
     /// long one loses its middle. Not a path to open, and not unique.
     pub path: Cow<'a, str>,
+    /// Another name that some programs give it, fit for people as well.
+    pub other_path: Option<Cow<'a, str>>,
     /// Its name as it stands in the container.
     pub raw_name: &'a [u8],
     /// How many octets the container says will come.

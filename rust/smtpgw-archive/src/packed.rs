@@ -71,6 +71,16 @@ impl<'a, R: Read + Seek> Packed<'a, R> {
         (self.at, self.held) = (position, 0..0);
     }
 
+    /// Octets that are not used yet.
+    pub(crate) fn left(&self) -> u64 {
+        self.end.saturating_sub(self.position())
+    }
+
+    /// Goes to the end.
+    pub(crate) fn skip_all(&mut self) {
+        (self.at, self.held) = (self.end, 0..0);
+    }
+
     /// The next octets without using them up: `N`, or fewer where the stretch ends.
     pub(crate) fn peek<const N: usize>(&mut self) -> io::Result<&[u8]> {
         if self.held.len() < N {

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 
-use crate::format::HEAD;
+use crate::format::{BEGIN, HEAD, by_beginning};
 use crate::{Format, Unscanned, sfx};
 
 /// A container of known length.
@@ -27,18 +27,27 @@ impl<R: Read + Seek> Source<R> {
         Ok(Self { inner: RefCell::new(inner), before: 0, length, position: Cell::new(length) })
     }
 
-    /// The container as it begins in a program that unpacks itself, where it is one of those.
-    pub(crate) fn at_archive(mut self, format: Format) -> Result<Self, Unscanned> {
-        if matches!(format, Format::SevenZip | Format::Rar | Format::Cab)
-            && self.array_at::<4>(0)?.is_some_and(|mark| mark.starts_with(b"MZ") || mark == *b"\x7fELF")
-        {
-            let mut head = vec![0; HEAD];
-            let before = sfx::find(self.read_at(0, &mut head)?).map_or(0, |(_, at)| at as u64);
-            (self.before, self.length) = (before, self.length - before);
-            // Of the inner one nothing is known to these positions.
-            self.position.set(u64::MAX);
+    /// The container that begins behind so many octets.
+    pub(crate) fn behind(mut self, before: u64) -> Self {
+        (self.before, self.length) = (before.min(self.length), self.length.saturating_sub(before));
+        // Of the inner one nothing is known to these positions.
+        self.position.set(u64::MAX);
+        self
+    }
+
+    /// Where containers of a format begin: at the beginning, or wherever they stand behind something else.
+    pub(crate) fn places(&self, format: Format) -> Result<Vec<u64>, Unscanned> {
+        if !sfx::is_looked_for(format) {
+            return Ok(vec![0]);
         }
-        Ok(self)
+        let mut begin = [0; BEGIN];
+        let begin = self.read_at(0, &mut begin)?;
+        if by_beginning(begin).any(|found| found == format) {
+            return Ok(vec![0]);
+        }
+        let mut head = vec![0; usize::try_from(self.length).unwrap_or(HEAD).min(HEAD)];
+        let places = sfx::places(self.read_at(0, &mut head)?, format);
+        Ok(if places.is_empty() { vec![0] } else { places })
     }
 
     /// Octets in the container.

@@ -93,6 +93,20 @@ fn lzma_with_and_without_a_size() {
     }
 }
 
+/// 7-Zip takes one behind the other; the library reads ahead.
+#[test]
+fn nothing_hides_behind_the_first_stream_of_lzma() {
+    for is_sized in [false, true] {
+        for (one, two) in [(text(), b"MZ".repeat(99)), (b"x".to_vec(), text()), (Vec::new(), text())] {
+            let both = [lzma(&one, is_sized), lzma(&two, is_sized)].concat();
+            assert_eq!(only(Format::Lzma, &both), ([&one[..], &two].concat(), Ok(())), "{is_sized}");
+            let more = [&lzma(&one, is_sized)[..], b"something that is no stream"].concat();
+            let (given, outcome) = only(Format::Lzma, &more);
+            assert_eq!((given.starts_with(&one), outcome.is_err()), (true, true), "{is_sized}");
+        }
+    }
+}
+
 #[test]
 fn what_came_before_the_damage_comes_out() {
     // Random octets do not pack, so half of the file is half of the content.

@@ -23,7 +23,7 @@ impl<'a> Reader<'a> {
         if let Content::Memory(octets) = self.content {
             return Ok(detect(octets).collect());
         }
-        let mut head = Vec::with_capacity(HEAD);
+        let mut head = Vec::with_capacity(usize::try_from(self.content.len()).unwrap_or(HEAD).min(HEAD));
         self.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
         let mut tail = Vec::with_capacity(TAIL);
         self.at = self.content.len().saturating_sub(TAIL as u64);

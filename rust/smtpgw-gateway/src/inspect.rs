@@ -272,7 +272,17 @@ impl Claim {
     /// Answers.
     pub fn answer(mut self, answer: Answer) {
         self.answered = true;
-        self.batch.close(&mut self.batch.progress.lock(), self.index, Some(answer));
+        let mut progress = self.batch.progress.lock();
+        // Of what was given up a late answer counts for nothing.
+        if let (
+            Some(Slot::Claimed(_)),
+            Outcome::Returned(_),
+            Call { inspector, subject: Subject::Part(part, message) },
+        ) = (progress.slots.get(self.index), &answer.outcome, self.call())
+        {
+            message.progress.write().inspected.push((*inspector, Arc::clone(part)));
+        }
+        self.batch.close(&mut progress, self.index, Some(answer));
     }
 }
 

@@ -143,6 +143,8 @@ pub struct Progress {
     pub defects: Vec<Defect>,
     /// What of it could not be shown, so far: why, and which part.
     pub unscanned: Vec<(Unscanned, String)>,
+    /// Which inspector, by its place in the roster, has looked at which part to the end, so far.
+    pub inspected: Vec<(usize, Arc<Part>)>,
     /// The whole content, unstuffed, byte for byte; set at the end of data.
     pub raw: Option<Content>,
 }

@@ -1,6 +1,6 @@
 //! Tables for [`super`]: what headers of entities say.
 
-use alloc::vec;
+use alloc::{format, vec};
 
 use super::*;
 use crate::dialect::Pick;
@@ -93,6 +93,28 @@ fn the_dialect_picks_the_field_and_the_parameter() {
         assert_eq!(described.encoding, encoding);
         let kinds = [DefectKind::DuplicateField, DefectKind::DuplicateParameter, DefectKind::EncodingReadings];
         assert_eq!(odd, kinds);
+    }
+}
+
+/// Programs that know nothing of RFC 2231 read the plain form, others the extended one.
+#[test]
+fn a_charset_in_two_forms_is_read_in_both() {
+    let table: &[(&str, &[&str])] = &[
+        ("text/plain; charset=us-ascii; charset*=''UTF-7", &["us-ascii", "utf-7"]),
+        ("text/plain; charset*=''utf-7; charset=us-ascii", &["us-ascii", "utf-7"]),
+        ("text/plain; charset*0=utf; charset*1=-7; charset=us-ascii", &["us-ascii", "utf-7"]),
+        ("text/plain; charset=utf-7; charset*=''utf-7", &["utf-7"]),
+        ("text/plain; charset*=''utf-7", &["utf-7"]),
+        ("multipart/mixed; boundary=b; charset=us-ascii; charset*=''utf-7", &["us-ascii"]),
+    ];
+    for (value, charsets) in table {
+        for (number, charset) in (0..).zip(*charsets) {
+            let dialect = Dialect { content_type: number, ..Dialect::default() };
+            let (described, odd, _) = read(&format!("Content-Type: {value}\r\n"), dialect);
+            assert_eq!(usize::from(described.alternatives.content_types), charsets.len(), "{value}");
+            assert_eq!(described.head.charset.as_deref(), Some(*charset), "{value}");
+            assert_eq!(odd.contains(&DefectKind::DuplicateParameter), charsets.len() > 1, "{value}");
+        }
     }
 }
 

@@ -213,6 +213,7 @@ fn odd_fields() {
     let table: &[(&str, &[(&str, &str)], &[&str])] = &[
         ("A: 1\nB: 2\n\n", &[("A", "1"), ("B", "2")], &[]),
         ("A : 1\nB\t: 2\n\n", &[("A", "1"), ("B", "2")], &["blank_before_colon"]),
+        ("A\x0b: 1\nB \x0c: 2\n\n", &[("A", "1"), ("B", "2")], &["blank_before_colon"]),
         (": 1\nB: 2\n\n", &[("", "1"), ("B", "2")], &["empty_field_name"]),
         ("A: 1\n \nB: 2\n\n", &[("A", "1"), ("B", "2")], &["blank_continuation"]),
         (" A: 1\nB: 2\n\n", &[("B", "2")], &["leading_continuation"]),

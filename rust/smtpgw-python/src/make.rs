@@ -80,11 +80,12 @@ pub(crate) fn make_message(
         parts: parts.iter().map(|part| Arc::clone(&part.part)).collect(),
         defects: Vec::new(),
         unscanned: Vec::new(),
+        inspected: Vec::new(),
         raw: raw.map(|raw| Content::Memory(Bytes::copy_from_slice(raw))),
     };
     let envelope = message::Envelope { reverse_path, forward_paths };
     let message = message::Message { session: Arc::new(session), envelope, progress: RwLock::new(progress) };
-    Ok(Message::new(Arc::new(message)))
+    Ok(Message::new(Arc::new(message), Arc::default()))
 }
 
 fn address((host, port): &(String, u16)) -> PyResult<SocketAddr> {

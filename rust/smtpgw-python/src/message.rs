@@ -23,14 +23,16 @@ use crate::session::{Envelope, Session};
 #[pyclass(frozen, eq, hash, weakref, module = "smtpgw", name = "Message")]
 pub(crate) struct Message {
     message: Arc<message::Message>,
+    /// Names of the inspectors, in the order of the roster.
+    names: Arc<[String]>,
     /// The `Part` objects handed out, by the address of the part, which the object keeps alive.
     parts: Mutex<HashMap<usize, Py<Part>, BuildHasherDefault<OfAddress>>>,
     raw: PyOnceLock<Py<Buffer>>,
 }
 
 impl Message {
-    pub(crate) fn new(message: Arc<message::Message>) -> Self {
-        Self { message, parts: Mutex::default(), raw: PyOnceLock::new() }
+    pub(crate) fn new(message: Arc<message::Message>, names: Arc<[String]>) -> Self {
+        Self { message, names, parts: Mutex::default(), raw: PyOnceLock::new() }
     }
 
     pub(crate) fn is(&self, message: &Arc<message::Message>) -> bool {
@@ -100,6 +102,14 @@ impl Message {
     fn unscanned<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let unscanned = self.message.progress.read().unscanned.clone();
         PyTuple::new(py, unscanned.into_iter().map(|(reason, what)| (reason.name(), what)))
+    }
+
+    #[getter]
+    fn inspected<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let inspected = self.message.progress.read().inspected.clone();
+        let named = inspected.iter().filter_map(|(inspector, part)| Some((self.names.get(*inspector)?, part)));
+        let pairs = named.map(|(name, part)| Ok((name, self.part(py, part)?))).collect::<PyResult<Vec<_>>>()?;
+        PyTuple::new(py, pairs)
     }
 
     #[getter]

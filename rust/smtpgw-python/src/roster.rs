@@ -20,6 +20,7 @@ use crate::verdict::action;
 pub(crate) struct Roster {
     infos: Vec<InspectorInfo>,
     hooks: Vec<HooksOf>,
+    names: Arc<[String]>,
 }
 
 struct HooksOf {
@@ -62,7 +63,13 @@ impl Roster {
             infos.push(info(&entry, &of)?);
             hooks.push(of);
         }
-        Ok(Self { infos, hooks })
+        let names = infos.iter().map(|info| info.name.clone()).collect();
+        Ok(Self { infos, hooks, names })
+    }
+
+    /// Names of the inspectors.
+    pub(crate) fn names(&self) -> &Arc<[String]> {
+        &self.names
     }
 
     pub(crate) fn infos(&self) -> &[InspectorInfo] {
@@ -225,6 +232,8 @@ impl Argument {
 /// The objects that the hooks of one batch are shown. Let go with the batch: an idle worker keeps no message.
 #[derive(Default)]
 pub(crate) struct Shown {
+    /// Names of the inspectors, in the order of the roster.
+    pub(crate) names: Arc<[String]>,
     message: Option<Py<Message>>,
     /// The latest part, which several inspectors are asked about one after the other.
     part: Option<Py<Part>>,
@@ -233,7 +242,7 @@ pub(crate) struct Shown {
 impl Shown {
     fn message<'py>(&mut self, py: Python<'py>, message: &Arc<message::Message>) -> PyResult<&Bound<'py, Message>> {
         if !self.message.as_ref().is_some_and(|known| known.get().is(message)) {
-            self.message = Some(Py::new(py, Message::new(Arc::clone(message)))?);
+            self.message = Some(Py::new(py, Message::new(Arc::clone(message), Arc::clone(&self.names)))?);
         }
         let known = self.message.as_ref().map(|known| known.bind(py));
         known.ok_or_else(|| PyValueError::new_err("no message"))

@@ -104,6 +104,7 @@ impl Caller {
         if let Some((claim, begun)) = self.running.take() {
             self.answer_with(claim, begun.elapsed(), Outcome::Raised("the call was left without an answer".into()));
         }
+        self.shown.names = Arc::clone(roster.names());
         while let Some(claim) = self.batch.as_ref().and_then(|batch| self.seat.claim(batch)) {
             let begun = Instant::now();
             let call = claim.call();

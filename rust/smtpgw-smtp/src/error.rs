@@ -216,6 +216,9 @@ table! {
         EndlessContent => 421 "4.3.4 Endless message, closing connection",
         /// BDAT with a size that cannot be read or is beyond all limits: where commands go on is not known.
         Chunk => 421 "4.5.4 Invalid chunk size, closing connection",
+        /// A line that was to be BDAT's and is no line of SMTP (a tab or a control octet in it, a bare LF, too many
+        /// octets): how many octets of chunk follow is not known, and as commands they would be an injection.
+        ChunkLine => 421 "4.5.4 Invalid BDAT command, closing connection",
         /// A 421 that was handed in: shutdown, timeout, or a backend's own.
         Announced => 421 "4.3.2 Closing connection",
     }

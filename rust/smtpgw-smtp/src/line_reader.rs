@@ -1,8 +1,9 @@
 //! Command lines out of a stream of octets, in fixed memory: strict CRLF, bounded, and junk skipped.
 //!
 //! RFC 5321 §2.3.8 and §4.5.3.1.4. A line that is too long or holds a bare LF is refused as soon as that is seen,
-//! once, and skipped up to its CRLF, so that whatever else the line holds can never be taken for a command. Also
-//! skips the octets of a chunk (RFC 3030) that was refused. Leaves what a line says to `request`.
+//! once, and skipped up to its CRLF, so that whatever else the line holds can never be taken for a command. One that
+//! was to be BDAT's closes: how many octets of chunk follow it is not known. Also skips the octets of a chunk (RFC 3030)
+//! that was refused. Leaves what a line says to `request`.
 
 use memchr::memchr;
 
@@ -111,6 +112,9 @@ impl LineReader {
                 self.reading = Reading::Line { searched: window.len() };
                 return Line::Incomplete(0);
             }
+            if kind == Kind::Command && request::is_chunk(window) {
+                return Line::Close(CloseReason::ChunkLine);
+            }
             // A CR at the very end may be the first half of CRLF, so it stays unread.
             let used = window.len() - usize::from(window.last() == Some(&b'\r'));
             self.reading = Reading::Rest { skipped: used };
@@ -122,6 +126,7 @@ impl LineReader {
                 self.reading = Reading::Line { searched: 0 };
                 Line::Complete(end + 1, line)
             }
+            Some(line) if kind == Kind::Command && request::is_chunk(line) => Line::Close(CloseReason::ChunkLine),
             _ => {
                 self.reading = Reading::Rest { skipped: end + 1 };
                 Line::Refused(end + 1, CommandError::BareNewline)

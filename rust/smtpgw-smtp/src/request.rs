@@ -121,6 +121,12 @@ fn behind_keyword<'b>(argument: &'b str, keyword: &str) -> Option<&'b str> {
     word.eq_ignore_ascii_case(keyword).then(|| rest.trim_start_matches(' '))
 }
 
+/// Whether a line that is none of SMTP was to be BDAT's: its first word is, and no letter makes another one of it.
+pub(crate) fn is_chunk(line: &[u8]) -> bool {
+    let (word, rest) = line.split_at_checked(4).unwrap_or((line, &[]));
+    word.eq_ignore_ascii_case(b"BDAT") && !rest.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
 /// Whether the start of a line, complete or not, shows that this is not SMTP: a first octet that is no letter, a
 /// first word that is a method of HTTP, or one that ends in a colon as the name of a header field does.
 pub(crate) fn is_foreign(input: &[u8]) -> bool {

@@ -29,7 +29,7 @@
 //! | AUTH (offered) | 503 | → AuthPending, 503 once authenticated | 503 | 503 |
 //! | AUTH (not offered) | = 502 | = 502 | = 502 | = 502 |
 //! | EXPN, ETRN, XFORWARD | = 502 | = 502 | = 502 | = 502 |
-//! | another protocol | → Closed | → Closed | → Closed | → Closed |
+//! | another protocol; a line that was to be BDAT's | → Closed | → Closed | → Closed | → Closed |
 //!
 //! | pending state | positive reply | negative reply | `start_content` |
 //! |---|---|---|---|
@@ -51,20 +51,23 @@
 mod ahead;
 mod auth;
 mod commands;
+mod refusing;
+mod state;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::chunk_reader::{ChunkReader, ChunkStep};
+use self::state::{Envelope, State};
+use crate::chunk_reader::ChunkStep;
 use crate::content_reader::{ContentReader, Step};
-use crate::error::{CloseReason, CommandError, ContentError};
+use crate::error::CloseReason;
 use crate::extensions::Offer;
-use crate::limits::{self, Limits};
+use crate::limits::Limits;
 use crate::line_reader::{Line, LineReader};
 use crate::newline::BareNewline;
 use crate::replies;
 use crate::reply::Reply;
-use crate::server_event::{Received, ServerEvent, StateName};
+use crate::server_event::{Received, ServerEvent};
 use crate::session_limits::SessionLimits;
 
 /// What does not change while a connection lasts.
@@ -100,45 +103,6 @@ pub struct Server {
     transactions: u32,
     authenticated: bool,
     output: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum State {
-    Start,
-    Ready {
-        /// The last MAIL was refused: what was pipelined behind it is refused without counting as mistakes.
-        mail_refused: bool,
-    },
-    MailPending(Envelope),
-    Mail(Envelope),
-    RecipientPending(Envelope),
-    DataPending,
-    Content(ContentReader),
-    /// In a chunk.
-    Chunk(ChunkReader),
-    /// Between two chunks.
-    Chunks(ChunkReader),
-    EndPending,
-    XclientPending,
-    AuthPending,
-    AuthExchange,
-    Handshake,
-    Closed {
-        /// Why, as long as it has not been reported.
-        unreported: Option<CloseReason>,
-    },
-}
-
-/// What a transaction has come to so far.
-#[derive(Clone, Copy, Debug, Default)]
-struct Envelope {
-    /// MAIL asked for SMTPUTF8 (RFC 6531 §3.4).
-    smtputf8: bool,
-    /// MAIL said that the content is binary (RFC 3030 §3).
-    binary: bool,
-    /// Accepted recipients.
-    accepted: usize,
-    any_refused: bool,
 }
 
 impl Server {
@@ -313,60 +277,9 @@ impl Server {
         self.lines.allow_auth(!self.offer.auth.is_empty());
     }
 
-    /// Whether `receive` would look at input. False while a command is pending, before the handshake, when
-    /// closed, and while more than 64 KiB of output wait.
-    pub fn wants_input(&self) -> bool {
-        let reads = matches!(
-            self.state,
-            State::Start
-                | State::Ready { .. }
-                | State::Mail(_)
-                | State::AuthExchange
-                | State::Content(_)
-                | State::Chunk(_)
-                | State::Chunks(_)
-        );
-        reads && self.output.len() < limits::OUTPUT
-    }
-
-    /// Whether a transaction is open: from MAIL, pending or accepted, to the answer to the end of data.
-    pub fn in_transaction(&self) -> bool {
-        !matches!(
-            self.state,
-            State::Start
-                | State::Ready { .. }
-                | State::XclientPending
-                | State::AuthPending
-                | State::AuthExchange
-                | State::Handshake
-                | State::Closed { .. }
-        )
-    }
-
     /// Mistakes and refusals since the last accepted message.
     pub fn errors(&self) -> u32 {
         self.errors
-    }
-
-    /// The state by name.
-    pub fn state(&self) -> StateName {
-        match self.state {
-            State::Start => StateName::Start,
-            State::Ready { .. } => StateName::Ready,
-            State::MailPending(_) => StateName::MailPending,
-            State::Mail(_) => StateName::Mail,
-            State::RecipientPending(_) => StateName::RecipientPending,
-            State::DataPending => StateName::DataPending,
-            State::Content(_) => StateName::Content,
-            State::Chunk(_) => StateName::Chunk,
-            State::Chunks(_) => StateName::Chunks,
-            State::EndPending => StateName::EndPending,
-            State::XclientPending => StateName::XclientPending,
-            State::AuthPending => StateName::AuthPending,
-            State::AuthExchange => StateName::AuthExchange,
-            State::Handshake => StateName::Handshake,
-            State::Closed { .. } => StateName::Closed,
-        }
     }
 
     /// Ends the session from outside (shutdown, timeout): `reply`, usually 421, is appended to what is to be
@@ -387,35 +300,6 @@ impl Server {
         announced.min(self.options.limits.message_size)
     }
 
-    fn refuse<'b>(&mut self, consumed: usize, error: CommandError) -> Received<'b> {
-        error.reply().write_to(&mut self.output);
-        // A client that pipelined behind a refused MAIL, or sends all its recipients, has made no mistake.
-        let behind_refused_mail = matches!(self.state, State::Ready { mail_refused: true });
-        let innocent = match error {
-            CommandError::TooManyRecipients => true,
-            CommandError::MailFirst => behind_refused_mail,
-            _ => false,
-        };
-        if innocent {
-            if self.count_junk() {
-                return self.hang_up(consumed, CloseReason::TooManyCommands);
-            }
-        } else if self.count_error() {
-            return self.hang_up(consumed, CloseReason::TooManyErrors);
-        }
-        Received { consumed, event: Some(ServerEvent::Answered(Err(error))) }
-    }
-
-    fn refuse_content<'b>(&mut self, consumed: usize, error: ContentError) -> Received<'b> {
-        error.reply().write_to(&mut self.output);
-        // Chunks that were pipelined behind a refused one are refused without counting as mistakes.
-        self.state = State::Ready { mail_refused: matches!(self.state, State::Chunk(_)) };
-        if self.count_error() {
-            self.close_later(CloseReason::TooManyErrors);
-        }
-        Received { consumed, event: Some(ServerEvent::ContentRefused(error)) }
-    }
-
     /// A chunk ends behind which more come: RFC 3030 §2 has each answered.
     fn end_chunk<'b>(&mut self) -> Received<'b> {
         match core::mem::replace(&mut self.state, State::Ready { mail_refused: true }) {
@@ -424,32 +308,5 @@ impl Server {
         }
         replies::CHUNK_OK.write_to(&mut self.output);
         Received { consumed: 0, event: Some(ServerEvent::Answered(Ok(()))) }
-    }
-
-    /// Counts a mistake; whether it was one too many.
-    fn count_error(&mut self) -> bool {
-        self.errors = self.errors.saturating_add(1);
-        self.errors >= self.options.limits.errors
-    }
-
-    /// Counts a command that brought no mail forward; whether it was one too many.
-    fn count_junk(&mut self) -> bool {
-        self.junk = self.junk.saturating_add(1);
-        self.junk >= self.options.limits.junk
-    }
-
-    /// Hangs up, and the next call of `receive` reports it: this one has something else to tell.
-    fn close_later(&mut self, reason: CloseReason) {
-        reason.reply().write_to(&mut self.output);
-        self.state = State::Closed { unreported: Some(reason) };
-    }
-
-    /// Hangs up, with a last reply unless the peer is about to speak TLS.
-    fn hang_up<'b>(&mut self, consumed: usize, reason: CloseReason) -> Received<'b> {
-        if !matches!(self.state, State::Handshake) {
-            reason.reply().write_to(&mut self.output);
-        }
-        self.state = State::Closed { unreported: None };
-        Received { consumed, event: Some(ServerEvent::Close(reason)) }
     }
 }

@@ -15,7 +15,7 @@ use std::io::{Read, Seek};
 
 use crate::Unscanned;
 use crate::flow::Flow;
-use crate::limits::{ISO_DESCRIPTORS, ISO_FOLDER};
+use crate::limits::{ISO_CONTINUATIONS, ISO_DESCRIPTORS, ISO_FOLDER};
 use crate::source::le32;
 
 use record::Record;
@@ -194,11 +194,24 @@ impl Walk {
                     goes_on = more.goes_on;
                 }
                 if self.is_new(&pieces, &name) {
-                    let remark = if record.is_interleaved { Err(Unscanned::Unhandled) } else { Ok(()) };
+                    let remark =
+                        if record.is_interleaved || record.is_packed { Err(Unscanned::Unhandled) } else { Ok(()) };
                     file(flow, &name, &pieces, remark)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Reads the fields of a record that stand elsewhere.
+    fn go_on<R: Read + Seek>(&mut self, record: &mut Record, flow: &mut Flow<'_, R>) -> Result<(), Unscanned> {
+        for _ in 0..ISO_CONTINUATIONS {
+            let Some((start, length)) = record.continues else { return Ok(()) };
+            flow.out.budget.tick()?;
+            let Some(fields) = flow.text(start, length, SECTOR)? else { break };
+            record.apply(&fields);
+        }
+        self.is_damaged |= record.continues.is_some();
         Ok(())
     }
 
@@ -207,7 +220,7 @@ impl Walk {
         &mut self,
         octets: &[u8],
         is_joliet: bool,
-        flow: &Flow<'_, R>,
+        flow: &mut Flow<'_, R>,
     ) -> Result<Vec<Record>, Unscanned> {
         let mut records = Vec::new();
         for sector in octets.chunks(2048) {
@@ -220,7 +233,10 @@ impl Walk {
                 rest = behind;
                 match Record::read(record, is_joliet) {
                     Some(record) if record.is_self => {}
-                    Some(record) => records.push(record),
+                    Some(mut record) => {
+                        self.go_on(&mut record, flow)?;
+                        records.push(record);
+                    }
                     None => self.is_damaged = true,
                 }
                 if flow.out.budget.exceeds_members(records.len()) {

@@ -30,8 +30,13 @@ pub(super) fn has_tag(octets: &[u8], kinds: &[u16]) -> bool {
 
 /// Whether a descriptor is where its tag says, and sums up to what it says: systems pass over those that do not.
 pub(super) fn is_sound(octets: &Sector, sector: u64) -> bool {
+    u64::from(le32(octets, 12)) == sector && has_sum(octets)
+}
+
+/// Whether a descriptor sums up to what it says, wherever it is.
+pub(super) fn has_sum(octets: &Sector) -> bool {
     let summed = octets.get(16..16 + usize::from(le16(octets, 10)));
-    u64::from(le32(octets, 12)) == sector && summed.is_some_and(|summed| crc(summed) == le16(octets, 8))
+    summed.is_some_and(|summed| crc(summed) == le16(octets, 8))
 }
 
 /// The sum of ECMA-167 §1/7.2.6: CRC-16 by x¹⁶ + x¹² + x⁵ + 1, from zero.

@@ -14,7 +14,7 @@ use crate::flow::Flow;
 use crate::limits::{ISO_FOLDER, UDF_CONTINUATIONS};
 use crate::source::{le16, le32, le64};
 
-use super::tag::{EXTENDED_FILE_ENTRY, EXTENTS, FILE_ENTRY, FILE_IDENTIFIER, FILE_SET, descriptor, has_tag};
+use super::tag::{EXTENDED_FILE_ENTRY, EXTENTS, FILE_ENTRY, FILE_IDENTIFIER, FILE_SET, descriptor, has_sum, has_tag};
 use super::volume::{Address, Volume};
 use super::{PATH, SECTOR, Walk, file};
 
@@ -24,9 +24,10 @@ pub(super) fn walk<R: Read + Seek>(flow: &mut Flow<'_, R>, walk: &mut Walk) -> R
     is_complete &= !volumes.is_empty();
     let mut continuations = UDF_CONTINUATIONS;
     for volume in volumes {
-        let mut reader = Reader { is_complete: volume.is_plain, volume, continuations };
+        let mut reader = Reader { is_complete: volume.is_plain, is_sound: true, volume, continuations };
         is_complete &= files(flow, walk, &mut reader)? && reader.is_complete;
         continuations = reader.continuations;
+        walk.is_damaged |= !reader.is_sound;
         walk.next_tree();
     }
     Ok(is_complete)
@@ -101,6 +102,8 @@ struct Reader {
     continuations: usize,
     /// Whether nothing was met that is not read.
     is_complete: bool,
+    /// Whether every descriptor summed up to what it says: Linux passes over one that does not, 7-Zip does not ask.
+    is_sound: bool,
 }
 
 impl Reader {
@@ -108,6 +111,7 @@ impl Reader {
     fn entry<R: Read + Seek>(&mut self, flow: &Flow<'_, R>, at: u64) -> Result<Option<Entry>, Unscanned> {
         flow.out.budget.tick()?;
         let Some((kind, octets)) = descriptor(flow, at, &[FILE_ENTRY, EXTENDED_FILE_ENTRY])? else { return Ok(None) };
+        self.is_sound &= has_sum(&octets);
         let (attributes_at, begin) = if kind == FILE_ENTRY { (168, 176) } else { (208, 216) };
         let size = le64(&octets, 56);
         let begin = begin + usize::try_from(le32(&octets, attributes_at)).unwrap_or(usize::MAX).min(octets.len());
@@ -178,6 +182,7 @@ impl Reader {
             let Some(continuations) = self.continuations.checked_sub(1) else { return Err(Unscanned::FilesLimit) };
             self.continuations = continuations;
             let Some((_, octets)) = descriptor(flow, at, &[EXTENTS])? else { return Ok(pieces) };
+            self.is_sound &= has_sum(&octets);
             let length = usize::try_from(le32(&octets, 20)).unwrap_or(usize::MAX);
             list = octets.get(24..24_usize.saturating_add(length)).unwrap_or_default().to_vec();
         }

@@ -57,6 +57,9 @@ impl<'a, R: Read + Seek> Unpacker<'a, R> {
     /// Hands out the member whose data begins at `start`, and says where its data ends. An error ends all unpacking.
     pub(super) fn member(&mut self, header: &Header, start: u64, expected: &Expected) -> Result<u64, Unscanned> {
         let declared_size = expected.sizes.map(|(_, unpacked)| unpacked);
+        if let Some(name) = header.other_name() {
+            self.out.also(name);
+        }
         self.out.begin_shown(header.display_name(), &header.name, declared_size)?;
         self.out.sum();
         let mut used = None;

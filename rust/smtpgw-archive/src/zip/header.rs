@@ -21,6 +21,8 @@ pub(super) struct Header {
     pub(super) crc: u32,
     pub(super) packed: u64,
     pub(super) unpacked: u64,
+    /// The name in an extra field for Unicode (APPNOTE §4.6.9), which programs prefer if it has the sum of the other.
+    pub(super) unicode_name: Option<Vec<u8>>,
     /// Where the local header is, before any data in front of the zip is added; 0 in a local header.
     pub(super) offset: u64,
     /// Where the header ends: the next record of a directory, the data behind a local header.
@@ -105,11 +107,13 @@ impl Header {
             crc: le32(fixed, flags_at + 8),
             packed: u64::from(le32(fixed, flags_at + 12)),
             unpacked: u64::from(le32(fixed, flags_at + 16)),
+            unicode_name: None,
             offset,
             end,
             aes: None,
         };
         header.apply_extra(&extra);
+        header.unicode_name = unicode_name(&extra, &header.name);
         Ok(Some(header))
     }
 
@@ -154,6 +158,13 @@ impl Header {
         }
     }
 
+    /// Another name that programs give it: the one in Unicode, or what stands before a zero.
+    pub(super) fn other_name(&self) -> Option<String> {
+        let before_zero = || memchr::memchr(0, &self.name).map(|at| &self.name[..at]).filter(|name| !name.is_empty());
+        let other = self.unicode_name.as_deref().or_else(before_zero);
+        other.map(|name| String::from_utf8_lossy(name).into_owned())
+    }
+
     /// Whether it is a folder and nothing else.
     pub(super) fn is_folder(&self) -> bool {
         self.name.ends_with(b"/") && self.packed == 0 && self.unpacked == 0
@@ -185,6 +196,7 @@ impl Header {
     /// header for it. Numbers that stand behind the data need not stand here.
     pub(super) fn is_other_than(&self, central: &Self) -> bool {
         self.name != central.name
+            || self.unicode_name != central.unicode_name
             || self.method != central.method
             || self.is_encrypted() != central.is_encrypted()
             || self.aes != central.aes
@@ -227,6 +239,22 @@ impl Header {
     pub(super) fn has_descriptor(&self) -> bool {
         self.flags & 8 != 0
     }
+}
+
+/// The name in the extra field for it, if that has the sum of the name that it stands for.
+fn unicode_name(mut extra: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    while extra.len() >= 4 {
+        let (id, length) = (le16(extra, 0), usize::from(le16(extra, 2)));
+        let field = extra.get(4..4 + length)?;
+        if let (0x7075, [1, rest @ ..]) = (id, field) {
+            let mut crc = flate2::Crc::new();
+            crc.update(name);
+            let unicode = rest.get(4..).filter(|unicode| !unicode.is_empty() && *unicode != name);
+            return unicode.filter(|_| crc.sum() == le32(rest, 0)).map(<[u8]>::to_vec);
+        }
+        extra = &extra[4 + length..];
+    }
+    None
 }
 
 pub(super) const LOCAL_MARK: &[u8] = b"PK\x03\x04";

@@ -45,15 +45,17 @@ pub(crate) fn unpack<R: Read + Seek>(
     members: &mut dyn Members,
 ) -> Result<(), Unscanned> {
     let length = source.length();
+    // Among octets that are something else first, a mark alone is no header.
+    let is_strict = source.array_at::<2>(0)?.is_none_or(|begin| begin != *b"PK");
     let mut unpacker = Unpacker::new(source, budget, members);
     match directory::find(&mut unpacker)? {
         Found::Directories(directories) => by_directories(&mut unpacker, &directories),
-        Found::Empty => match local::walk(&mut unpacker, 0, length, false)? {
+        Found::Empty => match local::walk(&mut unpacker, 0, length, is_strict)? {
             0 => Ok(()),
             _ => Err(Unscanned::PartiallyCorrupted),
         },
-        Found::Volume => local::walk(&mut unpacker, 0, length, false).and(Err(Unscanned::Multipart)),
-        Found::Nothing => match local::walk(&mut unpacker, 0, length, false)? {
+        Found::Volume => local::walk(&mut unpacker, 0, length, is_strict).and(Err(Unscanned::Multipart)),
+        Found::Nothing => match local::walk(&mut unpacker, 0, length, is_strict)? {
             0 => Err(Unscanned::Corrupted),
             _ => Err(Unscanned::PartiallyCorrupted),
         },

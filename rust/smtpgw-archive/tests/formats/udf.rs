@@ -268,6 +268,19 @@ fn circles_end_and_every_name_counts() {
     assert_eq!(open_as(Format::Iso, &image.0, Limits::default()).0, Err(Unscanned::FilesLimit));
 }
 
+/// Linux passes over what does not sum up, 7-Zip shows it.
+#[test]
+fn an_entry_that_does_not_sum_up_is_told() {
+    let mut image = sample();
+    let entry = &mut image[(START + 7) * SECTOR..][..SECTOR];
+    entry[10..12].copy_from_slice(&100_u16.to_le_bytes());
+    entry[8..10].copy_from_slice(&0xabcd_u16.to_le_bytes());
+    tag(entry);
+    let (outcome, members, _) = open_as(Format::Iso, &image, Limits::default());
+    let (_, whole, _) = open_as(Format::Iso, &sample(), Limits::default());
+    assert_eq!((outcome, members.0), (Err(Unscanned::PartiallyCorrupted), whole.0));
+}
+
 /// Two sizes: many names for the same large file. What comes out is bounded, whatever their number.
 #[test]
 fn a_bomb_of_names_is_bounded() {

@@ -183,12 +183,15 @@ struct Members<'a> {
 
 impl archive::Members for Members<'_> {
     fn begin(&mut self, member: archive::Member<'_>) {
+        let other = member.other_path.map(std::borrow::Cow::into_owned);
         let name = match self.format {
             archive::Format::Cms => within_cms(self.container),
             _ => member.path.into_owned(),
         };
         let path = format!("{}/{name}", self.container.path);
-        self.leaf = Some(Leaf::member(path, name, self.format.name(), self.container));
+        let mut leaf = Leaf::member(path, name, self.format.name(), self.container);
+        leaf.names.extend(other.filter(|other| !leaf.names.contains(other)));
+        self.leaf = Some(leaf);
     }
 
     fn data(&mut self, octets: &[u8]) {

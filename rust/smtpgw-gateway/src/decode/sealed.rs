@@ -23,6 +23,12 @@ impl ArmorWatch {
         if self.found {
             return;
         }
+        // In UTF-16 and UTF-32 the letters of a mark have NUL between them, and nothing else does.
+        let letters = memchr::memchr(0, octets).map(|_| octets.iter().copied().filter(|&octet| octet != 0).collect());
+        let octets = letters.as_ref().map_or(octets, |letters: &Vec<u8>| letters.as_slice());
+        if octets.is_empty() {
+            return;
+        }
         if self.before.is_empty() {
             // A text begins as a line does.
             self.before.push(b'\n');
@@ -42,13 +48,13 @@ impl ArmorWatch {
 }
 
 /// Whether the first line of a sealed message is among the octets, at the beginning of a line or behind an element of
-/// HTML, an entity of it or a quoting mark. One at their very beginning is for those to see that know what stands before.
+/// HTML, an entity of it, a quoting mark or the last octet of a byte order mark. One at their very beginning is for those to see that know what stands before.
 fn stands_in(octets: &[u8]) -> bool {
     memmem::find_iter(octets, MARK).any(|at| {
         let behind = octets.get(at + MARK.len());
         // `, PART 1/2-----` (RFC 4880 §6.2).
         matches!(behind, Some(b'-' | b','))
-            && at.checked_sub(1).and_then(|at| octets.get(at)).is_some_and(|before| b"\r\n> \t;".contains(before))
+            && at.checked_sub(1).and_then(|at| octets.get(at)).is_some_and(|before| BEFORE.contains(before))
     })
 }
 
@@ -126,6 +132,9 @@ const MARKERS: usize = 16;
 
 const MARK: &[u8] = b"-----BEGIN PGP MESSAGE";
 
+/// What may stand right before a mark.
+const BEFORE: &[u8] = b"\r\n> \t;\xbf\xfe\xff";
+
 /// Octets on one side of a cut that decide whether a mark stands there.
 const CONTEXT: usize = MARK.len() + 1;
 
@@ -139,6 +148,10 @@ mod tests {
         watch.found()
     }
 
+    fn wide(text: &str, octets: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(octets).collect()
+    }
+
     #[test]
     fn a_sealed_message_is_seen_at_every_cut() {
         let sealed: &[&[u8]] = &[
@@ -147,6 +160,11 @@ mod tests {
             b"> -----BEGIN PGP MESSAGE-----\r\n",
             b"<pre>-----BEGIN PGP MESSAGE-----<br>",
             b"<p>&nbsp;-----BEGIN PGP MESSAGE-----<br>",
+            b"\xef\xbb\xbf-----BEGIN PGP MESSAGE-----\r\n",
+            &wide("\u{feff}-----BEGIN PGP MESSAGE-----", u16::to_le_bytes),
+            &wide("\u{feff}-----BEGIN PGP MESSAGE-----", u16::to_be_bytes),
+            &wide("\u{263a}\r\n-----BEGIN PGP MESSAGE-----", u16::to_le_bytes),
+            &wide("-----BEGIN PGP MESSAGE-----", u16::to_be_bytes),
             b"\r\n-----BEGIN PGP MESSAGE, PART 01/02-----\r\n",
             b"-----BEGIN PGP MESSAGE----------BEGIN PGP MESSAGE-----",
         ];
@@ -155,6 +173,7 @@ mod tests {
             b"text with \"-----BEGIN PGP MESSAGE-----\" in quotes",
             b"-----BEGIN PGP MESSAGES-----",
             b"x-----BEGIN PGP MESSAGE-----",
+            &wide("x-----BEGIN PGP MESSAGE-----", u16::to_le_bytes),
             b"-----BEGIN PGP MESSAGE",
         ];
         for (texts, is_sealed) in [(sealed, true), (open, false)] {

@@ -17,6 +17,8 @@ use crate::header::{
 pub(super) struct ContentType {
     pub(super) media_type: String,
     pub(super) charset: Option<String>,
+    /// What programs that know RFC 2231 take for it instead; of a leaf alone.
+    other_charsets: Vec<String>,
     /// Boundaries by the grammar, plain ones first.
     boundaries: Vec<Vec<u8>>,
     /// The field it was read from, on one line.
@@ -26,7 +28,7 @@ pub(super) struct ContentType {
 impl ContentType {
     /// One without parameters.
     pub(super) fn plain(media_type: String) -> Self {
-        Self { media_type, charset: None, boundaries: Vec::new(), field: Vec::new() }
+        Self { media_type, charset: None, other_charsets: Vec::new(), boundaries: Vec::new(), field: Vec::new() }
     }
 }
 
@@ -61,6 +63,18 @@ pub(super) fn content_types(
             add(&mut all, content_type(Some("multipart/mixed".to_string()), &parameters, &value, dialect, odd));
         }
     }
+    // A charset in a form that only some programs know, behind what all of them read.
+    for at in 0..all.len() {
+        let Some((media_type, charsets)) =
+            all.get_mut(at).map(|known| (known.media_type.clone(), core::mem::take(&mut known.other_charsets)))
+        else {
+            break;
+        };
+        for charset in charsets {
+            odd(DefectKind::DuplicateParameter);
+            add(&mut all, ContentType { charset: Some(charset), ..ContentType::plain(media_type.clone()) });
+        }
+    }
     all
 }
 
@@ -80,14 +94,19 @@ fn content_type(
     dialect: &Dialect,
     odd: Odd<'_>,
 ) -> ContentType {
-    let charset = plain_first(values(parameters, "charset", dialect.duplicate_parameter, odd))
-        .next()
-        .map(|value| value.text().trim().to_ascii_lowercase())
-        .filter(|label| !label.is_empty());
+    let media_type = media_type.unwrap_or_else(|| "text/plain".to_string());
+    let mut charsets = plain_first(values(parameters, "charset", dialect.duplicate_parameter, odd))
+        .map(|value| (value.form, value.text().trim().to_ascii_lowercase()))
+        .filter(|(_, label)| !label.is_empty());
+    let charset = charsets.next().map(|(_, label)| label);
+    let others = charsets.filter(|(form, label)| *form == Form::Extended && Some(label) != charset.as_ref());
+    let other_charsets =
+        if media_type.starts_with("multipart/") { Vec::new() } else { others.map(|(_, label)| label).collect() };
     let boundaries = plain_first(values(parameters, "boundary", dialect.duplicate_parameter, odd));
     ContentType {
-        media_type: media_type.unwrap_or_else(|| "text/plain".to_string()),
+        media_type,
         charset,
+        other_charsets,
         boundaries: boundaries.map(|value| value.octets).collect(),
         field: field.to_vec(),
     }

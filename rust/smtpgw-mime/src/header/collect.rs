@@ -274,12 +274,13 @@ impl Collector {
     }
 }
 
-/// Octets of the name in front of a colon, and of the blanks between them (RFC 5322 §2.2, §4.5).
+/// Octets of the name in front of a colon, and of the blanks between them (RFC 5322 §2.2, §4.5), among
+/// which programs have the vertical tab and the form feed.
 fn field_name(line: &[u8], dialect: &Dialect) -> Option<(usize, usize)> {
     let line = line.get(..JUDGED).unwrap_or(line);
     let name = line.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~'))?;
     let after = line.get(name..)?;
-    let blanks = after.iter().position(|&b| b != b' ' && b != b'\t')?;
+    let blanks = after.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\x0b' | b'\x0c'))?;
     let allowed = (blanks == 0 && name > 0) || dialect.blank_before_colon == BlankBeforeColon::Field;
     (allowed && after.get(blanks) == Some(&b':')).then_some((name, blanks))
 }

@@ -11,7 +11,7 @@ use crate::error::{CloseReason, CommandError};
 use crate::parameters::Body;
 use crate::replies;
 use crate::reply::Reply;
-use crate::request::Request;
+use crate::request::{self, Request};
 use crate::server_event::{HelloKind, Received, ServerEvent};
 use crate::verb::Verb;
 use crate::xclient_request::XclientRequest;
@@ -19,7 +19,12 @@ use crate::xclient_request::XclientRequest;
 impl Server {
     /// One line, without its CRLF; `more_follows` if there are octets behind it already.
     pub(super) fn command<'b>(&mut self, consumed: usize, line: &'b [u8], more_follows: bool) -> Received<'b> {
-        match Request::parse(line).and_then(|request| self.perform(&request, more_follows)) {
+        let request = match Request::parse(line) {
+            Ok(request) => request,
+            Err(_) if request::is_chunk(line) => return self.hang_up(consumed, CloseReason::ChunkLine),
+            Err(error) => return self.refuse(consumed, error),
+        };
+        match self.perform(&request, more_follows) {
             Ok(Performed::Event(event)) => Received { consumed, event: Some(event) },
             Ok(Performed::Close(reason)) => self.hang_up(consumed, reason),
             Ok(Performed::Nothing) => Received { consumed, event: None },
