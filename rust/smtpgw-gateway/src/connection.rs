@@ -29,7 +29,7 @@ use self::act::Act;
 use self::end::End;
 use crate::admission::Ticket;
 use crate::client_hello::ClientHello;
-use crate::house::House;
+use crate::house::{Drain, House};
 use crate::inspect::Subject;
 use crate::inspection::Opinion;
 use crate::message::Session;
@@ -53,7 +53,7 @@ pub(crate) struct Connection<W: World> {
     correspondence: Correspondence<W>,
     /// `on_connect`, asked after the greeting and consumed at the first MAIL (rule B1).
     checks: Option<JoinHandle<Vec<Opinion>>>,
-    draining: watch::Receiver<bool>,
+    drain: watch::Receiver<Drain>,
     /// By when the next command must be complete.
     deadline: Instant,
     handshake: Option<Duration>,
@@ -153,7 +153,7 @@ impl<W: World> Connection<W> {
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
-            draining: house.draining.subscribe(),
+            drain: house.drain.subscribe(),
             house,
             setup,
             front,

@@ -55,8 +55,8 @@ impl Gateway {
         service.reload(settings, inspect)
     }
 
-    /// Accepts nothing more, ends idle connections with 421, and waits until the messages under way have had their
-    /// replies, at most `limits.drain_s`. Blocks.
+    /// Accepts nothing more, ends with 421 every connection that has no content under way, and waits until that content
+    /// has had its reply, at most `limits.drain_s`. Blocks.
     pub fn drain(&self) {
         if let Some((service, runtime)) = &self.running {
             runtime.block_on(service.drain());

@@ -26,8 +26,27 @@ pub(crate) struct House<W: World> {
     pub(crate) journal: Journal,
     /// Legs to backends, at rest.
     pub(crate) pool: Pool<W::Stream>,
-    /// True once the gateway takes no more work.
-    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) drain: watch::Sender<Drain>,
+}
+
+/// How far the gateway is on its way to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drain {
+    No,
+    /// No more work is taken; content that is under way may end.
+    Begun,
+    /// The time for that is over: everybody hears a last word.
+    Over,
+}
+
+impl Drain {
+    pub(crate) const fn has_begun(&self) -> bool {
+        !matches!(self, Self::No)
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
 }
 
 impl<W: World> House<W> {
@@ -39,7 +58,7 @@ impl<W: World> House<W> {
             ledger: Ledger::default(),
             journal,
             pool: Pool::default(),
-            draining: watch::Sender::new(false),
+            drain: watch::Sender::new(Drain::No),
         })
     }
 
@@ -48,7 +67,7 @@ impl<W: World> House<W> {
     }
 
     pub(crate) fn is_draining(&self) -> bool {
-        *self.draining.borrow()
+        self.drain.borrow().has_begun()
     }
 
     /// A name nobody else has and nobody can guess: time in hexadecimal milliseconds, then 64 random bits.

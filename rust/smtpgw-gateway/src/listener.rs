@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::admission::Refusal;
 use crate::connection::{self, Arrival};
-use crate::house::House;
+use crate::house::{Drain, House};
 use crate::message::canonical;
 use crate::record::{Notice, Refused};
 use crate::settings::LogLevel;
@@ -23,13 +23,13 @@ use crate::world::{Instant, Listen as _, World, sleep, timeout};
 /// Serves one listener until the gateway drains, then waits for its connections.
 pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener, front: usize) {
     let mut connections = JoinSet::new();
-    let mut draining = house.draining.subscribe();
+    let mut drain = house.drain.subscribe();
     let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
     let mut rest = ACCEPT_PAUSE;
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = draining.wait_for(|draining| *draining) => break,
+            _ = drain.wait_for(Drain::has_begun) => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => {
                 note_panic(&house, ended);
                 continue;
@@ -47,7 +47,7 @@ pub(crate) async fn serve<W: World>(house: Arc<House<W>>, listener: W::Listener,
                 house.log(LogLevel::Error, "accept-failed", &Notice { message: error.to_string() });
                 tokio::select! {
                     biased;
-                    _ = draining.wait_for(|draining| *draining) => break,
+                    _ = drain.wait_for(Drain::has_begun) => break,
                     () = sleep(rest) => rest = LONGEST_PAUSE.min(rest * 2),
                 }
             }

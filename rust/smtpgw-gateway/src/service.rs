@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend;
 use crate::error::StartError;
-use crate::house::House;
+use crate::house::{Drain, House};
 use crate::inspect::Inspect;
 use crate::listener;
 use crate::log::{Journal, RecordSink};
@@ -115,15 +115,19 @@ impl<W: World> Service<W> {
         Ok(())
     }
 
-    /// Accepts nothing more, ends idle connections with 421, and waits until the messages under way have had their
-    /// replies, at most `limits.drain_s`.
+    /// Accepts nothing more, ends with 421 every connection that has no content under way, and waits until that content
+    /// has had its reply, at most `limits.drain_s`. Then 421 is the last word to the others as well.
     pub async fn drain(&self) {
         let patience = self.house.setup.load().desk.settings.limits.drain_s;
         let message = format!("{} connections, at most {} s", self.connections(), patience.as_secs());
         self.house.log(LogLevel::Info, "draining", &Notice { message });
-        self.house.draining.send_replace(true);
+        self.house.drain.send_replace(Drain::Begun);
         let mut serving = self.serving.lock().await;
         let ended = timeout(patience, async { while serving.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            self.house.drain.send_replace(Drain::Over);
+            let _ = timeout(LAST_WORD, async { while serving.join_next().await.is_some() {} }).await;
+        }
         let message = if ended.is_ok() { "every connection has ended" } else { "time is up" };
         self.house.log(LogLevel::Info, "drained", &Notice { message: message.into() });
     }
@@ -184,6 +188,9 @@ impl<W: World> Drop for Service<W> {
         }
     }
 }
+
+/// How long a 421 may take at the end of a drain.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Stopping waits for the log thread in steps, a second in all.
 const LOG_STEP: Duration = Duration::from_millis(5);

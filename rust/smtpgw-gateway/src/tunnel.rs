@@ -45,14 +45,18 @@ pub(crate) enum Ended {
     Idle,
     /// The client dribbled.
     TooSlow,
+    /// Nobody wants it any more.
+    Over,
 }
 
-/// Passes everything on until it ends. `hello` is what the client says of itself in its first octets.
+/// Passes everything on until it ends, or until it is `over`. `hello` is what the client says of itself in its first
+/// octets.
 pub(crate) async fn pass<A, B>(
     client: A,
     backend: B,
     bounds: Bounds,
     hello: &mut Option<Arc<ClientHello>>,
+    over: impl Future<Output = ()>,
 ) -> (Ended, Passed)
 where
     A: AsyncRead + AsyncWrite + Unpin,
@@ -72,6 +76,7 @@ where
             Err(Stop::TooSlow) => Ended::TooSlow,
         },
         () = silence(&meter) => Ended::Idle,
+        () = over => Ended::Over,
     };
     let meter = meter.into_inner();
     if let Some(Ok(found)) = meter.reader.outcome() {
@@ -201,7 +206,7 @@ mod tests {
     /// A tunnel, the client's end and the backend's end.
     fn open(room: usize) -> (JoinHandle<(Ended, Passed)>, DuplexStream, DuplexStream) {
         let ((client, near), (far, backend)) = (duplex(room), duplex(room));
-        let tunnel = tokio::spawn(async move { pass(near, far, BOUNDS, &mut None).await });
+        let tunnel = tokio::spawn(async move { pass(near, far, BOUNDS, &mut None, std::future::pending()).await });
         (tunnel, client, backend)
     }
 

@@ -7,6 +7,7 @@
 use smtpgw_smtp::{CommandError, replies};
 
 use super::{Connection, End};
+use crate::house::Drain;
 use crate::record::TunnelRecord;
 use crate::tunnel::{Bounds, Ended, pass};
 use crate::world::World;
@@ -36,12 +37,18 @@ impl<W: World> Connection<W> {
         let client = self.wire.take_clear().map_err(|error| End::because("tunnel-failed", error))?;
         let limits = &self.setup.desk.settings.limits;
         let bounds = Bounds { idle: limits.command_s.max(patience), rate: limits.data_rate };
-        let (ended, passed) = pass(client, backend, bounds, &mut self.client_hello).await;
+        let Self { drain, client_hello, .. } = self;
+        let over = async {
+            // An error means that the gateway is gone, and so are we in a moment.
+            let _ = drain.wait_for(Drain::is_over).await;
+        };
+        let (ended, passed) = pass(client, backend, bounds, client_hello, over).await;
         self.tunnelled = Some(Box::new(TunnelRecord { to_backend: passed.to_backend, to_client: passed.to_client }));
         Err(match ended {
             Ended::Closed => End::of("tunnel-closed"),
             Ended::Idle => End::of("timeout"),
             Ended::TooSlow => End::of("too-slow"),
+            Ended::Over => End::of("drain"),
             Ended::Failed(error) => End::because("tunnel-failed", error),
         })
     }

@@ -3,6 +3,7 @@
 use smtpgw_smtp::{Reply, replies};
 
 use super::{Connection, End};
+use crate::house::Drain;
 use crate::pace::Pace;
 use crate::transaction::WATCH;
 use crate::world::{Instant, World, timeout, timeout_at};
@@ -22,13 +23,12 @@ impl<W: World> Connection<W> {
         // Where a backend waits, this wait is cut in pieces, so that it hears from us.
         let until = if self.correspondence.keeps_waiting() { Instant::now() + WATCH } else { self.deadline };
         let until = until.min(self.deadline);
-        let Self { wire, draining, server, .. } = self;
+        let Self { wire, drain, server, .. } = self;
+        // Between two chunks the message is under way, though no pace is set for it.
+        let last_moment = if server.has_begun_content() { Drain::is_over } else { Drain::has_begun };
         let drained = async {
-            if server.in_transaction() {
-                std::future::pending::<()>().await;
-            }
             // An error means that the gateway is gone, and so are we in a moment.
-            let _ = draining.wait_for(|draining| *draining).await;
+            let _ = drain.wait_for(last_moment).await;
         };
         let read = tokio::select! {
             read = timeout_at(until, wire.read()) => Some(read),
@@ -67,7 +67,13 @@ impl<W: World> Connection<W> {
             let begun = Instant::now();
             let deadline = pace.deadline(begun);
             let look = look.unwrap_or(deadline);
-            let read = timeout_at(deadline.min(look).min(begun + WATCH), self.wire.read()).await;
+            let Self { wire, drain, .. } = self;
+            let read = tokio::select! {
+                biased;
+                read = timeout_at(deadline.min(look).min(begun + WATCH), wire.read()) => Some(read),
+                _ = drain.wait_for(Drain::is_over) => None,
+            };
+            let Some(read) = read else { return self.hang_up(&replies::SHUTTING_DOWN, "drain").await };
             pace.waited(begun.elapsed());
             match read {
                 Ok(Ok(0)) => return Err(End::of("client-closed")),

@@ -12,7 +12,7 @@
 //! | B says a reply twice | – | `replies_said_twice_forge_nothing` | the same | the same |
 //! | inspector hangs, raises, dies | – | – | – | `inspector_in_trouble_defers` |
 //! | inspector rejects; shadow | – | – | – | `rejected_is_not_delivered`, `shadow_is_never_acted_on` |
-//! | SIGTERM | – | `drain_finishes_what_is_under_way` | the same | the same |
+//! | SIGTERM | `drain_has_a_last_word_to_the_silent` | the same | the same, `drain_finishes_what_is_under_way` | the latter |
 //! | SIGKILL, backend's host dies | `death_at_every_instant` | the same | the same | the same |
 //! | reload | `reload_at_every_instant_changes_nothing` | the same | the same | the same |
 
@@ -214,6 +214,24 @@ fn drain_finishes_what_is_under_way() {
     });
     assert_eq!(heard(&played, "dot"), ["250 2.0.0 queued as 0\r\n"], "{}", played.witnessed.transcript.join("\n"));
     assert!(played.witnessed.heard.iter().any(|(_, _, reply)| reply.starts_with("421 4.3.2")));
+}
+
+/// Whoever has no content under way at once, the others when their time is up.
+#[test]
+fn drain_has_a_last_word_to_the_silent() {
+    let mut seen = [0; 3];
+    for after in (0..200).step_by(3) {
+        let played = changed(&format!("drain, silent after {after}"), |it| {
+            it.clients[0].leaves = Some((after, Leave::FallSilent));
+            it.events.push((200, Event::Drain));
+        });
+        let (_, _, last) = played.witnessed.heard.last().unwrap();
+        assert!(last.starts_with("421 4.3.2"), "{after}: {last}\n{}", played.witnessed.transcript.join("\n"));
+        // The greeting, EHLO, MAIL, RCPT, and the last word.
+        let in_content = played.witnessed.heard.iter().any(|(_, _, reply)| reply.starts_with("354"));
+        seen[if in_content { 2 } else { usize::from(played.witnessed.heard.len() >= 5) }] += 1;
+    }
+    assert!(seen.iter().all(|&times| times > 0), "before the envelope, within it, in content: {seen:?}");
 }
 
 #[test]

@@ -65,6 +65,14 @@ impl Server {
         reads && self.output.len() < limits::OUTPUT
     }
 
+    /// Whether content is under way: from its first octet (the 354, or the first chunk) to the answer to its end.
+    pub fn has_begun_content(&self) -> bool {
+        matches!(
+            self.state,
+            State::DataPending | State::Content(_) | State::Chunk(_) | State::Chunks(_) | State::EndPending
+        )
+    }
+
     /// Whether a transaction is open: from MAIL, pending or accepted, to the answer to the end of data.
     pub fn in_transaction(&self) -> bool {
         !matches!(
