@@ -10,6 +10,11 @@ SHELL := /bin/bash
 # rustup's own place, for shells that were opened before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
+# Flags set by hand stand in place of those of .cargo/config.toml, without which the extension cannot be linked.
+ifneq ($(origin RUSTFLAGS),undefined)
+export RUSTFLAGS += -C embed-bitcode=yes
+endif
+
 VENV := .venv
 PY := $(VENV)/bin/python
 # Words added to a command: make run ARGS=--help, make test-python ARGS='-k tls', make bench ARGS=--quick
