@@ -198,15 +198,20 @@ impl Decoding {
         self.opening.take().ok_or_else(|| io::Error::other("unpacking was given up"))
     }
 
-    /// Whether there is something to open among `parts`. Files are looked at without a place: a large part that holds
-    /// nothing does not wait for those that do.
+    /// Whether there is something to open among `parts`, or no time is left to look. Files are looked at without a place:
+    /// a large part that holds nothing does not wait for those that do.
     async fn any_container(&mut self, parts: Vec<Rested>) -> io::Result<(Vec<Rested>, bool)> {
         let known: Vec<_> = parts.iter().map(is_container).collect();
         if known.contains(&Some(true)) || !known.contains(&None) {
             return Ok((parts, known.contains(&Some(true))));
         }
+        let begun = Instant::now();
+        let look = timeout(self.patience, LOOKS.acquire()).await;
+        self.patience = self.patience.saturating_sub(begun.elapsed());
+        let Ok(Ok(look)) = look else { return Ok((parts, true)) };
         let effort = Arc::clone(&self.effort);
         blocking(move || {
+            let _look = look;
             let any = effort.step(|| {
                 for rested in &parts {
                     if !Reader::new(&rested.part.data).detect()?.is_empty()
@@ -258,6 +263,10 @@ impl Decoding {
         result
     }
 }
+
+/// Messages whose files are looked at, to see whether there is something to open, at the same time. A look has up to
+/// [`smtpgw_archive::HEAD`] octets in memory for a moment.
+static LOOKS: Semaphore = Semaphore::const_new(8);
 
 /// The places at which messages are unpacked, so many in the whole process for all that ask for that many. One is kept
 /// until the work is done, whether or not somebody still waits for it. A message waits as long as it may unpack, then its
