@@ -205,8 +205,8 @@ fn begins_as_zip(head: &[u8]) -> bool {
     [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"].iter().any(|mark| head.starts_with(*mark))
 }
 
-/// Properties that can be, which are 0x5d in nearly every file, a dictionary of a size that programs write, a size that is not told or is
-/// below a tebioctet, and the first octet of every stream.
+/// Properties that can be, which are 0x5d in nearly every file, a dictionary of a size that programs write, a size that
+/// is not told or is below a tebioctet, and the first octet of every stream.
 fn begins_as_lzma(head: &[u8]) -> bool {
     let (dictionary, size) = (le32(head, 1), le64(head, 5));
     let is_usual = dictionary.is_power_of_two() || (dictionary / 3).is_power_of_two() || dictionary == u32::MAX;

@@ -129,10 +129,7 @@ fn is_gzip(octets: &[u8]) -> bool {
 /// Whether a gzip stream gives some octets before it fails, or ends well.
 fn unpacks(octets: &[u8]) -> bool {
     let octets = octets.get(..GZIP_TRIED).unwrap_or(octets);
-    let mut decoder = flate2::bufread::GzDecoder::new(octets);
-    let mut given = [0; 256];
-    decoder.read_exact(&mut given).is_ok()
-        || flate2::bufread::GzDecoder::new(octets).read_to_end(&mut Vec::new()).is_ok()
+    flate2::bufread::GzDecoder::new(octets).take(256).read_to_end(&mut Vec::with_capacity(256)).is_ok()
 }
 
 /// Whether what stands before the mark of the first block is the beginning of a stream.

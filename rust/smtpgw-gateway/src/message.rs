@@ -179,8 +179,8 @@ pub struct Part {
     /// What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or choices of
     /// [`smtpgw_mime::Dialect`] (`delimiter=exact,nul=drop`).
     pub reading: Option<Arc<str>>,
-    /// What it is seen to have when it is a container: `macros`, `external_target`, `decrypted`. Set when it has been opened, before
-    /// anybody else sees the part.
+    /// What it is seen to have when it is a container: `macros`, `external_target`, `decrypted`. Set when it has been
+    /// opened, before anybody else sees the part.
     pub facts: OnceLock<Vec<&'static str>>,
 }
 

@@ -48,7 +48,8 @@ impl ArmorWatch {
 }
 
 /// Whether the first line of a sealed message is among the octets, at the beginning of a line or behind an element of
-/// HTML, an entity of it, a quoting mark or the last octet of a byte order mark. One at their very beginning is for those to see that know what stands before.
+/// HTML, an entity of it, a quoting mark or the last octet of a byte order mark. One at their very beginning is for those
+/// to see that know what stands before.
 fn stands_in(octets: &[u8]) -> bool {
     memmem::find_iter(octets, MARK).any(|at| {
         let behind = octets.get(at + MARK.len());
