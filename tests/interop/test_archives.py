@@ -154,7 +154,8 @@ def test_encrypted_is_told(pack, scan, packer):
 def test_what_the_message_says_opens_it(pack, scan, packer):
     packed = pack(*ENCRYPTED[packer])
     collector, unscanned = scan(packed, "Find it attached.\n\nThe password is: secret\n")
-    assert unscanned == set()
+    # Only AES in a zip proves that the word is the one that the reader uses.
+    assert {reason for reason, _ in unscanned} == (set() if packer.startswith("zip by AES") else {"encrypted"})
     assert collector.facts["2"] == ("decrypted",)
     for name, data in CONTENT.items():
         assert [octets for path, octets in collector.parts.items() if path.endswith("/" + name)] == [data]

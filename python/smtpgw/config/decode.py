@@ -102,7 +102,8 @@ class Decode(Table):
     secrets: `smtpgw check` shows them."""
     password_tries: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 100
     """Words that are tried for one message, on all of its archives together, 0 for none; a 7z takes up to a tenth of a
-    second of CPU time for each. What none of them opens is `encrypted`."""
+    second of CPU time for each. What none of them opens is `encrypted`, and so is what only sums vouch for: a 7z, and
+    a zip that is not by AES."""
     archive: Archive = Archive()
     """How far containers are unpacked."""
     disabled_formats: list[Format] = []

@@ -3,7 +3,8 @@
 //!
 //! Files of a solid folder come out of one stream, one behind the other: where one is more than its limit the rest of
 //! it is unpacked and dropped to reach the next. An encrypted header hides even the names: if none of the budget's words
-//! opens it, the container is `Encrypted` as a whole; otherwise each encrypted file is.
+//! opens it, nothing comes out; otherwise each encrypted file that none opens stays closed. All of that is `Encrypted`,
+//! and what a word has opened is as well (see [`locked`]).
 
 mod folder;
 mod header;
@@ -69,7 +70,12 @@ pub(crate) fn unpack<R: Read + Seek>(
         out.end(Err(Unscanned::Corrupted))?;
         lacks_files = true;
     }
-    if is_damaged || lacks_files { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
+    match is_damaged || lacks_files {
+        // Another word may show another list.
+        _ if is_decrypted => Err(Unscanned::Encrypted),
+        true => Err(Unscanned::PartiallyCorrupted),
+        false => Ok(()),
+    }
 }
 
 /// Goes on to the next file that has octets. Empty ones on the way are members without any.
@@ -194,6 +200,7 @@ impl<R: Read + Seek> Unpacking<'_, R> {
             Err(Unscanned::PartiallyCorrupted) => Err(Unscanned::Corrupted),
             Err(reason) => Err(reason),
         };
+        let is_decrypted = matches!(key, Ok(Some(_)));
         let mut position = 0;
         for (held, file) in files {
             begin(out, *file, Some(held.size))?;
@@ -210,6 +217,10 @@ impl<R: Read + Seek> Unpacking<'_, R> {
                     })
                 }
                 Err(reason) => Err(*reason),
+            };
+            let outcome = match outcome {
+                Ok(()) | Err(Unscanned::PartiallyCorrupted) if is_decrypted => Err(Unscanned::Encrypted),
+                outcome => outcome,
             };
             position += held.size;
             out.end(outcome)?;
