@@ -64,7 +64,9 @@ pub(crate) struct Decoding {
     ended: Option<Ended>,
     /// Those at which messages are unpacked.
     places: Arc<Semaphore>,
-    /// How much longer it may wait for one.
+    /// Those at which files are looked at.
+    looks: &'static Semaphore,
+    /// How much longer it may wait for either.
     patience: Duration,
     /// Readings tried after the first.
     tried: usize,
@@ -110,6 +112,7 @@ impl Decoding {
             effort,
             ended: None,
             places: places(decode.archive.concurrency),
+            looks: &LOOKS,
             patience: decode.archive.seconds,
             tried: 0,
         }
@@ -206,7 +209,7 @@ impl Decoding {
             return Ok((parts, known.contains(&Some(true))));
         }
         let begun = Instant::now();
-        let look = timeout(self.patience, LOOKS.acquire()).await;
+        let look = timeout(self.patience, self.looks.acquire()).await;
         self.patience = self.patience.saturating_sub(begun.elapsed());
         let Ok(Ok(look)) = look else { return Ok((parts, true)) };
         let effort = Arc::clone(&self.effort);

@@ -315,6 +315,26 @@ async fn a_file_that_is_two_containers_is_opened_as_both() {
     }
 }
 
+/// Whether it is a container nobody knows, so it is told; and where there is a place all the same, it is opened.
+#[tokio::test]
+async fn a_file_that_nobody_looked_at_in_time_is_told() {
+    static NONE: Semaphore = Semaphore::const_new(0);
+    // So much is written to a file; a zip is known behind it.
+    let plain = [b'x'; 128 << 10];
+    let zip = [&plain[..], ZIP].concat();
+    for (places, content, parts, gaps) in [(0, &plain[..], 1, 1), (1, &plain, 1, 0), (1, &zip, 2, 0)] {
+        let spool = || Spool::new(Arc::new(std::env::temp_dir()), 0, Budget::new(1 << 30));
+        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        decoding.places = Arc::new(Semaphore::new(places));
+        (decoding.looks, decoding.patience) = (&NONE, Duration::from_millis(1));
+        decoding.push(&attached(content));
+        decoding.finish();
+        assert_eq!(decoding.settle().await.unwrap().len(), parts);
+        let told = vec![UnscannedRecord { reason: Unscanned::Timeout, what: "1".into() }; gaps];
+        assert_eq!(decoding.take_gaps(), told);
+    }
+}
+
 #[tokio::test]
 async fn without_a_place_in_time_containers_stay_closed_and_that_is_told() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));

@@ -95,15 +95,18 @@ async fn who_opens_nothing_waits_for_no_place() {
     settings.decode.archive.concurrency = 3;
     let places = places(3);
     let held = Arc::clone(&places).acquire_many_owned(3).await.unwrap();
-    // In memory and in a file, which may hold anything.
-    for threshold in [1 << 20, 0] {
+    // In memory and in a file, which may hold anything, and so is looked at.
+    let large = [b"\r\n", &b"hello\r\n".repeat(20_000)[..]].concat();
+    for (threshold, content) in [(1 << 20, &b"\r\nhello\r\n"[..]), (0, &large)] {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), threshold, Budget::new(1 << 30));
         let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
-        decoding.push(b"\r\nhello\r\n");
+        decoding.push(content);
         decoding.finish();
-        assert_eq!(decoding.settle().await.unwrap().len(), 1);
+        let parts = decoding.settle().await.unwrap();
+        assert_eq!(matches!(parts[..], [ref part] if matches!(part.data, Content::File { .. })), threshold == 0);
         assert_eq!(decoding.take_gaps(), []);
-        assert_eq!(decoding.patience, settings.decode.archive.seconds, "it has not waited");
+        let waited = settings.decode.archive.seconds - decoding.patience;
+        assert!(waited < Duration::from_secs(u64::from(threshold == 0)) || waited.is_zero(), "it has not waited");
     }
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
     let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
