@@ -7,6 +7,7 @@ use memchr::memmem;
 use crate::cms::begins_as_cms;
 use crate::cpio;
 use crate::iso::is_image;
+use crate::sight::Sight;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 use crate::tnef::SIGNATURE;
@@ -160,7 +161,9 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
 pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
     let mut found = Vec::new();
     let is_zip = begins_as_zip(head);
-    if is_zip || ends_as_zip(tail) {
+    let sight = Sight::of(head);
+    let sight_of_tail = if std::ptr::eq(head, tail) { sight } else { Sight::of(tail) };
+    if is_zip || (sight_of_tail.may_hold(ZIP_END) && ends_as_zip(tail)) {
         found.push(Format::Zip);
     }
     if others::ends(tail) {
@@ -168,7 +171,7 @@ pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
     }
     let beginning: Vec<_> = by_beginning(head).collect();
     // Members that are only stored stand in the open in most containers, and come out of these.
-    let hidden = (!is_zip && beginning.is_empty()).then(|| sfx::kinds(head)).into_iter().flatten();
+    let hidden = (!is_zip && beginning.is_empty()).then(|| sfx::kinds(head, sight)).into_iter().flatten();
     for format in beginning.into_iter().chain(hidden) {
         if !found.contains(&format) {
             found.push(format);
@@ -222,12 +225,15 @@ fn begins_as_lzma(head: &[u8]) -> bool {
 /// picture that a viewer opens. The size of the directory tells it from text about zips.
 fn ends_as_zip(tail: &[u8]) -> bool {
     let tail = &tail[tail.len().saturating_sub(TAIL)..];
-    memmem::find_iter(tail, b"PK\x05\x06").any(|at| {
+    memmem::find_iter(tail, ZIP_END).any(|at| {
         let record = &tail[at..];
         let (records, size) = (u32::from(le16(record, 10)), le32(record, 12));
         record.len() >= END_LENGTH && records > 0 && (size == u32::MAX || (46 * records..1 << 29).contains(&size))
     })
 }
+
+/// The mark of a zip's end record.
+const ZIP_END: &[u8] = b"PK\x05\x06";
 
 /// Octets of a zip's end record without its comment.
 const END_LENGTH: usize = 22;

@@ -37,6 +37,7 @@ mod packed;
 mod rar;
 mod sevenzip;
 mod sfx;
+mod sight;
 mod source;
 mod streams;
 mod tar;

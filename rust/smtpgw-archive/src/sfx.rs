@@ -11,6 +11,7 @@ use memchr::memmem;
 
 use crate::Format;
 use crate::limits::{GZIP_TRIED, GZIP_TRIES, PLACES};
+use crate::sight::Sight;
 use crate::source::{le16, le32};
 
 /// A mark, and what must hold of the octets from it on.
@@ -28,8 +29,11 @@ const KINDS: [Kind; 8] = [
 ];
 
 /// The kinds of archives that stand somewhere in octets that begin as none.
-pub(crate) fn kinds(head: &[u8]) -> impl Iterator<Item = Format> {
-    KINDS.iter().filter(|kind| positions(head, kind).next().is_some()).map(|(format, ..)| *format)
+pub(crate) fn kinds(head: &[u8], sight: Sight) -> impl Iterator<Item = Format> {
+    // A cabinet's version is two control octets.
+    let may_be =
+        move |(format, mark, _): &&Kind| sight.may_hold(mark) && (*format != Format::Cab || sight.has_controls());
+    KINDS.iter().filter(may_be).filter(|kind| positions(head, kind).next().is_some()).map(|(format, ..)| *format)
 }
 
 /// Whether archives of a format are opened where they stand. A zip is read as a whole, by its end.

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use smtpgw_archive as archive;
-use smtpgw_mime::{Decoder, Dialect};
+use smtpgw_mime::{Decoder, Dialect, Observed};
 use tokio::sync::Semaphore;
 
 use crate::content::{Reader, detect};
@@ -164,6 +164,11 @@ impl Decoding {
         if !observed.is_ambiguous() || self.ended.is_some() {
             return Ok(Vec::new());
         }
+        // Boxed, as is all that most messages do without: it is large.
+        Box::pin(self.reread_otherwise(raw, observed)).await
+    }
+
+    async fn reread_otherwise(&mut self, raw: &Content, observed: Observed) -> io::Result<Vec<Arc<Part>>> {
         let mut opening = self.take_opening()?;
         let mut headers = std::mem::replace(&mut self.collector.headers, HeaderBudget::new(0));
         let raw = raw.clone();
@@ -204,10 +209,18 @@ impl Decoding {
     /// Whether there is something to open among `parts`, or no time is left to look. Files are looked at without a place:
     /// a large part that holds nothing does not wait for those that do.
     async fn any_container(&mut self, parts: Vec<Rested>) -> io::Result<(Vec<Rested>, bool)> {
-        let known: Vec<_> = parts.iter().map(is_container).collect();
-        if known.contains(&Some(true)) || !known.contains(&None) {
-            return Ok((parts, known.contains(&Some(true))));
+        let mut is_file = false;
+        for rested in &parts {
+            match is_container(rested) {
+                Some(true) => return Ok((parts, true)),
+                Some(false) => {}
+                None => is_file = true,
+            }
         }
+        if is_file { Box::pin(self.any_container_in_file(parts)).await } else { Ok((parts, false)) }
+    }
+
+    async fn any_container_in_file(&mut self, parts: Vec<Rested>) -> io::Result<(Vec<Rested>, bool)> {
         let begun = Instant::now();
         let look = timeout(self.patience, self.looks.acquire()).await;
         self.patience = self.patience.saturating_sub(begun.elapsed());
@@ -240,6 +253,10 @@ impl Decoding {
             }
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
+        Box::pin(self.unpack(parts)).await
+    }
+
+    async fn unpack(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
         let begun = Instant::now();
         let place = timeout(self.patience, Arc::clone(&self.places).acquire_owned()).await;
         self.patience = self.patience.saturating_sub(begun.elapsed());

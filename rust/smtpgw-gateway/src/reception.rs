@@ -57,14 +57,14 @@ pub(crate) struct Judged {
     pub(crate) opinions: Vec<Opinion>,
     pub(crate) gaps: Vec<UnscannedRecord>,
     /// What is in memory stays charged to the budget until the message is gone.
-    _charged: (Spool, Decoding),
+    _charged: Box<Reception>,
 }
 
 impl Reception {
-    pub(crate) fn new(desk: &Desk, session: Arc<Session>, envelope: Envelope) -> Self {
+    pub(crate) fn new(desk: &Desk, session: Arc<Session>, envelope: Envelope) -> Box<Self> {
         let message = Arc::new(Message { session, envelope, progress: Default::default() });
         let spool = || Spool::new(Arc::clone(&desk.folder), desk.settings.spool.memory, Arc::clone(&desk.budget));
-        Self {
+        Box::new(Self {
             raw: spool(),
             decoding: Decoding::new(Arc::clone(&message), [spool(), spool()], &desk.settings),
             inspection: desk.panel.clone().map(Inspection::new),
@@ -72,7 +72,7 @@ impl Reception {
             message,
             gaps: Vec::new(),
             lost: None,
-        }
+        })
     }
 
     /// Takes further content. Never blocks; [`Reception::settle`] follows before the next read.
@@ -101,8 +101,12 @@ impl Reception {
 
     /// Content is complete: waits for the inspectors, at most until `deadline` (rule D0), and decides.
     /// `early` are the opinions on the connection and the recipients; they count as well.
-    pub(crate) async fn finish(mut self, early: Vec<Opinion>, deadline: Instant) -> Result<Judged, io::Error> {
-        if let Some(error) = self.lost {
+    pub(crate) async fn finish(
+        mut self: Box<Self>,
+        early: Vec<Opinion>,
+        deadline: Instant,
+    ) -> Result<Judged, io::Error> {
+        if let Some(error) = self.lost.take() {
             return Err(error);
         }
         self.decoding.finish();
@@ -142,8 +146,8 @@ impl Reception {
             }
         }
         let decision = fold(&opinions, roster, &reasons, &self.desk.settings);
-        let charged = (self.raw, self.decoding);
-        Ok(Judged { message: self.message, content, decision, opinions, gaps: self.gaps, _charged: charged })
+        let (message, gaps) = (Arc::clone(&self.message), std::mem::take(&mut self.gaps));
+        Ok(Judged { message, content, decision, opinions, gaps, _charged: self })
     }
 
     async fn try_settle(&mut self, until: Instant) -> io::Result<()> {

@@ -156,6 +156,11 @@ impl Spool {
         if !self.must_write() {
             return Ok(self.rest());
         }
+        // Boxed: most messages never come here.
+        Box::pin(self.write()).await
+    }
+
+    async fn write(&mut self) -> io::Result<Vec<Content>> {
         self.take_disk()?;
         let octets = std::mem::take(&mut self.buffer);
         let (file, folder, at) = (self.file.clone(), Arc::clone(&self.folder), self.written);

@@ -14,6 +14,7 @@ mod routing;
 mod streaming;
 mod tunnel;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
@@ -63,7 +64,7 @@ struct Transaction {
     choice: Option<Choice>,
     /// Opinions on its recipients.
     early: Vec<Opinion>,
-    reception: Option<Reception>,
+    reception: Option<Box<Reception>>,
     /// Content that goes to the backend while it arrives.
     streaming: Option<Box<Streaming>>,
     /// Whether the backend had some of it before the verdict.
@@ -226,10 +227,11 @@ impl<W: World> Correspondence<W> {
     /// Brings content to rest, or to the backend; back-pressure on the client.
     pub(crate) async fn settle(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
-        let Transaction { reception, streaming, broken, .. } = &mut **transaction;
+        let Transaction { reception, streaming, streamed, broken, .. } = &mut **transaction;
         let Some(reception) = reception else { return };
-        let ((), sent) = meanwhile(reception.settle(), streaming, &mut self.leg, broken).await;
-        transaction.streamed |= sent;
+        let settle = pin!(reception.settle());
+        let ((), sent) = meanwhile(settle, streaming, &mut self.leg, broken).await;
+        *streamed |= sent;
     }
 
     /// While content arrives: how slowly it may.

@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
 
     pub(crate) async fn deliver(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
         if self.client.is_binary() {
-            return self.deliver_chunks(message).await;
+            return Box::pin(self.deliver_chunks(message)).await;
         }
         self.unasked().await?;
         let go = self.ask(&Command::Data).await?;
@@ -144,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     pub(crate) async fn keep_alive(&mut self) -> Result<(), BackendError> {
         let free = self.client.state() == ClientStateName::Ready && self.ahead.is_empty();
         if self.heard.elapsed() >= KEEP_ALIVE && free {
-            self.ask(&Command::Noop).await?;
+            Box::pin(self.ask(&Command::Noop)).await?;
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// this fails, the next command will say so.
     pub(super) async fn forget_refused(&mut self, refusal: &Reply) {
         if !refusal.is_closing() {
-            let _ = self.reset().await;
+            let _ = Box::pin(self.reset()).await;
         }
     }
 

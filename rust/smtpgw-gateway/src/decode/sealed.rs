@@ -70,8 +70,8 @@ pub(super) fn reason(leaf: &Leaf) -> Option<Unscanned> {
     if begins_as_openpgp(head) || (!is_armored && !head.is_empty() && named(&[".pgp", ".gpg"])) {
         return Some(Unscanned::Encrypted);
     }
-    let is_cms = smtpgw_archive::detect_all(head, b"").any(|format| format == Format::Cms);
-    (!is_cms && is_said_to_be_cms(&leaf.media_type, &leaf.names)).then_some(Unscanned::Unhandled)
+    let is_cms = || smtpgw_archive::detect_all(head, b"").any(|format| format == Format::Cms);
+    (is_said_to_be_cms(&leaf.media_type, &leaf.names) && !is_cms()).then_some(Unscanned::Unhandled)
 }
 
 /// Whether programs open it as S/MIME, whatever is in it.

@@ -5,6 +5,8 @@
 //! side or the backend's is a 4yz, and the backend has not seen the end of data, so that a retry is no duplicate (rules
 //! R2, D0).
 
+use std::pin::pin;
+
 use smtpgw_smtp::{Reply, replies};
 
 use super::outcome::{Outcome, worded};
@@ -38,7 +40,8 @@ impl<W: World> Correspondence<W> {
             streaming.complete();
         }
         // What has begun to go to the backend goes on while the inspectors think; only the end waits for them.
-        let (judged, sent) = meanwhile(reception.finish(early, deadline), streaming, &mut self.leg, broken).await;
+        let finish = pin!(reception.finish(early, deadline));
+        let (judged, sent) = meanwhile(finish, streaming, &mut self.leg, broken).await;
         transaction.streamed |= sent;
         let mut outcome = match judged {
             Ok(judged) => {
@@ -73,7 +76,7 @@ impl<W: World> Correspondence<W> {
         let text = judged.decision.reply.clone();
         let (name, reply) = match judged.decision.action {
             Action::Reject => ("rejected", worded(replies::REJECTED, text.as_deref())),
-            Action::Quarantine => return self.quarantine(judged).await,
+            Action::Quarantine => return Box::pin(self.quarantine(judged)).await,
             Action::Discard => ("discarded", worded(replies::MESSAGE_OK, text.as_deref())),
             Action::Defer | Action::Accept => ("deferred", worded(replies::DEFERRED, text.as_deref())),
         };
@@ -85,7 +88,7 @@ impl<W: World> Correspondence<W> {
         let unwritten = if streaming.is_some() { judged.unwritten(&self.setup.desk) } else { Vec::new() };
         let delivered = match (transaction.broken.take(), streaming) {
             (Some(error), _) => Err(error),
-            (None, Some(streaming)) => streaming.release(&mut self.leg).await,
+            (None, Some(streaming)) => Box::pin(streaming.release(&mut self.leg)).await,
             (None, None) => {
                 let (head, forged) = judged.added_header(&self.setup.desk);
                 let mut message = Outgoing::new(head, forged, judged.content);

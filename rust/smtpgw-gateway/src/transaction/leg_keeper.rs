@@ -64,7 +64,7 @@ impl<W: World> LegKeeper<W> {
         ahead: &[(ForwardPath, RecipientParameters)],
     ) -> Result<Reply, BackendError> {
         if self.authenticated {
-            return self.mail_as_known(choice, path, parameters, ahead).await;
+            return Box::pin(self.mail_as_known(choice, path, parameters, ahead)).await;
         }
         if self.leg.is_some() && !self.place.as_ref().is_some_and(|place| choice.would_take(&place.site)) {
             self.part().await;
@@ -226,7 +226,7 @@ impl<W: World> LegKeeper<W> {
     /// Nothing of the transaction is to be left: where it cannot be taken back, the connection goes.
     pub(super) async fn reset(&mut self) {
         if let Some(leg) = &mut self.leg
-            && leg.reset().await.is_err()
+            && Box::pin(leg.reset()).await.is_err()
         {
             self.leg = None;
         }
@@ -236,8 +236,8 @@ impl<W: World> LegKeeper<W> {
     pub(super) async fn part(&mut self) {
         self.authenticated = false;
         match self.leg.take() {
-            Some(leg) if !self.house.is_draining() => self.house.pool.keep(leg).await,
-            Some(leg) => leg.quit().await,
+            Some(leg) if !self.house.is_draining() => Box::pin(self.house.pool.keep(leg)).await,
+            Some(leg) => Box::pin(leg.quit()).await,
             None => {}
         }
     }

@@ -24,12 +24,11 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Does `work` to its end, and looks after the backend meanwhile; content that is under way with it is always brought to
 /// an end, and a sign nearly always, for half a command costs the leg. Says with the outcome whether content was sent.
 pub(super) async fn meanwhile<W: World, T>(
-    work: impl Future<Output = T>,
+    mut work: Pin<&mut impl Future<Output = T>>,
     streaming: &mut Option<Box<Streaming>>,
     leg: &mut LegKeeper<W>,
     broken: &mut Option<BackendError>,
 ) -> (T, bool) {
-    let mut work = pin!(work);
     let mut sent = false;
     loop {
         let (done, passed) = both(work.as_mut(), pass_on(streaming, leg, broken)).await;

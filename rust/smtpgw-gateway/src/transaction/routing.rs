@@ -41,7 +41,7 @@ impl<W: World> Correspondence<W> {
         (transaction.place, transaction.choice) = (None, None);
         let Transaction { reverse_path, parameters, .. } = &**transaction;
         let first = [(path.clone(), words.clone())];
-        let reply = self.leg.mail(choice, session, reverse_path, parameters, &first).await?;
+        let reply = Box::pin(self.leg.mail(choice, session, reverse_path, parameters, &first)).await?;
         if !reply.is_positive_completion() {
             return Ok(reply);
         }

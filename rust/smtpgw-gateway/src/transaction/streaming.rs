@@ -93,7 +93,8 @@ pub(super) async fn pass_on<W: World>(
         *streaming = None;
     }
     let Some(under_way) = streaming.as_mut().filter(|streaming| streaming.is_due()) else { return false };
-    if let Err(error) = under_way.send(leg).await {
+    // Boxed, as are others on these paths: what is rare and large would be in the way of every message.
+    if let Err(error) = Box::pin(under_way.send(leg)).await {
         *broken = Some(error);
         *streaming = None;
     }

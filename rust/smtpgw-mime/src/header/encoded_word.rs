@@ -13,6 +13,9 @@ use crate::transfer::decode_all_base64;
 
 /// `value` (unfolded) with its encoded words decoded; what is none stays as it is.
 pub fn decode_words(value: &[u8]) -> String {
+    if memchr::memchr(b'=', value).is_none() {
+        return to_text(None, value).0.into_owned();
+    }
     let mut out = String::with_capacity(value.len());
     let mut joined = Joined::default();
     let mut plain = 0;
