@@ -92,7 +92,7 @@ class Plain(Contender):
     def start(self, bench: Bench, backend: str, *, starttls: bool) -> Subject:
         """Starts it."""
         command: list[str | Path] = [bench.program("smtpgw-plain"), "--backend", backend]
-        command += ["--log", bench.folder / f"{self.name}.log", *self.options]
+        command += ["--pool", str(POOL), "--log", bench.folder / f"{self.name}.log", *self.options]
         process = Process([*command, *(["--starttls"] if starttls else [])], log=bench.folder / f"{self.name}.err")
         return Subject(process, process.expect_line("listening "))
 
@@ -148,6 +148,7 @@ certificates = [{'"self-signed"' if starttls else ""}]
 address = "{backend}"
 tls = "none"
 identity = "none"
+pool = {POOL}
 [limits]
 connections_per_client = 10000
 [log]
@@ -162,6 +163,10 @@ file = {json.dumps(str(log))}
             hosts = bench.file("lists/hosts.txt", "".join(f"bad-{n}.example\n" for n in range(10_000)))
             return f"block = [{json.dumps(str(hosts))}]\n"
         return ""
+
+
+POOL = 8
+"""Connections to the backend that are kept for the next sender (`pool`), as a site with a backend of its own has it."""
 
 
 def _rule(number: int) -> str:

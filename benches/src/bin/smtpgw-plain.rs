@@ -14,10 +14,10 @@ use smtpgw_gateway::settings::{
 use smtpgw_gateway::{Gateway, log_sink};
 
 const USAGE: Usage = Usage {
-    help: "smtpgw-plain --backend HOST:PORT|maildir:FOLDER [--listen 127.0.0.1:0] [--starttls] [--stream] [--log FILE]\n\
+    help: "smtpgw-plain --backend HOST:PORT|maildir:FOLDER [--listen 127.0.0.1:0] [--starttls] [--stream] [--pool N] [--log FILE]\n\
         smtpgw-plain --settings FILE\n\
         Runs the gateway without inspectors, with default settings or with those of a JSON file, until SIGTERM.",
-    values: &["backend", "listen", "log", "settings"],
+    values: &["backend", "listen", "log", "pool", "settings"],
     flags: &["starttls", "stream"],
 };
 
@@ -55,7 +55,11 @@ fn settings(arguments: &Arguments) -> Result<Settings, String> {
         certificates: if starttls { vec![Certificate::SelfSigned(SelfSigned::SelfSigned)] } else { Vec::new() },
         ..Listener::at(arguments.or::<String>("listen", "127.0.0.1:0".into())?, "sink")
     });
-    let mut backend = Backend { tls: BackendTls::None, ..Backend::at(arguments.required::<String>("backend")?) };
+    let mut backend = Backend {
+        tls: BackendTls::None,
+        pool: arguments.or("pool", 0)?,
+        ..Backend::at(arguments.required::<String>("backend")?)
+    };
     if arguments.flag("stream") {
         backend.relay = Relay::Stream;
         // What has gone cannot be tagged.

@@ -157,7 +157,7 @@ fn begins_as_message(begin: &[u8], more: bool) -> bool {
         if line.starts_with(b" ") || line.starts_with(b"\t") || line.starts_with(b"From ") {
             continue;
         }
-        let Some(colon) = line.iter().position(|&octet| octet == b':') else { break };
+        let Some(colon) = memchr::memchr(b':', line) else { break };
         let name = line.get(..colon).unwrap_or_default().trim_ascii_end();
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             break;
