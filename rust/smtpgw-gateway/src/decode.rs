@@ -36,7 +36,7 @@ use crate::world::{Instant, timeout};
 
 use collector::{Collector, HeaderBudget};
 use containers::Opening;
-use effort::Effort;
+use effort::{BRIEF_OCTETS, Effort};
 use leaf::Rested;
 use readings::{REREAD, Rereading};
 use room::Room;
@@ -120,19 +120,21 @@ impl Decoding {
 
     /// Decodes further content. Never blocks; [`Decoding::settle`] follows.
     pub(crate) fn push(&mut self, content: &[u8]) {
-        self.step(|decoder, collector| decoder.push(content, collector));
+        self.step(content.len(), |decoder, collector| decoder.push(content, collector));
     }
 
     /// Content is complete. Never blocks; [`Decoding::settle`] follows.
     pub(crate) fn finish(&mut self) {
-        self.step(|decoder, collector| decoder.finish(collector));
+        self.step(0, |decoder, collector| decoder.finish(collector));
     }
 
-    /// Goes on, if nothing speaks against it.
-    fn step(&mut self, step: impl FnOnce(&mut Decoder, &mut Collector)) {
+    /// Goes on with so many octets, if nothing speaks against it.
+    fn step(&mut self, octets: usize, step: impl FnOnce(&mut Decoder, &mut Collector)) {
         if self.ended.is_none() {
             let (decoder, collector) = (&mut self.decoder, &mut self.collector);
-            if self.effort.step(|| step(decoder, collector)).is_err() {
+            let step = || step(decoder, collector);
+            let done = if octets <= BRIEF_OCTETS { self.effort.brief_step(step) } else { self.effort.step(step) };
+            if done.is_err() {
                 self.ended = Some(Ended::Panic);
             } else if self.effort.is_over() {
                 self.ended = Some(Ended::Timeout);

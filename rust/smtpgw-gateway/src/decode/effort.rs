@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::world::thread_time;
+use crate::world::{Instant, thread_time};
 
 /// The CPU time of one message.
 #[derive(Debug)]
@@ -37,6 +37,16 @@ impl Effort {
         outcome.map_err(|_| io::Error::other("what decodes messages failed"))
     }
 
+    /// The same for a step that takes less than it would cost to ask what this thread has taken: time counts as on the
+    /// wall, and no more of it than such a step can take, if others had the processor meanwhile.
+    pub(super) fn brief_step<T>(&self, step: impl FnOnce() -> T) -> io::Result<T> {
+        let begun = Instant::now();
+        let outcome = catch_unwind(AssertUnwindSafe(step));
+        let taken = nanoseconds(begun.elapsed().min(BRIEF));
+        self.spent.store(self.spent.load(Relaxed).saturating_add(taken), Relaxed);
+        outcome.map_err(|_| io::Error::other("what decodes messages failed"))
+    }
+
     /// Whether no more time is left. Within a step to be asked on its own thread.
     pub(super) fn is_over(&self) -> bool {
         self.spent() > self.limit
@@ -56,6 +66,12 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 const IDLE: u64 = u64::MAX;
+
+/// Octets of content that are decoded in a brief step.
+pub(super) const BRIEF_OCTETS: usize = 8 << 10;
+
+/// More than decoding so many takes: the dearest of them begin a part every ten octets.
+const BRIEF: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)] // a failed step is a failed test
@@ -88,6 +104,19 @@ mod tests {
             });
         });
         assert!(effort.is_over());
+    }
+
+    #[test]
+    fn a_brief_step_counts_and_its_share_of_a_wait_is_small() {
+        let effort = Effort::new(Duration::from_millis(30));
+        effort.brief_step(|| work(Duration::from_millis(16))).unwrap();
+        assert!(!effort.is_over());
+        effort.brief_step(|| std::thread::sleep(Duration::from_millis(60))).unwrap();
+        assert!(effort.is_over(), "a wait counts, and not more than a step can take");
+        let effort = Effort::new(Duration::from_millis(21));
+        effort.brief_step(|| std::thread::sleep(Duration::from_millis(60))).unwrap();
+        assert!(!effort.is_over());
+        assert!(effort.brief_step(|| std::panic::resume_unwind(Box::new("a mistake of ours"))).is_err());
     }
 
     #[test]
