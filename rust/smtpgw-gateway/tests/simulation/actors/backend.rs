@@ -30,7 +30,7 @@ pub async fn backend(name: &'static str, plan: BackendPlan, log: Log, count: Arc
             connections => plan.connections[nth % connections].clone(),
         };
         let (chunking, log, stream) = (plan.chunking, Arc::clone(&log), BufReader::new(stream));
-        let served = Served { name, nth, faults, chunking, log, stream, identity: None };
+        let served = Served { name, nth, faults, chunking, log, stream, identity: None, chunked: false };
         tokio::spawn(async move { served.run().await });
     }
 }
@@ -54,6 +54,8 @@ struct Served {
     stream: BufReader<TcpStream>,
     /// Who the client is, by XCLIENT.
     identity: Option<String>,
+    /// A last chunk has come, and no MAIL since.
+    chunked: bool,
 }
 
 impl Served {
@@ -84,7 +86,8 @@ impl Served {
                         "250-backend.example\r\n250-PIPELINING\r\n{chunking}250-SIZE 1000000\r\n250-8BITMIME\r\n\
                          250 XCLIENT NAME ADDR PORT PROTO HELO"
                     );
-                    greeted |= self.answer(Step::Ehlo, &reply).await?;
+                    let step = if self.chunked { Step::Confirmation } else { Step::Ehlo };
+                    greeted |= self.answer(step, &reply).await?;
                 }
                 "XCLIENT" if envelope.sender.is_some() => self.say("503 5.5.1 in a transaction").await?,
                 "XCLIENT" => {
@@ -102,6 +105,7 @@ impl Served {
                 "MAIL" if !greeted => self.say("503 5.5.1 EHLO first").await?,
                 "MAIL" if envelope.sender.is_some() => self.say("503 5.5.1 nested MAIL").await?,
                 "MAIL" => {
+                    self.chunked = false;
                     if self.answer(Step::Mail, &format!("250 2.1.0 {path} ok")).await? {
                         envelope.sender = Some(path);
                     }
@@ -125,6 +129,9 @@ impl Served {
                     self.answer(Step::Reset, "250 2.0.0 forgotten").await?;
                 }
                 "NOOP" => self.say("250 2.0.0 ok").await?,
+                "QUIT" if self.chunked => {
+                    return self.answer(Step::Confirmation, "221 2.0.0 bye").await.map(drop);
+                }
                 "QUIT" => return self.say("221 2.0.0 bye").await,
                 _ => self.say("500 5.5.1 what?").await?,
             }
