@@ -2,6 +2,7 @@
 //!
 //! - a 2yz at the dot is the backend's own reply to that very message, word for word;
 //! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients;
+//! - what came under TLS says so in its trace, and where TLS is required nothing goes to a backend in clear;
 //! - what was refused or deferred by verdict was completed at no backend;
 //! - no message is there twice, and none is at a backend under the identity of another client, or at one to which no
 //!   route leads;
@@ -82,6 +83,9 @@ fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<()
     if let Some(wrong) = scenario.wrong_backend(message.by, &message.recipients) {
         return Err(format!("{whose}: {wrong} was delivered to {}", message.by));
     }
+    if !message.tls && scenario.requires_tls() {
+        return Err(format!("{whose}: delivered in clear"));
+    }
     if !sent.ended {
         return Err(format!("{whose}: delivered before its client ended it"));
     }
@@ -91,6 +95,10 @@ fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<()
     let whole_fields = head.is_empty() || (head.ends_with(b"\r\n") && !head.windows(4).any(|four| four == b"\r\n\r\n"));
     if !whole_fields || head.starts_with(b"\r\n") {
         return Err(format!("{whose}: what was put on top is no header"));
+    }
+    let head = String::from_utf8_lossy(head);
+    if head.starts_with("Received: ") && head.contains(" with ESMTPS ") != sent.tls {
+        return Err(format!("{whose}: under TLS: {}, and the trace says {head}", sent.tls));
     }
     if !scenario.stutters() && message.recipients != sent.recipients {
         return Err(format!(

@@ -11,6 +11,8 @@ pub struct BackendPlan {
     pub connections: Vec<Vec<(Step, Act)>>,
     /// Whether it offers CHUNKING.
     pub chunking: bool,
+    /// Whether it offers STARTTLS.
+    pub tls: bool,
 }
 
 /// What the backend is answering.
@@ -29,9 +31,15 @@ pub enum Step {
     /// The end of content, be it a dot or the last chunk.
     Dot,
     Reset,
+    /// STARTTLS itself.
+    Starttls,
+    /// Behind its 220: what is said in the place of the handshake, in clear; [`Act::Drop`] and [`Act::Hang`] are
+    /// themselves.
+    Handshake,
 }
 
 impl Step {
+    /// All but those of TLS.
     pub const ALL: [Self; 9] = [
         Self::Greeting,
         Self::Ehlo,
@@ -74,7 +82,12 @@ impl BackendPlan {
             (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len() - 1)], Act::draw(roll))).collect()
         });
         let connections = connections.collect();
-        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections, chunking: false }
+        Self {
+            opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 },
+            connections,
+            chunking: false,
+            tls: false,
+        }
     }
 }
 
