@@ -62,6 +62,8 @@ fn a_reply_that_is_not_the_backends() {
 
 #[test]
 fn a_reply_to_another_command() {
+    let refusal = replacing(Side::Client, Direction::Out, "221 2.0.0 ", "554 5.0.0 ");
+    bites(&calm(|_| {}), &refusal, "and nobody gave");
     let other = replacing(Side::Client, Direction::Out, "m0r0", "m0r9");
     bites(&calm(|_| {}), &other, "and heard");
 }

@@ -7,13 +7,14 @@
 //! - no message is there twice, and none is at a backend under the identity of another client, or at one to which no
 //!   route leads;
 //! - replies are one to one and in order: each 2yz to MAIL and RCPT names the path it answers;
-//! - a client hears no 5yz that nobody gave;
-//! - everybody ends (unless the gateway's host was killed: then others need timeouts of their own), and every place and octet of memory is given back;
+//! - a client hears no 5yz that neither the backend nor an inspector gave, nor it itself brought about;
+//! - everybody ends (unless the gateway's host was killed: then others need timeouts of their own), and every place and
+//!   every octet of memory and of disk is given back;
 //! - where nothing went wrong, everything arrived.
 
 use crate::actors::{Sent, Taken, Witnessed};
 use crate::play::Played;
-use crate::scenario::{Event, Scenario};
+use crate::scenario::{Act, Event, Scenario, Temper};
 
 /// The first thing that is wrong, if any.
 pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
@@ -42,6 +43,13 @@ pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
             return Err(format!("c{client} said {command:?} and heard {reply:?}"));
         }
     }
+    for (at, (client, command, reply)) in heard.iter().enumerate() {
+        let mut before = heard[..at].iter().filter(|(other, ..)| other == client);
+        let refused_before = before.any(|(.., reply)| reply.starts_with(['4', '5']));
+        if reply.starts_with('5') && !refused_rightly(*client, reply, refused_before, scenario) {
+            return Err(format!("c{client} said {command:?} and nobody gave {reply:?}"));
+        }
+    }
     let killed = scenario.events.iter().any(|(_, event)| *event == Event::Kill);
     if !killed && (*clients_open > 0 || *backend_open > 0) {
         return Err(format!("{clients_open} clients and {backend_open} backend connections never ended"));
@@ -67,6 +75,23 @@ fn acknowledged_rightly(message: &Sent, taken: &[Taken]) -> Result<(), String> {
         Some(taken) if taken.reply.as_ref() == Some(reply) => Ok(()),
         Some(taken) => Err(format!("{}: client heard {reply:?}, backend said {:?}", message.sender, taken.reply)),
         None => Err(format!("{}: acknowledged and not delivered", message.sender)),
+    }
+}
+
+/// Whether somebody gave this 5yz.
+fn refused_rightly(client: usize, reply: &str, refused_before: bool, scenario: &Scenario) -> bool {
+    let mut acts = scenario.backend.connections.iter().chain(&scenario.second.connections).flatten();
+    let largest = scenario.settings.limits.message_size;
+    let mut messages = scenario.clients[client].messages.iter();
+    match reply.split_at_checked(10).unwrap_or_default() {
+        ("550 5.7.1 ", "never\r\n") => acts.any(|(_, act)| *act == Act::Permanent),
+        ("554 5.7.1 ", _) => scenario.tempers.contains(&Temper::Rejects),
+        ("552 5.3.4 ", _) => {
+            messages.any(|it| it.content.len() as u64 > largest || it.size.is_some_and(|it| it > largest))
+        }
+        // What it had said already behind something that was refused.
+        ("503 5.5.1 " | "554 5.5.1 ", _) => refused_before,
+        _ => false,
     }
 }
 
