@@ -93,6 +93,11 @@ impl<W: World> Service<W> {
         self.house.setup.load().desk.budget.used()
     }
 
+    /// Octets of content in files at the moment, as `spool.total` counts them.
+    pub fn disk(&self) -> u64 {
+        self.house.setup.load().desk.budget.disk_used()
+    }
+
     /// Takes new settings and inspectors for connections from now on. Listeners stay as they are bound.
     ///
     /// # Errors

@@ -70,6 +70,11 @@ impl Budget {
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
+
+    /// Octets of the disk in use.
+    pub(crate) fn disk_used(&self) -> u64 {
+        self.disk_used.load(Ordering::Relaxed)
+    }
 }
 
 /// What somebody has in memory, charged to the budget until it is dropped.

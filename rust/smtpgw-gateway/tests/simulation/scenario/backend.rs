@@ -11,6 +11,8 @@ pub struct BackendPlan {
     pub connections: Vec<Vec<(Step, Act)>>,
     /// Whether it offers CHUNKING.
     pub chunking: bool,
+    /// Whether it offers STARTTLS.
+    pub tls: bool,
 }
 
 /// What the backend is answering.
@@ -32,9 +34,15 @@ pub enum Step {
     /// What is asked behind the last chunk: EHLO once more, or QUIT. A backend that does not answer it drops, or denies
     /// both.
     Confirmation,
+    /// STARTTLS itself.
+    Starttls,
+    /// Behind its 220: what is said in the place of the handshake, in clear; [`Act::Drop`] and [`Act::Hang`] are
+    /// themselves.
+    Handshake,
 }
 
 impl Step {
+    /// All but those of TLS.
     pub const ALL: [Self; 10] = [
         Self::Greeting,
         Self::Ehlo,
@@ -80,7 +88,12 @@ impl BackendPlan {
             (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::WITHOUT_CHUNKS)], Act::draw(roll))).collect()
         });
         let connections = connections.collect();
-        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections, chunking: false }
+        Self {
+            opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 },
+            connections,
+            chunking: false,
+            tls: false,
+        }
     }
 }
 
