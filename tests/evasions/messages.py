@@ -55,6 +55,13 @@ def encoding_fields() -> Iterator[tuple[str, bytes]]:
         yield f"encoding as {spelling!r}", letter(f"{name}: {spelling}\n\n{B64}\n")
     for spelling in (f"{name} ", f"{name}\t", name.lower(), name.upper(), f"{name}\0", "Content-Transfer\0-Encoding"):
         yield f"encoding field {spelling!r}", letter(f"{spelling}: base64\n\n{B64}\n")
+    for field in (
+        f"{name}\n : base64", f"{name} \n\t: base64", f"{name}\n \n : base64", f"{name}\n : \n base64", f"{name}\n: base64",
+        f"{name}\n base64", f"{name} base64", f"{name} x: base64", f"{name}\n x: base64", f"{name}\x01: base64",
+        f"X-{name}: base64", f"X{name}: base64", f"{name}s: base64", f"<{name}: base64", f"no field\n{name}\n : base64",
+    ):  # fmt: skip
+        yield f"encoding by {field!r}", letter(f"{field}\n\n{B64}\n")
+        yield f"plain under {field!r}", letter(f"{field}\n\n{PLAIN}\n")
     for first, second in (
         ("base64", "7bit"),
         ("7bit", "base64"),
@@ -85,6 +92,8 @@ def type_fields() -> Iterator[tuple[str, bytes]]:
         good.replace("; ", ";\n "), good.replace("; ", ";\n \n "), good.replace("; ", " "), good.replace("; ", ", "),
         other + good.replace("Content-Type", "content-type"), good.replace("multipart/mixed", '"multipart/mixed"'),
         good.replace("multipart/mixed", "multipart/mixed/x"), "Content-Type:\n" + good, good.replace(":", ":\n ", 1),
+        good.replace(":", "\n :"), good.replace(":", "\n:"), good.replace(":", " x:"), good.replace(":", ""), "X-" + good,
+        other + "X-" + good, other + good.replace(":", "\n :"), good.replace(":", "s:"),
     ):  # fmt: skip
         yield f"type {header!r}", letter(f"{header}\n{one()}")
 
@@ -250,7 +259,11 @@ def names() -> Iterator[tuple[str, bytes]]:
     ):  # fmt: skip
         value = "attachment" if field == "Disposition" else "image/png"
         header = f"Content-{field}: {value}; {parameters}\n"
-        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header.replace('image/png', 'text/plain'))}--b--\n")
+        header = header.replace("image/png", "text/plain")
+        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header)}--b--\n")
+        if parameters in ("filename=a.exe", "name=a.exe"):
+            for spelling in (header.replace(":", "\n :"), f"X-{header}", header.replace(":", " x:"), header.replace(":", "")):
+                yield f"{spelling!r}", mixed(f"--b\n{evil(spelling)}--b--\n")
 
 
 def charsets() -> Iterator[tuple[str, bytes]]:
