@@ -278,6 +278,10 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "cp037",
         "cp500",
         "cp273",
+        "cp424",
+        "cp875",
+        "cp1026",
+        "cp1140",
         "hz",
         "iso2022_kr",
     ):
@@ -299,9 +303,24 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "utf-16be",
     ):
         yield f"plain as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{text}\n")
+    for charset, label in (("cp500", "ibm-1148"), ("cp037", "ebcdic-cp-fr"), ("cp1026", "IBM 1026"), ("utf-7", "UTF_7")):
+        body = base64.b64encode(text.encode(charset)).decode()
+        header = f"Content-Type: text/plain; charset={label!r}\nContent-Transfer-Encoding: base64\n"
+        yield f"{charset} as {label}", letter(f"{header.replace(chr(39), chr(34))}\n{body}\n")
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in text)
+    for label in ("unicode_escape", "raw_unicode_escape", "java"):
+        yield f"escapes as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{escaped}\n")
     hidden = "+" + base64.b64encode(text.encode("utf-16-be")).decode().rstrip("=") + "-"
     for forms in ("charset=us-ascii; charset*=''utf-7", "charset*0=utf-; charset*1=7; charset=utf-8"):
         yield f"utf-7 by {forms!r}", letter(f"Content-Type: text/plain; {forms}\n\n{hidden}\n")
+    for page in (
+        f"<meta charset=utf-7>{hidden}", f"<META http-equiv=Content-Type content='text/html; charset=UTF-7'>{hidden}",
+        f"<?xml version='1.0' encoding='utf-7'?>{hidden}", f"<meta content='x; charset&#61;utf-7'>{hidden}",
+        f"<html>{text[:12]}\x1b(B{text[12:]}", f"<meta charset=iso-2022-jp>{text[:12]}\x1b(J{text[12:]}",
+        f"<!-- <meta charset=utf-8> --><meta/charset=utf-7>{hidden}", f"<meta charset=hz-gb-2312>{text[:12]}~\n{text[12:]}",
+    ):  # fmt: skip
+        for kind in ("text/html", "text/html; charset=utf-8", "application/octet-stream; name=a.html"):
+            yield f"{page[:40]!r} as {kind}", letter(f"Content-Type: {kind}\n\n{page}\n")
     body = base64.b64encode("\0".join(text).encode()).decode()
     yield "NULs between letters", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{body}\n")
 
