@@ -55,6 +55,13 @@ def encoding_fields() -> Iterator[tuple[str, bytes]]:
         yield f"encoding as {spelling!r}", letter(f"{name}: {spelling}\n\n{B64}\n")
     for spelling in (f"{name} ", f"{name}\t", name.lower(), name.upper(), f"{name}\0", "Content-Transfer\0-Encoding"):
         yield f"encoding field {spelling!r}", letter(f"{spelling}: base64\n\n{B64}\n")
+    for field in (
+        f"{name}\n : base64", f"{name} \n\t: base64", f"{name}\n \n : base64", f"{name}\n : \n base64", f"{name}\n: base64",
+        f"{name}\n base64", f"{name} base64", f"{name} x: base64", f"{name}\n x: base64", f"{name}\x01: base64",
+        f"X-{name}: base64", f"X{name}: base64", f"{name}s: base64", f"<{name}: base64", f"no field\n{name}\n : base64",
+    ):  # fmt: skip
+        yield f"encoding by {field!r}", letter(f"{field}\n\n{B64}\n")
+        yield f"plain under {field!r}", letter(f"{field}\n\n{PLAIN}\n")
     for first, second in (
         ("base64", "7bit"),
         ("7bit", "base64"),
@@ -85,6 +92,8 @@ def type_fields() -> Iterator[tuple[str, bytes]]:
         good.replace("; ", ";\n "), good.replace("; ", ";\n \n "), good.replace("; ", " "), good.replace("; ", ", "),
         other + good.replace("Content-Type", "content-type"), good.replace("multipart/mixed", '"multipart/mixed"'),
         good.replace("multipart/mixed", "multipart/mixed/x"), "Content-Type:\n" + good, good.replace(":", ":\n ", 1),
+        good.replace(":", "\n :"), good.replace(":", "\n:"), good.replace(":", " x:"), good.replace(":", ""), "X-" + good,
+        other + "X-" + good, other + good.replace(":", "\n :"), good.replace(":", "s:"),
     ):  # fmt: skip
         yield f"type {header!r}", letter(f"{header}\n{one()}")
 
@@ -250,7 +259,11 @@ def names() -> Iterator[tuple[str, bytes]]:
     ):  # fmt: skip
         value = "attachment" if field == "Disposition" else "image/png"
         header = f"Content-{field}: {value}; {parameters}\n"
-        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header.replace('image/png', 'text/plain'))}--b--\n")
+        header = header.replace("image/png", "text/plain")
+        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header)}--b--\n")
+        if parameters in ("filename=a.exe", "name=a.exe"):
+            for spelling in (header.replace(":", "\n :"), f"X-{header}", header.replace(":", " x:"), header.replace(":", "")):
+                yield f"{spelling!r}", mixed(f"--b\n{evil(spelling)}--b--\n")
 
 
 def charsets() -> Iterator[tuple[str, bytes]]:
@@ -265,6 +278,10 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "cp037",
         "cp500",
         "cp273",
+        "cp424",
+        "cp875",
+        "cp1026",
+        "cp1140",
         "hz",
         "iso2022_kr",
     ):
@@ -286,9 +303,24 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "utf-16be",
     ):
         yield f"plain as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{text}\n")
+    for charset, label in (("cp500", "ibm-1148"), ("cp037", "ebcdic-cp-fr"), ("cp1026", "IBM 1026"), ("utf-7", "UTF_7")):
+        body = base64.b64encode(text.encode(charset)).decode()
+        header = f"Content-Type: text/plain; charset={label!r}\nContent-Transfer-Encoding: base64\n"
+        yield f"{charset} as {label}", letter(f"{header.replace(chr(39), chr(34))}\n{body}\n")
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in text)
+    for label in ("unicode_escape", "raw_unicode_escape", "java"):
+        yield f"escapes as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{escaped}\n")
     hidden = "+" + base64.b64encode(text.encode("utf-16-be")).decode().rstrip("=") + "-"
     for forms in ("charset=us-ascii; charset*=''utf-7", "charset*0=utf-; charset*1=7; charset=utf-8"):
         yield f"utf-7 by {forms!r}", letter(f"Content-Type: text/plain; {forms}\n\n{hidden}\n")
+    for page in (
+        f"<meta charset=utf-7>{hidden}", f"<META http-equiv=Content-Type content='text/html; charset=UTF-7'>{hidden}",
+        f"<?xml version='1.0' encoding='utf-7'?>{hidden}", f"<meta content='x; charset&#61;utf-7'>{hidden}",
+        f"<html>{text[:12]}\x1b(B{text[12:]}", f"<meta charset=iso-2022-jp>{text[:12]}\x1b(J{text[12:]}",
+        f"<!-- <meta charset=utf-8> --><meta/charset=utf-7>{hidden}", f"<meta charset=hz-gb-2312>{text[:12]}~\n{text[12:]}",
+    ):  # fmt: skip
+        for kind in ("text/html", "text/html; charset=utf-8", "application/octet-stream; name=a.html"):
+            yield f"{page[:40]!r} as {kind}", letter(f"Content-Type: {kind}\n\n{page}\n")
     body = base64.b64encode("\0".join(text).encode()).decode()
     yield "NULs between letters", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{body}\n")
 

@@ -6,13 +6,13 @@
 
 mod alternatives;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::defect::DefectKind;
 use crate::dialect::Dialect;
 use crate::event::{PartHead, PartKind, Region};
-use crate::header::{Budget, Field, Header, Odd, Parameter, parse_list, parse_token, values};
+use crate::header::{Budget, Field, Header, MimeField, Odd, Parameter, parse_list, parse_token, values};
 use crate::limits::{LimitKind, Limits};
 use crate::path::PartPath;
 
@@ -60,13 +60,16 @@ pub(crate) fn describe(
     hit: &mut dyn FnMut(LimitKind),
 ) -> Described {
     let fields = Fields::of(&header);
-    if fields.content_type.len() > 1 || fields.disposition.len() > 1 || fields.encoding.len() > 1 {
+    if [&fields.content_type, &fields.disposition, &fields.encoding].iter().any(|fields| fields.exact.len() > 1) {
         odd(DefectKind::DuplicateField);
+    }
+    if [&fields.content_type, &fields.disposition, &fields.encoding].iter().any(|fields| !fields.loose.is_empty()) {
+        odd(DefectKind::LooseFieldName);
     }
     let mut budget = Budget::new(limits);
     let mut names = Names::default();
     let mut disposition = None;
-    for (index, field) in fields.disposition.iter().enumerate() {
+    for (index, field) in fields.disposition.exact.iter().enumerate() {
         let value = field.octets_unfolded();
         let (token, list) = parse_token(&value, odd);
         names.add(&parse_list(list, &mut budget, odd), "filename", dialect, odd);
@@ -74,9 +77,11 @@ pub(crate) fn describe(
             disposition = token;
         }
     }
-    let mut types = content_types(&fields.content_type, dialect, &mut budget, &mut names, odd);
-    if types.is_empty() {
-        types.push(alternatives::ContentType::plain(default_type.to_string()));
+    let mut types = content_types(&fields.content_type, default_type, dialect, &mut budget, &mut names, odd);
+    for field in &fields.disposition.loose {
+        let value = field.octets_unfolded();
+        let list = parse_token(&value, &mut |_| {}).1;
+        names.add(&parse_list(list, &mut budget, &mut |_| {}), "filename", dialect, &mut |_| {});
     }
     let mut count = Alternatives { content_types: counted(&mut types, limits, hit), ..Alternatives::default() };
     let content_type = chosen(types, dialect.content_type);
@@ -139,21 +144,30 @@ fn chosen<T>(mut all: Vec<T>, number: u8) -> T {
 /// The fields that describe the body, in the order in which they came.
 #[derive(Default)]
 struct Fields<'a> {
-    content_type: Vec<&'a Field>,
-    disposition: Vec<&'a Field>,
-    encoding: Vec<&'a Field>,
+    content_type: Named<'a>,
+    disposition: Named<'a>,
+    encoding: Named<'a>,
+}
+
+/// Those of one name.
+#[derive(Default)]
+struct Named<'a> {
+    exact: Vec<&'a Field>,
+    /// Whose name is longer and has it within.
+    loose: Vec<&'a Field>,
 }
 
 impl<'a> Fields<'a> {
     fn of(header: &'a Header) -> Self {
         let mut fields = Self::default();
         for field in header.fields() {
-            match field.name().len() {
-                12 if field.is("Content-Type") => fields.content_type.push(field),
-                19 if field.is("Content-Disposition") => fields.disposition.push(field),
-                25 if field.is("Content-Transfer-Encoding") => fields.encoding.push(field),
-                _ => {}
-            }
+            let Some((_, kind)) = MimeField::within(field.name()) else { continue };
+            let named = match kind {
+                MimeField::Type => &mut fields.content_type,
+                MimeField::Disposition => &mut fields.disposition,
+                MimeField::Encoding => &mut fields.encoding,
+            };
+            if MimeField::of(field.name()).is_some() { named.exact.push(field) } else { named.loose.push(field) }
         }
         fields
     }

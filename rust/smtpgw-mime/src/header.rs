@@ -7,6 +7,7 @@ mod collect;
 mod encoded_word;
 mod extended;
 mod field;
+mod mime_field;
 mod parameter;
 mod unfold;
 
@@ -17,6 +18,7 @@ pub use encoded_word::decode_words;
 pub(crate) use encoded_word::hex;
 pub(crate) use extended::{Form, Value, values};
 pub use field::Field;
+pub(crate) use mime_field::MimeField;
 pub(crate) use parameter::{Budget, Odd, Parameter, parse_list, parse_media_type, parse_token};
 
 use crate::dialect::{Dialect, JunkLine};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smtpgw_mime::charset::is_unread;
 use smtpgw_mime::{Defect, DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
 
 use super::leaf::Leaf;
@@ -119,6 +120,10 @@ pub(super) fn gap_of(head: &PartHead) -> Option<UnscannedRecord> {
     let reason = match head.media_type.as_str() {
         "message/partial" => Unscanned::PartialMessage,
         "application/pgp-encrypted" => Unscanned::Encrypted,
+        // Shown as far as it can be read; a program that has the table shows more.
+        media_type if media_type.starts_with("text/") && head.charset.as_deref().is_some_and(is_unread) => {
+            Unscanned::Unhandled
+        }
         // What it says of itself; what it is shows when it is opened.
         media_type if is_smime(media_type) => {
             let field = head.header.first("Content-Type").map(|field| field.value().to_ascii_lowercase());

@@ -5,7 +5,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Encoding, Names};
+use super::{Encoding, Named, Names};
 use crate::defect::DefectKind;
 use crate::dialect::Dialect;
 use crate::header::{
@@ -32,16 +32,17 @@ impl ContentType {
     }
 }
 
-/// The types of Content-Type fields, and their names into `names`.
+/// The types of Content-Type fields, or the default where there is none, and their names into `names`; at least one.
 pub(super) fn content_types(
-    fields: &[&Field],
+    fields: &Named<'_>,
+    default_type: &str,
     dialect: &Dialect,
     budget: &mut Budget,
     names: &mut Names,
     odd: Odd<'_>,
 ) -> Vec<ContentType> {
     let mut all: Vec<ContentType> = Vec::new();
-    for field in fields {
+    for field in &fields.exact {
         let value = field.octets_unfolded();
         let (read, list) = parse_media_type(&value, odd);
         let parameters = parse_list(list, budget, odd);
@@ -61,6 +62,19 @@ pub(super) fn content_types(
         // What only looks for the word.
         if find_word(&value, b"multipart", 0).is_some() {
             add(&mut all, content_type(Some("multipart/mixed".to_string()), &parameters, &value, dialect, odd));
+        }
+    }
+    if all.is_empty() {
+        all.push(ContentType::plain(default_type.to_string()));
+    }
+    for field in &fields.loose {
+        let value = field.octets_unfolded();
+        let (read, list) = parse_media_type(&value, &mut |_| {});
+        let parameters = parse_list(list, budget, &mut |_| {});
+        names.add(&parameters, "name", dialect, &mut |_| {});
+        let read = read.or_else(|| find_word(&value, b"multipart", 0).map(|_| "multipart/mixed".to_string()));
+        if read.is_some() {
+            add(&mut all, content_type(read, &parameters, &value, dialect, &mut |_| {}));
         }
     }
     // A charset in a form that only some programs know, behind what all of them read.
@@ -154,32 +168,32 @@ pub(super) fn boundaries(content_type: &ContentType, most: u8, odd: Odd<'_>) -> 
 }
 
 /// The encodings of Content-Transfer-Encoding fields, with their names; at least one.
-pub(super) fn encodings(fields: &[&Field], odd: Odd<'_>) -> Vec<(String, Encoding)> {
-    let Some(first) = fields.first() else {
-        return Vec::from([("7bit".to_string(), Encoding::Identity)]);
-    };
-    let mut is_odd = fields.len() > 1;
+pub(super) fn encodings(fields: &Named<'_>, odd: Odd<'_>) -> Vec<(String, Encoding)> {
+    let mut is_odd = fields.exact.len() > 1;
     let mut is_unknown = false;
-    let default = read_encoding(first, &mut |kind| {
-        is_odd = true;
-        is_unknown |= kind == DefectKind::UnknownEncoding;
-        odd(kind);
+    let default = fields.exact.first().map(|first| {
+        read_encoding(first, &mut |kind| {
+            is_odd = true;
+            is_unknown |= kind == DefectKind::UnknownEncoding;
+            odd(kind);
+        })
     });
-    let mut all = Vec::from([default]);
+    let mut all = Vec::from([default.unwrap_or_else(|| ("7bit".to_string(), Encoding::Identity))]);
     let mut insert = |name: &str, encoding| {
         if !all.iter().any(|(_, known)| *known == encoding) {
             all.push((name.to_string(), encoding));
         }
     };
-    if is_odd {
-        for field in fields {
-            let value = decode_words(&field.octets_unfolded()).to_ascii_lowercase();
-            for word in value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
-                if let Some(encoding) = known_encoding(word) {
-                    insert(word, encoding);
-                }
+    let exact = if is_odd { fields.exact.as_slice() } else { &[] };
+    for field in exact.iter().chain(&fields.loose) {
+        let value = decode_words(&field.octets_unfolded()).to_ascii_lowercase();
+        for word in value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
+            if let Some(encoding) = known_encoding(word) {
+                insert(word, encoding);
             }
         }
+    }
+    if is_odd {
         // A program that cannot read the field leaves the body as it is.
         insert("7bit", Encoding::Identity);
     }
