@@ -1,7 +1,8 @@
 //! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses.
 //!
 //! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
-//! between words, what stands around a name is none of it. Letters may be in percent codes, as in `//%62ad.example`.
+//! between words, what stands around a name is none of it. Within a word of Latin letters no name begins or ends: of
+//! `bücher.example` nobody makes `cher.example`. Letters may be in percent codes, as in `//%62ad.example`.
 
 use alloc::format;
 use core::ops::Range;
@@ -9,7 +10,7 @@ use core::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, is_full_stop, is_of_label, is_plain, is_punctuation};
+use crate::letters::{ends_url, ends_within_word, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation};
 use crate::limits::LABEL;
 use crate::plain::code;
 
@@ -68,18 +69,20 @@ fn plain_stretches(whole: &str, host: usize, of_mail: bool, finds: &mut Finds<'_
     else {
         return Ok(());
     };
-    let mut stretches = host.split(|character| !is_plain(character)).peekable();
-    let mut is_skipped = of_mail;
-    while let Some(stretch) = stretches.next() {
+    let ends = host.char_indices().filter(|(_, character)| !is_plain(*character));
+    let mut start = 0;
+    for (end, next) in ends.chain([(host.len(), ' ')]) {
+        let Some((before, stretch)) = host.get(..end).and_then(|host| host.split_at_checked(start)) else { break };
         let name = stretch.trim_matches(is_full_stop);
-        if name.contains(is_full_stop) && !is_skipped {
+        let is_skipped = start == 0 && of_mail || is_latin(next);
+        if name.contains(is_full_stop) && !is_skipped && !ends_within_word(before) {
             finds.candidate(name)?;
-            if stretches.peek().is_none() && !behind.is_empty() {
+            if end == host.len() && !behind.is_empty() {
                 let url = format!("{name}{behind}");
                 finds.candidate(url.trim_end_matches(is_punctuation))?;
             }
         }
-        is_skipped = false;
+        start = end + next.len_utf8();
     }
     Ok(())
 }

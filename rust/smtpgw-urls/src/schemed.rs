@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, is_blank, is_full_stop, is_of_label, is_plain, is_punctuation};
+use crate::letters::{ends_url, is_blank, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation};
 use crate::limits::BRACKETED;
 
 /// Notes those in `text`. Where they stand, up to where a host is cut.
@@ -59,7 +59,7 @@ fn cut(url: &str, finds: &mut Finds<'_>) -> Result<usize, TooMany> {
     let name = url.split_once(':').map_or(url, |(_, behind)| behind).trim_start_matches(is_slash);
     let before = url.len() - name.len();
     let name = name.split(|c| is_slash(c) || matches!(c, '?' | '#')).next().unwrap_or_default();
-    let plain = name.find(|character| !is_of_authority(character) && !is_plain(character));
+    let plain = name.find(|character| !is_of_authority(character) && !is_plain(character) && !is_latin(character));
     let Some(plain) = plain else { return Ok(url.len()) };
     let any = |character| is_of_authority(character) || is_of_label(character) || is_full_stop(character);
     let any = name.find(|character| !any(character)).unwrap_or(name.len());

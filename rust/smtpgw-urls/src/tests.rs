@@ -60,6 +60,24 @@ fn urls_joined_by_what_no_host_has() {
 }
 
 #[test]
+fn a_word_of_latin_letters_is_no_two_words() {
+    for (text, expected) in [
+        ("bücher.example", &["bücher.example"][..]),
+        ("see www.bücher.example/x", &["www.bücher.example/x"]),
+        ("bu\u{308}cher.example", &["bu\u{308}cher.example"]),
+        ("BÜCHER.example", &["BÜCHER.example"]),
+        ("überbad.example", &["überbad.example"]),
+        ("http://www.bücher.example/x", &["http://www.bücher.example/x"]),
+        ("http://bücher.example查看", &["http://bücher.example查看", "http://bücher.example"]),
+        ("see-caf\u{e9}.example.org", &["see-caf\u{e9}.example.org"]),
+        ("ü.bad.example", &["ü.bad.example"]),
+        ("приветbad.example", &["приветbad.example", "bad.example"]),
+    ] {
+        assert_eq!(candidates(text), expected, "{text:?}");
+    }
+}
+
+#[test]
 fn hosts_within_other_writing() {
     for (text, expected) in [
         ("请访问bad.example查看", "bad.example"),
