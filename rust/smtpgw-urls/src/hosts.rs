@@ -10,7 +10,9 @@ use core::ops::Range;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, ends_within_word, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation};
+use crate::letters::{
+    ends_url, ends_within_word, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation, without_dashes,
+};
 use crate::limits::LABEL;
 use crate::plain::code;
 
@@ -57,10 +59,19 @@ fn at_dots(
         let Some(whole) = text.get(start..end) else { continue };
         if !of_mail && name.is_plausible() {
             finds.candidate(whole.trim_end_matches(is_punctuation))?;
+            without_ornament(whole, label + name.host, finds)?;
         }
         plain_stretches(whole, label + name.host, of_mail, finds)?;
     }
     Ok(())
+}
+
+/// Notes a name that letters of names stand around as signs: `-bad.example`, `_bad.example_`, `bad.example--`.
+fn without_ornament(whole: &str, host: usize, finds: &mut Finds<'_>) -> Result<(), TooMany> {
+    let is_ornament = |character| matches!(character, '-' | '_');
+    let begun = whole.trim_start_matches(is_ornament);
+    let bare = if host == whole.len() { without_dashes(begun) } else { begun };
+    if bare.len() < whole.len() { finds.candidate(bare.trim_end_matches(is_punctuation)) } else { Ok(()) }
 }
 
 /// Notes the stretches of plain letters of a name that has others as well, of which `host` octets are the host.

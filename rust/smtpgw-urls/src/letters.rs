@@ -56,6 +56,12 @@ pub(crate) fn is_punctuation(character: char) -> bool {
     matches!(character, '.' | ',' | ';' | ':' | '!' | '?' | ')' | ']' | '}' | '\'' | '*' | '_')
 }
 
+/// A host without the dashes that a sentence puts behind it, and underlines; itself if there is no dash.
+pub(crate) fn without_dashes(host: &str) -> &str {
+    let bare = host.trim_end_matches(is_punctuation);
+    if bare.ends_with('-') { bare.trim_end_matches(|c| c == '-' || is_punctuation(c)) } else { host }
+}
+
 /// Characters that take no room on the screen, and that browsers drop from host names.
 fn is_invisible(character: char) -> bool {
     matches!(

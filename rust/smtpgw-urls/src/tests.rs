@@ -60,6 +60,40 @@ fn urls_joined_by_what_no_host_has() {
 }
 
 #[test]
+fn hosts_among_signs() {
+    for (text, expected) in [
+        (",bad.example", "bad.example"),
+        ("(bad.example)", "bad.example"),
+        ("<bad.example>", "bad.example"),
+        ("\"bad.example\"", "bad.example"),
+        ("bad.example...", "bad.example"),
+        ("..bad.example", ".bad.example"),
+        ("-bad.example", "bad.example"),
+        ("--bad.example/x--", "bad.example/x--"),
+        ("_bad.example_", "bad.example"),
+        ("__bad.example/x", "bad.example/x"),
+        ("bad.example- a good one", "bad.example"),
+        ("bad.example--.", "bad.example"),
+        ("http://bad.example-", "http://bad.example"),
+        ("http://bad.example--_.", "http://bad.example"),
+        ("[url=http://bad.example]x[/url]", "http://bad.example"),
+        ("[http://bad.example][1]", "http://bad.example"),
+        ("http://bad.example:here", "http://bad.example"),
+        ("http://bad.example:80:x/", "http://bad.example"),
+        ("http://bad.example@ x", "http://bad.example"),
+        ("http://bad.example@good.example/x", "http://bad.example"),
+        ("http://bad.example@good.example/x", "http://bad.example@good.example/x"),
+        ("http://[::1]:80/", "http://[::1]:80/"),
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");
+    }
+    for text in ["http://a-b.example", "http://a.example:80/x-", "http://[::1]/", "http://user@host", "a-b.example/-"] {
+        assert_eq!(candidates(text), [text], "{text}: nothing else");
+    }
+}
+
+#[test]
 fn a_word_of_latin_letters_is_no_two_words() {
     for (text, expected) in [
         ("bücher.example", &["bücher.example"][..]),
