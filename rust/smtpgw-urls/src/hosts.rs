@@ -1,4 +1,5 @@
-//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses.
+//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses, nor those that
+//! were disarmed: `hxxp://bad.example`.
 //!
 //! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
 //! between words, what stands around a name is none of it. Within a word of Latin letters no name begins or ends: of
@@ -55,7 +56,8 @@ fn at_dots(
         let label = label_before(before);
         let (start, end) = (at - label, at + name.length);
         done = end;
-        let of_mail = start > 0 && text.as_bytes().get(start - 1) == Some(&b'@');
+        let before = text.as_bytes().get(..start).unwrap_or_default();
+        let of_mail = before.ends_with(b"@") || is_disarmed(before);
         let Some(whole) = text.get(start..end) else { continue };
         if !of_mail && name.is_plausible() {
             finds.candidate(whole.trim_end_matches(is_punctuation))?;
@@ -64,6 +66,15 @@ fn at_dots(
         plain_stretches(whole, label + name.host, of_mail, finds)?;
     }
     Ok(())
+}
+
+/// Whether `before` ends with the scheme by which people write a URL that nobody shall follow: `hxxps://bad.example`.
+fn is_disarmed(before: &[u8]) -> bool {
+    let Some(before) = before.strip_suffix(b"://") else { return false };
+    ["hxxp", "hxxps"].iter().any(|scheme| {
+        let tail = before.len().checked_sub(scheme.len()).and_then(|at| before.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(scheme.as_bytes()))
+    })
 }
 
 /// Notes a name that letters of names stand around as signs: `-bad.example`, `_bad.example_`, `bad.example--`.

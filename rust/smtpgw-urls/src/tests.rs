@@ -140,6 +140,8 @@ fn hosts_in_running_text() {
         ("www.bad.example:81?q bad.example:123456", &["www.bad.example:81?q", "bad.example:12345"]),
         ("a..bad.example", &[".bad.example"]),
         ("user@bad.example, x@y.example/path", &[]),
+        ("hxxp://bad.example/x HXXPS://bad.example", &[]),
+        ("hxxp bad.example", &["bad.example"]),
         ("你好。世界。再见 例子.中国", &["例子.中国"]),
         ("... a. b .", &[]),
         ("\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}.example", &["\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}.example"]),
