@@ -31,7 +31,8 @@ def make(tmp_path):
 PIECES = [
     *"<>&=\"'#;:/\\.@%? \n\taü\u00ad\u3002", "http://", "HTTPS:", "//", "www.", "bad.example", "BAD", ".example",
     "192.0.2.1", "0xc0", "http%3a//", "%68ttp:", "only.this.example", "host.example/path", ":443", ":80", "u@",
-    "<a href=", "<base href=", "&#46;", "&colon;", "data:,",
+    "<a href=", "<base href=", "&#46;", "&colon;", "data:,", "aHR0cDovL2JhZC5leGFtcGxlLw", "/amp/s/", "?u=", "%25",
+    "https-3A__", "bad-example.translate.goog",
 ]  # fmt: skip
 
 

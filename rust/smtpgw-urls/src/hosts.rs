@@ -10,12 +10,12 @@ use core::ops::Range;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::carried::code;
 use crate::found::{Finds, TooMany};
 use crate::letters::{
     ends_url, ends_within_word, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation, without_dashes,
 };
 use crate::limits::LABEL;
-use crate::plain::code;
 
 /// Notes those in `text`, except within `taken`, which are in order.
 pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds<'_>) -> Result<(), TooMany> {
@@ -42,7 +42,6 @@ fn at_dots(
         if at < done {
             continue;
         }
-        let Some(name) = text.get(at..).and_then(Name::read) else { continue };
         while let [first, others @ ..] = taken
             && first.end <= at
         {
@@ -52,6 +51,8 @@ fn at_dots(
             done = url.end;
             continue;
         }
+        // Only now: it may be as long as the rest of the text.
+        let Some(name) = text.get(at..).and_then(Name::read) else { continue };
         let before = text.get(done..at).unwrap_or_default();
         let label = label_before(before);
         let (start, end) = (at - label, at + name.length);

@@ -22,6 +22,7 @@ extern crate alloc;
 
 mod attributes;
 mod base;
+mod carried;
 mod found;
 mod hosts;
 mod letters;
@@ -35,6 +36,7 @@ mod tests;
 
 use alloc::borrow::Cow;
 
+pub use carried::carried;
 pub use found::{Found, TooMany};
 pub use limits::BASES;
 pub use page::may_hold_page;

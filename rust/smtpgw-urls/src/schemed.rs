@@ -91,7 +91,7 @@ fn host_alone(name: &str) -> Option<usize> {
 }
 
 /// Whether it stands before a path in a URL of plain letters.
-fn is_of_authority(character: char) -> bool {
+pub(crate) fn is_of_authority(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '%' | ':' | '@' | '[' | ']' | '-')
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn scheme_at(text: &str, colon: usize) -> Option<usize> {
 const SCHEMES: [&str; 6] = ["https", "http", "ftp", "wss", "ws", ""];
 
 /// Where the scheme begins that `text` ends with.
-fn before_scheme(text: &str) -> Option<usize> {
+pub(crate) fn before_scheme(text: &str) -> Option<usize> {
     let octets = text.as_bytes();
     let ends_with = |scheme: &&str| {
         let tail = octets.len().checked_sub(scheme.len()).and_then(|start| octets.get(start..));
