@@ -54,6 +54,9 @@ def found(text):
         '<meta http-equiv="refresh" content="0;url=http://bad.example/x">',
         "<style>a{background:url(http://bad.example/x)}</style>",
         "<!-- http://bad.example/x -->",
+        r'<script>location="\x68ttp:\u002f/bad\x2eexample/x"</script>',
+        r'{"url":"http:\/\/bad.example\/x"}',
+        r"<style>a{background:url(\68ttp\3a//bad\2e example/x)}</style>",
         '<script>location="http://bad.example/x"</script>',
         '<a title=">" href="http://bad.example/x">',
         '<a href="http://bad.example/x',
@@ -134,7 +137,8 @@ def test_finds_a_host_joined_to_other_text(text, hosts):
 
 PIECES = [*"<>=\"';:/\\.@,| \n?#&%査\u0301\u3002\uff0e", "http://", "HTTPS:\\", "ftp:/", "%2F", "%3a", "<a href=",
           "ok.example", "bad.example", "x.bad.example", "ok", "80", "%62ad.example", "?u=", "%68ttp",
-          "%25", "aHR0cDovL2JhZC5leGFtcGxlLw", "/amp/s/", "http-3A__", "-2E", "_", "b\u00fcx", "hxxp://"]  # fmt: skip
+          "%25", "aHR0cDovL2JhZC5leGFtcGxlLw", "/amp/s/", "http-3A__", "-2E", "_", "b\u00fcx", "hxxp://",
+          "\\2e ", "\\/"]  # fmt: skip
 
 
 def test_looking_for_certain_hosts_finds_all_that_lead_there():
@@ -254,7 +258,7 @@ def test_takes_any_text(pieces):
      "://", "<http://a", "http://a ", "http://a&", ":/", "a@b.", "\u00ad", "[", "http://[", "%", "http://%", "xn--",
      "http://a?http%3a", "http://a,", "http://a.b\u0301", "http:/", "a.b査", "査a.b.", "http://a.b|http://",
      "%61", "%2e", "a%2e", "http://a/?http:/", "=a.b", "=a.b/", "/amp/s/", "http-3A__", "aHR0cDovL2E", "%2525", "_a.b-",
-     "http://a/?u=b.c/", "http://a.b:x", "http://a?%3d//b.c", "hxxp://", "http://a-", "ü\u0301",
+     "http://a/?u=b.c/", "http://a.b:x", "http://a?%3d//b.c", "hxxp://", "http://a-", "ü\u0301", "\\", "\\2e", "\\x", "\\/", "a\\2e b",
      "<!--", "-->", '<a href="a', "a" * 63 + ".", "\u3002a", "=  \n"],
 )  # fmt: skip
 def test_is_linear(piece):

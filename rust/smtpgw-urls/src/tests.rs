@@ -175,6 +175,21 @@ fn values_of_attributes() {
 }
 
 #[test]
+fn strings_of_scripts_and_styles() {
+    for text in [
+        r#"<script>location="\x68ttps://bad\u002eexample/x"</script>"#,
+        r#"{"url":"https:\/\/bad.example\/x"}"#,
+        r"<style>a{b:url(\68ttps\3a//bad\2e example/x)}</style>",
+        r"<p style='background:url(&quot;https\3a //bad.example/x&quot;)'>",
+        r"<< /URI (https:\057\057bad\056example/x) >>",
+        r#"{\field{\*\fldinst{HYPERLINK "https://bad\'2eexample/x"}}}"#,
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|url| url.starts_with("https://bad.example/x")), "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn bases_and_what_is_relative_to_them() {
     let of = |text: &str| {
         let Found { bases, relative, .. } = find(text, 1_000).expect("few");
