@@ -591,7 +591,7 @@ def carried_urls(url: str) -> list[str]:
     """What may be other URLs in path, query and fragment of `url`, as redirectors have them."""
 
 def may_hold_page(text: str) -> bool:
-    """Whether `text`, character references resolved or not, has the beginning of a `data:` URL."""
+    """Whether `text`, character references resolved or not, has a `data:` URL or a call that decodes strings."""
 
 def unescape(text: str) -> str:
     """`text` with its character references (HTML §13.5) resolved."""

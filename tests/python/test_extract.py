@@ -257,8 +257,10 @@ def test_takes_any_text(pieces):
     "http:", "http:/",
      "://", "<http://a", "http://a ", "http://a&", ":/", "a@b.", "\u00ad", "[", "http://[", "%", "http://%", "xn--",
      "http://a?http%3a", "http://a,", "http://a.b\u0301", "http:/", "a.b査", "査a.b.", "http://a.b|http://",
-     "%61", "%2e", "a%2e", "http://a/?http:/", "=a.b", "=a.b/", "/amp/s/", "http-3A__", "aHR0cDovL2E", "%2525", "_a.b-",
-     "http://a/?u=b.c/", "http://a.b:x", "http://a?%3d//b.c", "hxxp://", "http://a-", "ü\u0301", "\\", "\\2e", "\\x", "\\/", "a\\2e b",
+     "%61", "%2e", "a%2e", "http://a/?http:/", "=a.b", "=a.b/", "/amp/s/", "http-3A__", "aHR0cDovL2E", "%2525",
+     "_a.b-",
+     "http://a/?u=b.c/", "http://a.b:x", "http://a?%3d//b.c", "hxxp://", "http://a-", "ü\u0301",
+     "\\", "\\2e", "\\x", "\\/", "a\\2e b",
      "<!--", "-->", '<a href="a', "a" * 63 + ".", "\u3002a", "=  \n"],
 )  # fmt: skip
 def test_is_linear(piece):

@@ -258,10 +258,13 @@ fn every_name_of_the_table_is_found() {
 
 #[test]
 fn pages_within() {
-    for text in ["data:text/html,x", "DATA:,", "da\u{74}a\r\n\t:x", "&#100;ata:,x", "data&colon;x"] {
+    for text in ["data:text/html,x", "DATA:,", "da\u{74}a\r\n\t:x", "&#100;ata:,x", "data&colon;x", "d\na\tta:,"] {
         assert!(may_hold_page(text), "{text:?}");
     }
-    for text in ["", "data", "date:", ":", "dat\ta:"] {
+    for text in ["eval(atob('x'))", "window[\"atob\"](x)", "unescape (x)", "decodeURIComponent('%3c')"] {
+        assert!(may_hold_page(text), "{text:?}");
+    }
+    for text in ["", "data", "date:", ":", "dat\t b:", "(", "f(atob)", "atob"] {
         assert!(!may_hold_page(text), "{text:?}");
     }
 }
