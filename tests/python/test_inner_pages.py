@@ -52,6 +52,30 @@ def test_pictures_are_not_read():
 
 
 @pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        ("text/calendar", "BEGIN:VCALENDAR\r\nLOCATION:https://bad.exa\r\n mple/x\r\n"),
+        ("application/octet-stream", "begin:vcard\nURL:https://ba\n\td.example/x\n"),
+        ("text/vcard; charset=utf-8", "URL:htt\r\n ps://bad.example\r\n"),
+        ("text/plain; format=flowed; delsp=yes", "see https://bad. \r\nexample/x\r\n"),
+        ('text/plain; format=flowed; DelSp="Yes"', "see https://bad. \n example/x\n"),
+    ],
+)
+def test_lines_that_are_put_together(content_type, text):
+    kind = content_type.partition(";")[0]
+    for folded in (text, text.replace("ba", "goo")):
+        part = make_part(folded.encode(), media_type=kind, header=[("Content-Type", content_type)])
+        assert (Urls().on_part(part) is not None) == ("ba" in folded)
+
+
+@pytest.mark.parametrize("text", ["see https://bad. \r\nexample/x\r\n", "BEGIN:\n https://bad.\n example"])
+def test_other_lines_stand_alone(text):
+    for content_type in ("text/plain", "text/plain; format=flowed"):
+        part = make_part(text.encode(), media_type="text/plain", header=[("Content-Type", content_type)])
+        assert Urls().on_part(part) is None
+
+
+@pytest.mark.parametrize(
     "piece",
     ["data:", "data:,", "data:text/html,%64ata:,", '"data:,', "data:;base64,AAAA", "d\n", "dat", "atob('", "atob(",
      "'QUFBQUFBQUFBQUFBQUFB", "unescape('", "'%41", "unescape('%u"],

@@ -1,0 +1,37 @@
+"""Texts whose lines are put together before they are shown, so that a URL may be cut anywhere.
+
+Calendars and cards (RFC 5545 §3.1, RFC 6350 §3.2) have lines of 75 octets and go on behind a blank; text with
+`delsp=yes` (RFC 3676 §4.1) goes on behind a line that ends with a blank, which is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smtpgw._core import Part
+
+__all__ = ["unfolded"]
+
+
+def unfolded(part: Part, text: str) -> str | None:
+    """`text` of `part` as it is shown; `None` if it stands there as it is."""
+    if text[:BEGIN].lstrip("\ufeff\r\n\t ").upper().startswith("BEGIN:V") or part.media_type in FOLDED:
+        return FOLD.sub("", text) if FOLD.search(text) else None
+    if part.media_type == "text/plain" and (" \r\n" in text or " \n" in text) and _drops_blanks(part):
+        return FLOWED.sub("", text)
+    return None
+
+
+def _drops_blanks(part: Part) -> bool:
+    return any(name.lower() == b"content-type" and DELSP.search(raw) for name, raw in part.header.raw)
+
+
+BEGIN = 32
+"""Characters in which a calendar shows itself, blank lines before it included."""
+FOLDED = ("text/calendar", "text/vcard", "text/x-vcard", "text/directory", "application/ics")
+FOLD = re.compile(r"\r?\n[ \t]")
+FLOWED = re.compile(r" \r?\n ?")
+"""With the blank that a line is stuffed with (RFC 3676 §4.4)."""
+DELSP = re.compile(rb"delsp\s*=\s*\"?yes", re.IGNORECASE)
