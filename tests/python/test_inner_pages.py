@@ -1,4 +1,4 @@
-"""Pages in `data:` URLs and the places of a message/external-body are looked at as any other text."""
+"""Pages in `data:` URLs and in coded strings, and the places of a message/external-body, are looked at as any text."""
 
 import base64
 import time
@@ -27,6 +27,14 @@ B64 = base64.b64encode(PAGE.encode()).decode()
         f'<a href="data:,{quote("http://bad.example/")}">',
         f'<a href="&#100;ata:text/html;base64,{B64}">',
         f'<a href="data\n:text/html;base64,{B64}">',
+        f'<a href="d\tata:text/html;base64,{B64}">',
+        f'<a href="data:text/html;{"x" * 3_000};base64,{B64}">',
+        f'<script>document.write(atob("{B64}"))</script>',
+        f"<script>var x = '{B64}'; window['atob'](x)</script>",
+        f"<script>atob(`{B64[:20]}\n{B64[20:]}`)</script>",
+        f'<script>document.write(unescape("{quote(PAGE)}"))</script>',
+        f'<script>decodeURIComponent("{quote(PAGE, safe="")}")</script>',
+        f"<script>unescape('{''.join(f'%u{ord(letter):04x}' for letter in PAGE)}')</script>",
         f'<img src="data:image/svg+xml;base64,{B64}">',
         f'<a href="data:text/html;charset=utf-16;base64,{base64.b64encode(PAGE.encode("utf-16")).decode()}">',
         f'<a href="data:text/html,{quote(f"<a href=data:text/html;base64,{B64}>")}">',
@@ -40,9 +48,38 @@ def test_pages_in_data_urls(text):
 def test_pictures_are_not_read():
     assert len(list(pages('<img src="data:image/png;base64,iVBORw0KGgo=">'))) == 1
     assert list(pages("the data: all of it")) == ["the data: all of it"]
+    assert list(pages("'aHR0cDovL2JhZC5leGFtcGxlLw'")) == ["'aHR0cDovL2JhZC5leGFtcGxlLw'"], "nothing decodes it"
 
 
-@pytest.mark.parametrize("piece", ["data:", "data:,", "data:text/html,%64ata:,", '"data:,', "data:;base64,AAAA"])
+@pytest.mark.parametrize(
+    ("content_type", "text"),
+    [
+        ("text/calendar", "BEGIN:VCALENDAR\r\nLOCATION:https://bad.exa\r\n mple/x\r\n"),
+        ("application/octet-stream", "begin:vcard\nURL:https://ba\n\td.example/x\n"),
+        ("text/vcard; charset=utf-8", "URL:htt\r\n ps://bad.example\r\n"),
+        ("text/plain; format=flowed; delsp=yes", "see https://bad. \r\nexample/x\r\n"),
+        ('text/plain; format=flowed; DelSp="Yes"', "see https://bad. \n example/x\n"),
+    ],
+)
+def test_lines_that_are_put_together(content_type, text):
+    kind = content_type.partition(";")[0]
+    for folded in (text, text.replace("ba", "goo")):
+        part = make_part(folded.encode(), media_type=kind, header=[("Content-Type", content_type)])
+        assert (Urls().on_part(part) is not None) == ("ba" in folded)
+
+
+@pytest.mark.parametrize("text", ["see https://bad. \r\nexample/x\r\n", "BEGIN:\n https://bad.\n example"])
+def test_other_lines_stand_alone(text):
+    for content_type in ("text/plain", "text/plain; format=flowed"):
+        part = make_part(text.encode(), media_type="text/plain", header=[("Content-Type", content_type)])
+        assert Urls().on_part(part) is None
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["data:", "data:,", "data:text/html,%64ata:,", '"data:,', "data:;base64,AAAA", "d\n", "dat", "atob('", "atob(",
+     "'QUFBQUFBQUFBQUFBQUFB", "unescape('", "'%41", "unescape('%u"],
+)  # fmt: skip
 def test_time_is_linear(piece):
     def quickest(times):
         text, best = piece * times, 9.0

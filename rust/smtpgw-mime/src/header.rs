@@ -16,7 +16,7 @@ use alloc::sync::Arc;
 pub(crate) use collect::{Collector, JUDGED, Line};
 pub use encoded_word::decode_words;
 pub(crate) use encoded_word::hex;
-pub(crate) use extended::{Form, Value, values};
+pub(crate) use extended::{Form, Value, decode_percent, values};
 pub use field::Field;
 pub(crate) use mime_field::MimeField;
 pub(crate) use parameter::{Budget, Odd, Parameter, parse_list, parse_media_type, parse_token};

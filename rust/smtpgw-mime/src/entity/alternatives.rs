@@ -32,13 +32,14 @@ impl ContentType {
     }
 }
 
-/// The types of Content-Type fields, or the default where there is none, and their names into `names`; at least one.
+/// The types of Content-Type fields, or the default where there is none; at least one. Their names go into the first of
+/// `names`, those in a parameter of another field into the second.
 pub(super) fn content_types(
     fields: &Named<'_>,
     default_type: &str,
     dialect: &Dialect,
     budget: &mut Budget,
-    names: &mut Names,
+    [names, others]: &mut [&mut Names; 2],
     odd: Odd<'_>,
 ) -> Vec<ContentType> {
     let mut all: Vec<ContentType> = Vec::new();
@@ -47,6 +48,7 @@ pub(super) fn content_types(
         let (read, list) = parse_media_type(&value, odd);
         let parameters = parse_list(list, budget, odd);
         names.add(&parameters, "name", dialect, odd);
+        others.add(&parameters, "filename", dialect, &mut |_| {});
         let is_readable = read.is_some();
         add(&mut all, content_type(read, &parameters, &value, dialect, odd));
         if is_readable {
