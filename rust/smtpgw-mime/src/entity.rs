@@ -6,7 +6,7 @@
 
 mod alternatives;
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::charset::to_text;

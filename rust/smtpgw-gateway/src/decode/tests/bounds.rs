@@ -82,7 +82,7 @@ async fn containers_and_readings_stop_where_the_cpu_time_does() {
 async fn a_panic_costs_the_message() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
     let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
-    decoding.step(|_, _| std::panic::resume_unwind(Box::new("a mistake of ours")));
+    decoding.step(0, |_, _| std::panic::resume_unwind(Box::new("a mistake of ours")));
     decoding.push(b"\r\nx");
     decoding.finish();
     assert!(decoding.settle().await.is_err());
