@@ -24,6 +24,10 @@ impl<W: World> Connection<W> {
         if proxied {
             let header = self.proxy_header().await?;
             self.proxied(header).await?;
+            // A client that waits for the greeting has given the proxy nothing to send on. Under TLS it speaks first.
+            if !self.front.implicit_tls && self.wire.has_spoken(&self.house.world) {
+                self.session = Arc::new(Session { early_talker: true, ..Session::clone(&self.session) });
+            }
         }
         if self.front.implicit_tls {
             // RFC 8314 §3.3: the greeting is the first thing under TLS.
