@@ -157,14 +157,24 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The first certificate serves who asks for none of ours, since a client that checks names will say so, and most
-/// mail servers do not check.
+/// The first that is for the name that is asked for, and of a kind that the client can verify: there may be one of RSA
+/// beside one of ECDSA. Otherwise any that it can verify, and at last the first, since a client that checks names will
+/// say so, and most mail servers do not check.
 impl ResolvesServerCert for Store {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let keys = self.keys.load();
-        let asked = hello.server_name().map(str::to_ascii_lowercase);
-        let fitting = asked.and_then(|asked| keys.iter().find(|key| key.is_for(&asked)));
-        fitting.or(keys.first()).map(|key| Arc::clone(&key.key))
+        if keys.len() > 1 {
+            let asked = hello.server_name().map(str::to_ascii_lowercase);
+            let is_for = |key: &&NamedKey| asked.as_ref().is_some_and(|asked| key.is_for(asked));
+            // In TLS 1.2 rustls leaves out those for which the client has no cipher suite.
+            let schemes = hello.signature_schemes();
+            let verifiable = |key: &&NamedKey| key.key.key.choose_scheme(schemes).is_some();
+            let fitting = keys.iter().filter(is_for).find(verifiable).or_else(|| keys.iter().find(verifiable));
+            if let Some(fitting) = fitting {
+                return Some(Arc::clone(&fitting.key));
+            }
+        }
+        keys.first().map(|key| Arc::clone(&key.key))
     }
 }
 

@@ -1,12 +1,14 @@
-//! Certificates renewed in place, while the gateway runs and nobody tells it, and by a reload.
+//! Certificates renewed in place, while the gateway runs and nobody tells it, and by a reload; and which of several a
+//! client is shown.
 
 use std::path::Path;
 
+use rustls::SignatureScheme;
 use rustls_pki_types::CertificateDer;
 use smtpgw_gateway::self_signed;
 use smtpgw_gateway::settings::{Certificate, ListenerTls};
 
-use crate::support::{House, connect, default_client, settings, tls};
+use crate::support::{House, client_that_verifies, connect, default_client, settings, tls};
 
 fn write(folder: &Path, hostname: &str) {
     let (chain, key) = self_signed(hostname).unwrap();
@@ -98,4 +100,35 @@ fn a_reload_does_not_put_a_bad_certificate_in_the_place_of_a_good_one() {
     assert_ne!(shown(&house), first);
     let state = &house.record("reloaded", 0)["certificates"][0];
     assert_eq!((&state["state"], &state["error"]), (&"good".into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn of_two_for_one_name_a_client_is_shown_the_one_that_it_can_verify() {
+    let files = tempfile::tempdir().unwrap();
+    let make = |name: &str, kind| pair(files.path(), name, (2001, 2999), kind);
+    let certificates = [make("ecdsa", &rcgen::PKCS_ECDSA_P256_SHA256), make("rsa", &rcgen::PKCS_RSA_SHA256)];
+    let leaf = |certificate: &Certificate| {
+        let Certificate::Files { chain, .. } = certificate else { panic!() };
+        <CertificateDer<'_> as rustls_pki_types::pem::PemObject>::from_pem_file(chain).unwrap()
+    };
+    let (ecdsa, rsa) = (leaf(&certificates[0]), leaf(&certificates[1]));
+    let house = House::start(ListenerTls::Starttls, |settings| {
+        settings.listener[0].certificates = certificates.to_vec();
+    });
+    let (for_rsa, for_ecdsa) = (
+        [SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PKCS1_SHA256],
+        [SignatureScheme::ECDSA_NISTP256_SHA256],
+    );
+    for version in rustls::ALL_VERSIONS {
+        for name in ["mx.example.org", "elsewhere.example"] {
+            let shown = |schemes: &[SignatureScheme]| {
+                let client = client_that_verifies(version, schemes);
+                let peer = tls(connect(house.address()).starttls(), &client, name).unwrap();
+                peer.0.get_ref().conn.peer_certificates().unwrap()[0].clone().into_owned()
+            };
+            assert_eq!(shown(&for_rsa), rsa, "{version:?}");
+            assert_eq!(shown(&for_ecdsa), ecdsa, "{version:?}");
+            assert_eq!(shown(&[&for_rsa[..], &for_ecdsa].concat()), ecdsa, "{version:?}: the first");
+        }
+    }
 }
