@@ -67,9 +67,11 @@ pub(crate) const ZIP_DIRECTORIES: usize = 4;
 /// Archives of one format that are opened behind something else in one file. A program that unpacks itself has one.
 pub(crate) const PLACES: usize = 8;
 
-/// Marks of gzip that are tried in one file, and octets of each. Three octets stand somewhere in every other file of eight
-/// mebioctets by chance.
+/// Marks of gzip that are tried in one file. Three octets stand somewhere in every other file of eight mebioctets by
+/// chance.
 pub(crate) const GZIP_TRIES: usize = 64;
+
+/// Octets that are tried of each of them.
 pub(crate) const GZIP_TRIED: usize = 64 << 10;
 
 /// Packed streams one behind the other in one file. Parallel packers begin one for each 64 KiB or more; an empty one

@@ -283,3 +283,19 @@ pub(super) fn everything(size: u64) -> Offer {
         ..Offer::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+    use super::*;
+
+    #[test]
+    fn binary_content_is_not_offered_while_chunks_are_given_up() {
+        let site = Site::new(&Settings::default(), "mail", &Backend::at("backend:25")).unwrap();
+        site.offer.store(Arc::new(Offer { binary_mime: true, ..everything(1) }));
+        assert!(site.offer(1).binary_mime);
+        site.chunks.give_up(Instant::now());
+        assert!(!site.offer(1).binary_mime && site.offer(1).chunking, "chunks from clients are another matter");
+    }
+}
