@@ -96,6 +96,9 @@ pub(crate) const XML_TAG: usize = 16 << 10;
 /// Octets of one header that describes a tar member: long names, pax records. Real ones are below 4 KiB.
 pub(crate) const TAR_HEADER: u64 = 256 << 10;
 
+/// Pieces of one sparse file in a tar. Real ones have some hundreds.
+pub(crate) const TAR_PIECES: usize = 16 << 10;
+
 /// Octets of a 7z's header, packed or not. Ten thousand long names take two mebioctets.
 pub(crate) const SEVENZIP_HEADER: u64 = 8 << 20;
 
