@@ -108,7 +108,7 @@ class Decode(Table):
     """How far containers are unpacked."""
     disabled_formats: list[Format] = []
     """Formats of containers that are not opened; one of them is `disabled_format`. `zip` includes what is built on it:
-    docx, xlsx, jar; `cfb` is doc, xls, msg; `office_xml` is a docx in a single file of XML; `cms` is p7m, S/MIME that is
+    docx, xlsx, jar; `cfb` is doc, xls, msg; `office_xml` is a docx in one file of XML; `cms` is p7m, S/MIME that is
     signed; `other` is what is known by sight and not opened, such as images of disks."""
     unscanned: Unscanned = Unscanned()
     """The action for each reason."""
