@@ -200,7 +200,7 @@ def transfer_encodings() -> Iterator[tuple[str, bytes]]:
     ):
         yield f"quoted-printable {body!r}", encoded(body, "quoted-printable")
     uu = "begin 644 x.txt\n" + binascii.b2a_uu(b"a " + MARKER + b" b").decode() + "`\nend"
-    for odd in (uu.replace("begin", "BEGIN"), uu.replace("begin 644 ", "begin\t644\t"), uu.replace(".txt\n", ".txt\nwhat is this\n"),
+    for odd in (uu.replace("begin", "BEGIN"), uu.replace("begin 644 ", "begin\t644\t"),
                 uu.replace("\n`", " what\n`")):  # fmt: skip
         yield f"uuencode as {odd!r}", encoded(odd, "7bit")
     for name in ("7bit", "x-uuencode", "uuencode", "x-uue", "uue"):
