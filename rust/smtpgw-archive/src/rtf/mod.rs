@@ -195,7 +195,7 @@ impl Unpacking {
         out: &mut Out<'_>,
         start: u64,
         reading: Reading,
-        take: &mut dyn FnMut(&mut Out<'_>, &[u8]) -> Result<(), Unscanned>,
+        take: &mut Take<'_>,
     ) -> Result<(Hexed, u64), Unscanned> {
         let (mut hexed, mut at) = (Hexed::new(reading), start);
         // Most that are no objects are short.
@@ -222,6 +222,9 @@ impl Unpacking {
         Ok((hexed, at - start))
     }
 }
+
+/// Takes what a group gives, piece by piece.
+type Take<'a> = dyn FnMut(&mut Out<'_>, &[u8]) -> Result<(), Unscanned> + 'a;
 
 const WORDS: [(&[u8], Word); 4] = [
     (b"\\objdata", Word::Data),
