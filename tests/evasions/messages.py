@@ -110,6 +110,12 @@ def boundaries() -> Iterator[tuple[str, bytes]]:
     ):  # fmt: skip
         delimiter = "'b'" if "'b'" in parameters and "*" not in parameters else "b"
         yield f"parameters {parameters!r}", mixed(one(delimiter), f"multipart/mixed; {parameters}")
+    for kind in ("text/plain", "application/octet-stream", "mulitpart/mixed", "/mixed", "message/http", "x"):
+        yield f"of {kind}", mixed(one(), f"{kind}; boundary=b")
+    for kind in ("text/plain", "text/html", "application/octet-stream"):
+        quoted = "".join(f"{line}\n" for line in ("This is your mail.", "", "From: a@b.example", "", one()))
+        yield f"parts in {kind}", letter(f"Content-Type: {kind}\n\n{one()}")
+        yield f"parts in {kind}, quoted", letter(f"Content-Type: {kind}\n\n{quoted}")
     quoted = one("b").replace("--b", '--"b"')
     yield "quoted in the delimiter", mixed(quoted, 'multipart/mixed; boundary="b"')
     yield "never closed", mixed(one().removesuffix("--b--\n"))
@@ -194,6 +200,9 @@ def transfer_encodings() -> Iterator[tuple[str, bytes]]:
     ):
         yield f"quoted-printable {body!r}", encoded(body, "quoted-printable")
     uu = "begin 644 x.txt\n" + binascii.b2a_uu(b"a " + MARKER + b" b").decode() + "`\nend"
+    for odd in (uu.replace("begin", "BEGIN"), uu.replace("begin 644 ", "begin\t644\t"),
+                uu.replace("\n`", " what\n`")):  # fmt: skip
+        yield f"uuencode as {odd!r}", encoded(odd, "7bit")
     for name in ("7bit", "x-uuencode", "uuencode", "x-uue", "uue"):
         yield f"uuencode as {name}", encoded(f"text\n\n{uu}\n\ntext", name)
     yield "uuencode in base64", encoded(base64.b64encode(f"x\r\n{uu}\r\n".encode()).decode())
@@ -262,7 +271,12 @@ def names() -> Iterator[tuple[str, bytes]]:
         header = header.replace("image/png", "text/plain")
         yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header)}--b--\n")
         if parameters in ("filename=a.exe", "name=a.exe"):
-            for spelling in (header.replace(":", "\n :"), f"X-{header}", header.replace(":", " x:"), header.replace(":", "")):
+            for spelling in (
+                header.replace(":", "\n :"),
+                f"X-{header}",
+                header.replace(":", " x:"),
+                header.replace(":", ""),
+            ):
                 yield f"{spelling!r}", mixed(f"--b\n{evil(spelling)}--b--\n")
 
 
@@ -303,7 +317,12 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "utf-16be",
     ):
         yield f"plain as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{text}\n")
-    for charset, label in (("cp500", "ibm-1148"), ("cp037", "ebcdic-cp-fr"), ("cp1026", "IBM 1026"), ("utf-7", "UTF_7")):
+    for charset, label in (
+        ("cp500", "ibm-1148"),
+        ("cp037", "ebcdic-cp-fr"),
+        ("cp1026", "IBM 1026"),
+        ("utf-7", "UTF_7"),
+    ):
         body = base64.b64encode(text.encode(charset)).decode()
         header = f"Content-Type: text/plain; charset={label!r}\nContent-Transfer-Encoding: base64\n"
         yield f"{charset} as {label}", letter(f"{header.replace(chr(39), chr(34))}\n{body}\n")
@@ -340,11 +359,31 @@ def containers() -> Iterator[tuple[str, bytes]]:
     files = {"winmail.dat": attached, "a.zip": zipped("a.exe", program), "b.zip": zipped("winmail.dat", attached)}
     files["a.uu.zip"] = zipped("a.uu", b"begin 644 a\n" + binascii.b2a_uu(MARKER) + b"`\nend\n")
     files["a.eml.zip"] = zipped("a.eml", letter(evil()))
+    digits = rtf_object(
+        "Package", b"\x02\0a.txt\0C:\\a.exe\0\0\0\x03\0\0\0\0\0" + len(program).to_bytes(4, "little") + program
+    ).hex()
+    files["a.rtf"] = b"{\\rt{\\object\\objemb{\\*\\objdata " + digits.encode() + b"}}}"
+    files["b.rtf"] = b"{\\rtf1{\\objdata{}" + f"{digits[:99]}\\par1 {{{digits[99:]}}}}}}}".encode()
+    element = base64.encodebytes(program).decode()
+    files["a.xml"] = (
+        f"<?xml version='1.0'?><p:package><p:part p:name='/a.bin'><p:binaryData>{element}</p:binaryData></p:part></p:package>".encode()
+    )
+    files["b.xml"] = (
+        f"<?xml version='1.0'?><w:wordDocument><w:binData w:name='a.mso'>{element}</w:binData></w:wordDocument>".encode(
+            "utf-16"
+        )
+    )
     for name, content in files.items():
         for kind in ("application/ms-tnef", "application/octet-stream", "image/png", "text/plain"):
             body = base64.encodebytes(content).decode()
             header = f"Content-Type: {kind}; name={name}\nContent-Transfer-Encoding: base64\n"
             yield f"{name} as {kind}", mixed(f"--b\n{header}\n{body}--b--\n")
+
+
+def rtf_object(kind: str, content: bytes) -> bytes:
+    name = kind.encode() + b"\0"
+    size = (len(name).to_bytes(4, "little"), len(content).to_bytes(4, "little"))
+    return b"\x01\x05\0\0\x02\0\0\0" + size[0] + name + bytes(8) + size[1] + content
 
 
 def zipped(name: str, content: bytes) -> bytes:

@@ -84,7 +84,8 @@ kinds! {
     EncodedMessage = "encoded_message",
     /// More than one encoding may be read from Content-Transfer-Encoding fields; see [`crate::Dialect::encoding`].
     EncodingReadings = "encoding_readings",
-    /// More than one boundary may be read from a Content-Type; see [`crate::Dialect::boundary`].
+    /// More than one boundary may be read from a Content-Type, or one although its type has none; see
+    /// [`crate::Dialect::boundary`] and [`crate::Dialect::content_type`].
     BoundaryReadings = "boundary_readings",
     /// A multipart without a boundary; delivered as a leaf.
     MissingBoundary = "missing_boundary",

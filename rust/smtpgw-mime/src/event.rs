@@ -31,8 +31,9 @@ pub enum Event<'a> {
     PartEnd,
     /// Something is odd: a place where programs differ, or where the RFCs were not followed.
     Defect(Defect),
-    /// A limit was hit, so that not all of the message is shown. Once a kind and message.
-    LimitHit(LimitKind),
+    /// A limit was hit, so that not all of the message is shown. Once a kind and message, with the first part of which
+    /// that is so.
+    LimitHit(LimitKind, PartPath),
 }
 
 /// What kind of entity a part is to the decoder.

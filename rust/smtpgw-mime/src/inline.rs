@@ -23,6 +23,7 @@
 //! it is; its octets are decoded as they come.
 
 mod lines;
+mod parts;
 mod watch;
 
 use alloc::string::String;
@@ -30,7 +31,10 @@ use alloc::vec::Vec;
 
 use crate::transfer::decode_all_base64;
 
-use lines::{begins_a_file, begins_pem, ends_base64, is_base64, is_uuencoded, name_of, text_of, uu_value};
+use lines::{
+    begins_a_file, begins_pem, behind_begin, ends_base64, is_base64, is_uuencoded, name_of, text_of, uu_value,
+};
+pub use parts::PartsWatch;
 pub use watch::InlineWatch;
 
 /// What is found in a text.
@@ -198,13 +202,18 @@ impl InlineReader {
                     sink(Inline::Begin { encoding: InlineEncoding::Uuencode, name });
                     self.state = State::Uuencode;
                     self.uuencode(line, sink);
-                } else if has_mode && line.trim_ascii().is_empty() {
+                } else if has_mode
+                    && (line.trim_ascii().is_empty() || behind_begin(line).is_none() && !begins_a_file(line))
+                {
+                    // Programs skip what stands between.
                     self.state = State::Announced { name, has_mode };
                 } else {
                     self.text(line, sink);
                 }
             }
-            State::Uuencode if line.trim_ascii() == b"end" => sink(Inline::End { complete: true, volume: false }),
+            State::Uuencode if line.trim_ascii().eq_ignore_ascii_case(b"end") => {
+                sink(Inline::End { complete: true, volume: false })
+            }
             State::Uuencode if line.trim_ascii().is_empty() => self.state = State::Uuencode,
             State::Uuencode if !cut && is_uuencoded(line, false) => {
                 self.state = State::Uuencode;
@@ -246,7 +255,7 @@ impl InlineReader {
         if let Some(after) = line.strip_prefix(b"begin-base64 ") {
             sink(Inline::Begin { encoding: InlineEncoding::Base64, name: name_of(after).0 });
             self.state = State::Base64(Vec::new());
-        } else if let Some(after) = line.strip_prefix(b"begin ") {
+        } else if let Some(after) = behind_begin(line) {
             let (name, has_mode) = name_of(after);
             self.state = State::Announced { name, has_mode };
         } else if let Some(after) = line.strip_prefix(b"=ybegin ") {

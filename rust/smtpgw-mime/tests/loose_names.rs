@@ -78,6 +78,15 @@ fn a_longer_name_that_holds_it_is_one_in_a_reading() {
 }
 
 #[test]
+fn a_boundary_makes_a_multipart_of_any_type_in_a_reading() {
+    for kind in ["text/plain", "application/x", "mulitpart/mixed", "/mixed", "x"] {
+        let message = format!("Content-Type: {kind}; boundary=b\n\n--b\n\nhello\n--b--\n");
+        assert!(decode(&crlf(&message)).kinds().contains(&"boundary_readings"), "{kind}");
+        assert_eq!(shows(&message, "1 text/plain \"hello\""), ["content_type=1"], "{kind}");
+    }
+}
+
+#[test]
 fn what_counts_without_it_stays_as_it_is() {
     let message = "Content-Type: text/html; charset=utf-8\nX-Content-Type-Options: nosniff\n\nhello\n";
     let tree = decode(&crlf(message));

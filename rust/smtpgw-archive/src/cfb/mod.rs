@@ -24,6 +24,7 @@ use crate::source::Source;
 use crate::{Budget, Fact, Members, Unscanned};
 
 use directory::{Directory, Entry};
+pub(crate) use native::Native;
 use sectors::Sectors;
 
 pub(crate) fn unpack<R: Read + Seek>(

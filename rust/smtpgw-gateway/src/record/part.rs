@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::{UnscannedRecord, hex, shortened};
+use crate::decode::limit_and_path;
 use crate::inspect::InspectorInfo;
 use crate::inspection::{About, Opinion};
 use crate::message::Part;
@@ -56,7 +57,8 @@ impl Receipts {
     pub(crate) fn new(gaps: &[UnscannedRecord], opinions: &[Opinion], roster: &[InspectorInfo]) -> Self {
         let mut receipts = Self { unscanned: HashMap::new(), inspectors: HashMap::new() };
         for gap in gaps {
-            receipts.unscanned.entry(gap.what.clone()).or_default().insert(gap.reason);
+            let path = limit_and_path(&gap.what).map_or(gap.what.as_str(), |(_, path)| path);
+            receipts.unscanned.entry(path.to_owned()).or_default().insert(gap.reason);
         }
         for opinion in opinions {
             if let (About::Part(part), Ok(_)) = (&opinion.about, &opinion.result) {

@@ -50,20 +50,24 @@ pub(super) fn content_types(
         names.add(&parameters, "name", dialect, odd);
         others.add(&parameters, "filename", dialect, &mut |_| {});
         let is_readable = read.is_some();
+        let is_multipart = read.as_ref().is_some_and(|read| read.starts_with("multipart/"));
         add(&mut all, content_type(read, &parameters, &value, dialect, odd));
-        if is_readable {
-            continue;
-        }
         // Encoded words, which a structured field cannot have (RFC 2047 §5).
-        if memchr::memmem::find(&value, b"=?").is_some() {
+        if !is_readable && memchr::memmem::find(&value, b"=?").is_some() {
             let decoded = decode_words(&value).into_bytes();
             let (read, list) = parse_media_type(&decoded, &mut |_| {});
             let parameters = parse_list(list, budget, &mut |_| {});
             add(&mut all, content_type(read, &parameters, &decoded, dialect, &mut |_| {}));
         }
-        // What only looks for the word.
-        if find_word(&value, b"multipart", 0).is_some() {
+        // What only looks for the word, or goes by a boundary whatever the type is.
+        let has_boundary = || parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(b"boundary"));
+        let is_named = !is_readable && find_word(&value, b"multipart", 0).is_some();
+        if is_named || (!is_multipart && has_boundary()) {
+            let before = all.len();
             add(&mut all, content_type(Some("multipart/mixed".to_string()), &parameters, &value, dialect, odd));
+            if !is_named && all.len() > before {
+                odd(DefectKind::BoundaryReadings);
+            }
         }
     }
     if all.is_empty() {

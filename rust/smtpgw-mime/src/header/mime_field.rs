@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn names_are_known_alone_and_within_others() {
-        let table: &[(&[u8], Option<MimeField>, Option<(usize, MimeField)>)] = &[
+        type Row = (&'static [u8], Option<MimeField>, Option<(usize, MimeField)>);
+        let table: &[Row] = &[
             (b"content-TYPE", Some(MimeField::Type), Some((0, MimeField::Type))),
             (b"X-Content-Type", None, Some((2, MimeField::Type))),
             (b"cContent-Dispositionx", None, Some((1, MimeField::Disposition))),

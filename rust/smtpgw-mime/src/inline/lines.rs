@@ -14,8 +14,15 @@ pub(super) fn begins_a_file(line: &[u8]) -> bool {
     let is_uuencoded = |after| name_of(after).1;
     line.starts_with(b"=ybegin ")
         || line.starts_with(b"begin-base64 ")
-        || line.strip_prefix(b"begin ").is_some_and(is_uuencoded)
+        || behind_begin(line).is_some_and(is_uuencoded)
         || begins_pem(line)
+}
+
+/// What stands behind the word by which uuencode begins, in any case, and the blank behind it.
+pub(super) fn behind_begin(line: &[u8]) -> Option<&[u8]> {
+    let (word, rest) = line.split_at_checked(5)?;
+    let rest = rest.strip_prefix(b" ").or_else(|| rest.strip_prefix(b"\t"))?;
+    word.eq_ignore_ascii_case(b"begin").then_some(rest)
 }
 
 /// Whether it is the line before a CMS (RFC 7468 §8, §9), under one of the names that programs give it.
@@ -37,7 +44,7 @@ pub(super) fn name_of(after: &[u8]) -> (String, bool) {
     let after = after.trim_ascii_start();
     let digits = after.iter().position(|octet| !matches!(octet, b'0'..=b'7')).unwrap_or(after.len());
     let rest = after.get(digits..).unwrap_or_default();
-    let has_mode = digits >= 3 && (rest.is_empty() || rest.starts_with(b" "));
+    let has_mode = digits >= 3 && rest.first().is_none_or(|octet| b" \t".contains(octet));
     (text_of(if has_mode { rest } else { after }), has_mode)
 }
 
@@ -45,14 +52,21 @@ pub(super) fn text_of(name: &[u8]) -> String {
     to_text(None, name.trim_ascii()).0.into_owned()
 }
 
-/// Whether a line is one of uuencode: its first character says how many octets it holds, and no more characters of the
-/// alphabet follow than those take, with a checksum. Blanks at its end may be missing; `strict`: not too many.
+/// Whether a line is one of uuencode: its first character says how many octets it holds, and so many characters of the
+/// alphabet follow. Blanks at its end may be missing, and programs do not look at what is too much; `strict`: nothing of
+/// either, but for a checksum.
 pub(super) fn is_uuencoded(line: &[u8], strict: bool) -> bool {
     let Some((&count, groups)) = line.split_first() else { return false };
     let expected = usize::from(uu_value(count)).div_ceil(3) * 4;
-    line.iter().all(|octet| matches!(octet, b' '..=b'`'))
-        && groups.trim_ascii_end().len() <= expected + 2
-        && (!strict || (expected > 0 && groups.len() * 2 >= expected))
+    let is_of_it = |octets: &[u8]| octets.iter().all(|octet| matches!(octet, b' '..=b'`'));
+    let within = groups.get(..expected).unwrap_or(groups);
+    if strict {
+        return is_of_it(line)
+            && groups.trim_ascii_end().len() <= expected + 2
+            && expected > 0
+            && groups.len() * 2 >= expected;
+    }
+    is_of_it(&[count]) && is_of_it(within) && (expected > 0 || groups.trim_ascii_end().len() <= 2)
 }
 
 pub(super) fn uu_value(octet: u8) -> u8 {

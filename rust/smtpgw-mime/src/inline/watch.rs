@@ -15,7 +15,7 @@ pub struct InlineWatch {
 
 impl Default for InlineWatch {
     fn default() -> Self {
-        let words: [&[u8]; 3] = [b"begin", b"BinHex", b"-BEGIN"];
+        let words: [&[u8]; 3] = [b"egin", b"BinHex", b"EGIN"];
         Self { finders: words.map(Finder::new), tail: Vec::new(), found: false }
     }
 }
