@@ -290,3 +290,12 @@ def test_the_receipt_of_a_message(judge):
     report = judge(b"Content-Transfer-Encoding: x-mystery\r\n\r\nx\r\n", Looker())
     assert report["parts"][0]["unscanned"] == ["unhandled"]
     assert seen[-1] == (("unhandled", "1"),)
+
+
+def test_a_receipt_has_every_name(judge):
+    message = letter()
+    message.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="a.exe")
+    raw = message.as_bytes().replace(b'filename="a.exe"', b"filename=\"a.txt\"; filename*=utf-8''b.exe; name=c.exe")
+    part = judge(raw)["parts"][-1]
+    assert (part["filename"], part["other_names"]) == ("b.exe", ["a.txt", "c.exe"])
+    assert "other_names" not in judge(message)["parts"][-1]
