@@ -265,6 +265,12 @@ def names() -> Iterator[tuple[str, bytes]]:
         ("Disposition", 'filename="\u202eftxt.exe"'.encode().decode("latin-1")), ("Disposition", 'filename="dir\\\\a.exe"'),
         ("Type", "name=a.exe"), ("Type", "name=a.txt; name=b.exe"), ("Type", "name*=iso-8859-1''a%2Eexe"),
         ("Disposition", "FILENAME=A.EXE"), ("Disposition", "filename =a.exe"), ("Disposition", "filename=a.exe."),
+        ("Disposition", "name=a.exe"), ("Type", "filename=a.exe"), ("Disposition", "filename=my a=b.exe"),
+        ("Disposition", 'filename="a.exe:b"'), ("Disposition", 'filename="a.exe::$DATA"'), ("Disposition", 'filename="a.exe\0.txt"'),
+        ("Disposition", 'filename="a.exe\u200e"'.encode().decode("latin-1")), ("Disposition", "filename*0=a.txt; filename*1=.exe"),
+        ("Disposition", 'filename="=?utf-8?q?a.e?= =?utf-8?q?xe?="'), ("Disposition", "filename*=utf-8''a%2Eexe%00.txt"),
+        ("Disposition", f'filename="{"x" * 400}.exe"'), ("Disposition", "filename=a.txt\n .exe"), ("Disposition", "filename='a.exe'"),
+        ("Disposition", "; ".join(f"filename={number}.txt" for number in range(9)) + "; filename=b.exe"),
     ):  # fmt: skip
         value = "attachment" if field == "Disposition" else "image/png"
         header = f"Content-{field}: {value}; {parameters}\n"
@@ -278,6 +284,12 @@ def names() -> Iterator[tuple[str, bytes]]:
                 header.replace(":", ""),
             ):
                 yield f"{spelling!r}", mixed(f"--b\n{evil(spelling)}--b--\n")
+    for header in (
+        "Content-Description: a.exe\n",
+        "Content-Name: a.exe\n",
+        "Content-Location: http://host.example/a%2Eexe?x\n",
+    ):
+        yield header, mixed(f"--b\n{evil(header)}--b--\n")
 
 
 def charsets() -> Iterator[tuple[str, bytes]]:

@@ -303,3 +303,12 @@ def test_a_limit_names_the_part_at_which_it_was_hit(judge):
     assert report["unscanned"] == [{"reason": "ambiguous", "what": "fields on 1/2"}]
     report = judge(fields + b"\r\nx\r\n")
     assert report["unscanned"] == [{"reason": "ambiguous", "what": "fields on 1"}]
+
+
+def test_a_receipt_has_every_name(judge):
+    message = letter()
+    message.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="a.exe")
+    raw = message.as_bytes().replace(b'filename="a.exe"', b"filename=\"a.txt\"; filename*=utf-8''b.exe; name=c.exe")
+    part = judge(raw)["parts"][-1]
+    assert (part["filename"], part["other_names"]) == ("b.exe", ["a.txt", "c.exe"])
+    assert "other_names" not in judge(message)["parts"][-1]

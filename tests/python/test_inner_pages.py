@@ -8,6 +8,7 @@ import pytest
 
 from smtpgw.inspectors.urls import Urls
 from smtpgw.inspectors.urls.inner import external_body, pages
+from smtpgw.inspectors.urls.pdf import links
 from smtpgw.testing import make_part
 
 PAGE = '<a href="http://bad.example/">x</a>'
@@ -66,6 +67,28 @@ def test_lines_that_are_put_together(content_type, text):
     for folded in (text, text.replace("ba", "goo")):
         part = make_part(folded.encode(), media_type=kind, header=[("Content-Type", content_type)])
         assert (Urls().on_part(part) is not None) == ("ba" in folded)
+
+
+BINARY = b"%PDF-1.4\n" + bytes(range(256)) * 8
+
+
+@pytest.mark.parametrize(
+    "link",
+    [b"/URI (https://bad.example/)", b"/URI(https://bad.example/(x))", b"/URI\n(https:\\057\\057bad\\056example)",
+     b"/URI <68747470733A2F2F 6261642E6578616D706C65>", b"/URI (https://bad.\\\nexample/)"],
+)  # fmt: skip
+def test_links_of_a_pdf(link):
+    for text in (link, link.replace(b"bad", b"got").replace(b"626164", b"676F74").replace(b"6261642E", b"676F742E")):
+        part = make_part(BINARY + text + BINARY, media_type="application/octet-stream")
+        assert part.real_type == "application/pdf"
+        assert (Urls().on_part(part) is not None) == (text is link)
+
+
+@pytest.mark.parametrize("piece", [b"/URI (", b"/URI <", b"/URI", b"/URI (\\", b"/URI <41"])
+def test_a_pdf_takes_linear_time(piece):
+    begun = time.process_time()
+    links(piece * 200_000)
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("text", ["see https://bad. \r\nexample/x\r\n", "BEGIN:\n https://bad.\n example"])

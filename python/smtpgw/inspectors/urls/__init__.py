@@ -1,8 +1,8 @@
 """URLs against block lists: every text of a message is searched for URLs, whatever its declared type.
 
-`canonical` is the form in which URLs are compared, `extract` finds them, `inner` and `lines` know what else a program
-shows of a text, `lists` reads the lists. Lists are read again when their files change; a list that has become wrong is
-logged, and the last good state stays.
+`canonical` is the form in which URLs are compared, `extract` finds them, `inner`, `lines` and `pdf` know what else a
+program shows of a part, `lists` reads the lists. Lists are read again when their files change; a list that has become
+wrong is logged, and the last good state stays.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from smtpgw.inspectors.urls.extract import extract
 from smtpgw.inspectors.urls.inner import external_body, pages
 from smtpgw.inspectors.urls.lines import unfolded
 from smtpgw.inspectors.urls.lists import BlockList, Hit
+from smtpgw.inspectors.urls.pdf import links
 from smtpgw.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Urls(Inspector):
         texts = texts_of(part)
         if texts and (further := unfolded(part, texts[0])) is not None:
             texts = (*texts, further)
+        if part.real_type == "application/pdf":
+            texts = (*texts, links(part.data))
         if part.media_type == "message/external-body":
             texts = (*texts, external_body(part.header))
         found: dict[Hit, None] = {}
