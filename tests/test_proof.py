@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from proof import MOMENTS, ROOT, claims, lost, page, table
+import tomllib
+
+from proof import MOMENTS, ROOT, claims, fixed, lost, page, table
 
 
 def test_every_row_is_held_by_tests() -> None:
@@ -28,6 +30,17 @@ def test_every_fault_has_every_moment() -> None:
 
 def test_the_page_is_made_from_the_rows() -> None:
     assert (ROOT / "docs" / "threats.md").read_text() == page(), "cd tests && python -m proof >../docs/threats.md"
+
+
+def test_limits_that_are_not_to_be_set_are_those_of_the_sources() -> None:
+    written = (ROOT / "python/smtpgw/config/fixed.toml").read_text()
+    assert written == fixed.page(), "cd tests && python -m proof.fixed >../python/smtpgw/config/fixed.toml"
+    numbers = {row["name"]: row["value"] for row in tomllib.loads(written)["fixed"]}
+    # A few of them as anybody may read them there: what reads them reads rightly.
+    assert numbers["smtp::limits::DOMAIN"] == 255
+    assert numbers["smtp::limits::swallowed_content"] == 256 << 20
+    assert numbers["gateway::pace::STALL"] == 180
+    assert numbers["gateway::tls::resumption::TICKET_LIFETIME"] == 12 * 3_600
 
 
 def test_what_is_no_test_is_found() -> None:

@@ -33,6 +33,7 @@ __all__ = [
     "Task",
     "Tls",
     "Worker",
+    "carried_urls",
     "decode",
     "find_urls",
     "make_message",
@@ -471,18 +472,11 @@ def make_message(
 ) -> Message:
     """See `smtpgw.testing.make_message`."""
 
+_Verdicts = list[tuple[str, str, float, str, list[tuple[str, str]], str | None]]
+
 def rehearse(
     roster: Sequence[RosterEntry], message: Message, *, threads: int
-) -> list[
-    tuple[
-        str,
-        str,
-        str,
-        list[tuple[str, str, float, str, list[tuple[str, str]], str | None]],
-        str | None,
-        float,
-    ]
-]:
+) -> list[tuple[str, str, str, _Verdicts, str | None, float]]:
     """See `smtpgw.testing.ask`. Inspector, hook, path of the part, verdicts' attributes, what went wrong, seconds."""
 
 _Invocation = tuple[Callable[..., Any], bool, int, Any, Any]
@@ -593,8 +587,11 @@ def find_urls(text: str, at_most: int, hosts: Hosts | None = None) -> tuple[list
     """Candidates (with `hosts`, without those that plainly lead elsewhere), bases (`<base href>`), and what is relative
     to these, as written, each once. Raises `SmtpgwError` if there are more than `at_most`."""
 
+def carried_urls(url: str) -> list[str]:
+    """What may be other URLs in path, query and fragment of `url`, as redirectors have them."""
+
 def may_hold_page(text: str) -> bool:
-    """Whether `text`, character references resolved or not, has the beginning of a `data:` URL."""
+    """Whether `text`, character references resolved or not, has a `data:` URL or a call that decodes strings."""
 
 def unescape(text: str) -> str:
     """`text` with its character references (HTML §13.5) resolved."""

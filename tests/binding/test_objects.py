@@ -1,5 +1,6 @@
 """What hooks are shown: frozen, lazy, and as the message has it."""
 
+import encodings.aliases
 import hashlib
 
 import pytest
@@ -120,6 +121,15 @@ def test_text_is_decoded_by_the_declared_charset(data, charset, text):
     part = make_part(data, charset=charset)
     assert part.text == text
     assert part.text is part.text
+
+
+@pytest.mark.parametrize("codec", ["cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140"])
+def test_ebcdic_is_what_python_reads(codec):
+    """All the tables that Python has, octet by octet, under each name that it knows them by."""
+    octets = bytes(range(256))
+    names = {alias for alias, name in encodings.aliases.aliases.items() if name == codec} | {codec}
+    for name in names:
+        assert make_part(octets, charset=name).text == octets.decode(codec, "replace"), name
 
 
 def test_objects_cannot_be_changed_or_made():

@@ -55,6 +55,13 @@ def encoding_fields() -> Iterator[tuple[str, bytes]]:
         yield f"encoding as {spelling!r}", letter(f"{name}: {spelling}\n\n{B64}\n")
     for spelling in (f"{name} ", f"{name}\t", name.lower(), name.upper(), f"{name}\0", "Content-Transfer\0-Encoding"):
         yield f"encoding field {spelling!r}", letter(f"{spelling}: base64\n\n{B64}\n")
+    for field in (
+        f"{name}\n : base64", f"{name} \n\t: base64", f"{name}\n \n : base64", f"{name}\n : \n base64", f"{name}\n: base64",
+        f"{name}\n base64", f"{name} base64", f"{name} x: base64", f"{name}\n x: base64", f"{name}\x01: base64",
+        f"X-{name}: base64", f"X{name}: base64", f"{name}s: base64", f"<{name}: base64", f"no field\n{name}\n : base64",
+    ):  # fmt: skip
+        yield f"encoding by {field!r}", letter(f"{field}\n\n{B64}\n")
+        yield f"plain under {field!r}", letter(f"{field}\n\n{PLAIN}\n")
     for first, second in (
         ("base64", "7bit"),
         ("7bit", "base64"),
@@ -85,6 +92,8 @@ def type_fields() -> Iterator[tuple[str, bytes]]:
         good.replace("; ", ";\n "), good.replace("; ", ";\n \n "), good.replace("; ", " "), good.replace("; ", ", "),
         other + good.replace("Content-Type", "content-type"), good.replace("multipart/mixed", '"multipart/mixed"'),
         good.replace("multipart/mixed", "multipart/mixed/x"), "Content-Type:\n" + good, good.replace(":", ":\n ", 1),
+        good.replace(":", "\n :"), good.replace(":", "\n:"), good.replace(":", " x:"), good.replace(":", ""), "X-" + good,
+        other + "X-" + good, other + good.replace(":", "\n :"), good.replace(":", "s:"),
     ):  # fmt: skip
         yield f"type {header!r}", letter(f"{header}\n{one()}")
 
@@ -101,6 +110,12 @@ def boundaries() -> Iterator[tuple[str, bytes]]:
     ):  # fmt: skip
         delimiter = "'b'" if "'b'" in parameters and "*" not in parameters else "b"
         yield f"parameters {parameters!r}", mixed(one(delimiter), f"multipart/mixed; {parameters}")
+    for kind in ("text/plain", "application/octet-stream", "mulitpart/mixed", "/mixed", "message/http", "x"):
+        yield f"of {kind}", mixed(one(), f"{kind}; boundary=b")
+    for kind in ("text/plain", "text/html", "application/octet-stream"):
+        quoted = "".join(f"{line}\n" for line in ("This is your mail.", "", "From: a@b.example", "", one()))
+        yield f"parts in {kind}", letter(f"Content-Type: {kind}\n\n{one()}")
+        yield f"parts in {kind}, quoted", letter(f"Content-Type: {kind}\n\n{quoted}")
     quoted = one("b").replace("--b", '--"b"')
     yield "quoted in the delimiter", mixed(quoted, 'multipart/mixed; boundary="b"')
     yield "never closed", mixed(one().removesuffix("--b--\n"))
@@ -185,6 +200,9 @@ def transfer_encodings() -> Iterator[tuple[str, bytes]]:
     ):
         yield f"quoted-printable {body!r}", encoded(body, "quoted-printable")
     uu = "begin 644 x.txt\n" + binascii.b2a_uu(b"a " + MARKER + b" b").decode() + "`\nend"
+    for odd in (uu.replace("begin", "BEGIN"), uu.replace("begin 644 ", "begin\t644\t"),
+                uu.replace("\n`", " what\n`")):  # fmt: skip
+        yield f"uuencode as {odd!r}", encoded(odd, "7bit")
     for name in ("7bit", "x-uuencode", "uuencode", "x-uue", "uue"):
         yield f"uuencode as {name}", encoded(f"text\n\n{uu}\n\ntext", name)
     yield "uuencode in base64", encoded(base64.b64encode(f"x\r\n{uu}\r\n".encode()).decode())
@@ -247,10 +265,31 @@ def names() -> Iterator[tuple[str, bytes]]:
         ("Disposition", 'filename="\u202eftxt.exe"'.encode().decode("latin-1")), ("Disposition", 'filename="dir\\\\a.exe"'),
         ("Type", "name=a.exe"), ("Type", "name=a.txt; name=b.exe"), ("Type", "name*=iso-8859-1''a%2Eexe"),
         ("Disposition", "FILENAME=A.EXE"), ("Disposition", "filename =a.exe"), ("Disposition", "filename=a.exe."),
+        ("Disposition", "name=a.exe"), ("Type", "filename=a.exe"), ("Disposition", "filename=my a=b.exe"),
+        ("Disposition", 'filename="a.exe:b"'), ("Disposition", 'filename="a.exe::$DATA"'), ("Disposition", 'filename="a.exe\0.txt"'),
+        ("Disposition", 'filename="a.exe\u200e"'.encode().decode("latin-1")), ("Disposition", "filename*0=a.txt; filename*1=.exe"),
+        ("Disposition", 'filename="=?utf-8?q?a.e?= =?utf-8?q?xe?="'), ("Disposition", "filename*=utf-8''a%2Eexe%00.txt"),
+        ("Disposition", f'filename="{"x" * 400}.exe"'), ("Disposition", "filename=a.txt\n .exe"), ("Disposition", "filename='a.exe'"),
+        ("Disposition", "; ".join(f"filename={number}.txt" for number in range(9)) + "; filename=b.exe"),
     ):  # fmt: skip
         value = "attachment" if field == "Disposition" else "image/png"
         header = f"Content-{field}: {value}; {parameters}\n"
-        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header.replace('image/png', 'text/plain'))}--b--\n")
+        header = header.replace("image/png", "text/plain")
+        yield f"{field} {parameters!r}", mixed(f"--b\n{evil(header)}--b--\n")
+        if parameters in ("filename=a.exe", "name=a.exe"):
+            for spelling in (
+                header.replace(":", "\n :"),
+                f"X-{header}",
+                header.replace(":", " x:"),
+                header.replace(":", ""),
+            ):
+                yield f"{spelling!r}", mixed(f"--b\n{evil(spelling)}--b--\n")
+    for header in (
+        "Content-Description: a.exe\n",
+        "Content-Name: a.exe\n",
+        "Content-Location: http://host.example/a%2Eexe?x\n",
+    ):
+        yield header, mixed(f"--b\n{evil(header)}--b--\n")
 
 
 def charsets() -> Iterator[tuple[str, bytes]]:
@@ -265,6 +304,10 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "cp037",
         "cp500",
         "cp273",
+        "cp424",
+        "cp875",
+        "cp1026",
+        "cp1140",
         "hz",
         "iso2022_kr",
     ):
@@ -286,9 +329,29 @@ def charsets() -> Iterator[tuple[str, bytes]]:
         "utf-16be",
     ):
         yield f"plain as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{text}\n")
+    for charset, label in (
+        ("cp500", "ibm-1148"),
+        ("cp037", "ebcdic-cp-fr"),
+        ("cp1026", "IBM 1026"),
+        ("utf-7", "UTF_7"),
+    ):
+        body = base64.b64encode(text.encode(charset)).decode()
+        header = f"Content-Type: text/plain; charset={label!r}\nContent-Transfer-Encoding: base64\n"
+        yield f"{charset} as {label}", letter(f"{header.replace(chr(39), chr(34))}\n{body}\n")
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in text)
+    for label in ("unicode_escape", "raw_unicode_escape", "java"):
+        yield f"escapes as {label}", letter(f"Content-Type: text/plain; charset={label}\n\n{escaped}\n")
     hidden = "+" + base64.b64encode(text.encode("utf-16-be")).decode().rstrip("=") + "-"
     for forms in ("charset=us-ascii; charset*=''utf-7", "charset*0=utf-; charset*1=7; charset=utf-8"):
         yield f"utf-7 by {forms!r}", letter(f"Content-Type: text/plain; {forms}\n\n{hidden}\n")
+    for page in (
+        f"<meta charset=utf-7>{hidden}", f"<META http-equiv=Content-Type content='text/html; charset=UTF-7'>{hidden}",
+        f"<?xml version='1.0' encoding='utf-7'?>{hidden}", f"<meta content='x; charset&#61;utf-7'>{hidden}",
+        f"<html>{text[:12]}\x1b(B{text[12:]}", f"<meta charset=iso-2022-jp>{text[:12]}\x1b(J{text[12:]}",
+        f"<!-- <meta charset=utf-8> --><meta/charset=utf-7>{hidden}", f"<meta charset=hz-gb-2312>{text[:12]}~\n{text[12:]}",
+    ):  # fmt: skip
+        for kind in ("text/html", "text/html; charset=utf-8", "application/octet-stream; name=a.html"):
+            yield f"{page[:40]!r} as {kind}", letter(f"Content-Type: {kind}\n\n{page}\n")
     body = base64.b64encode("\0".join(text).encode()).decode()
     yield "NULs between letters", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{body}\n")
 
@@ -308,11 +371,31 @@ def containers() -> Iterator[tuple[str, bytes]]:
     files = {"winmail.dat": attached, "a.zip": zipped("a.exe", program), "b.zip": zipped("winmail.dat", attached)}
     files["a.uu.zip"] = zipped("a.uu", b"begin 644 a\n" + binascii.b2a_uu(MARKER) + b"`\nend\n")
     files["a.eml.zip"] = zipped("a.eml", letter(evil()))
+    digits = rtf_object(
+        "Package", b"\x02\0a.txt\0C:\\a.exe\0\0\0\x03\0\0\0\0\0" + len(program).to_bytes(4, "little") + program
+    ).hex()
+    files["a.rtf"] = b"{\\rt{\\object\\objemb{\\*\\objdata " + digits.encode() + b"}}}"
+    files["b.rtf"] = b"{\\rtf1{\\objdata{}" + f"{digits[:99]}\\par1 {{{digits[99:]}}}}}}}".encode()
+    element = base64.encodebytes(program).decode()
+    files["a.xml"] = (
+        f"<?xml version='1.0'?><p:package><p:part p:name='/a.bin'><p:binaryData>{element}</p:binaryData></p:part></p:package>".encode()
+    )
+    files["b.xml"] = (
+        f"<?xml version='1.0'?><w:wordDocument><w:binData w:name='a.mso'>{element}</w:binData></w:wordDocument>".encode(
+            "utf-16"
+        )
+    )
     for name, content in files.items():
         for kind in ("application/ms-tnef", "application/octet-stream", "image/png", "text/plain"):
             body = base64.encodebytes(content).decode()
             header = f"Content-Type: {kind}; name={name}\nContent-Transfer-Encoding: base64\n"
             yield f"{name} as {kind}", mixed(f"--b\n{header}\n{body}--b--\n")
+
+
+def rtf_object(kind: str, content: bytes) -> bytes:
+    name = kind.encode() + b"\0"
+    size = (len(name).to_bytes(4, "little"), len(content).to_bytes(4, "little"))
+    return b"\x01\x05\0\0\x02\0\0\0" + size[0] + name + bytes(8) + size[1] + content
 
 
 def zipped(name: str, content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -57,16 +58,25 @@ def test_a_broken_configuration_changes_nothing(
     trustme.CA().issue_cert("mx1.example.org").private_key_pem.write_to_path(str(key))
     listener = gateway.settings["listener"][0]
     wrong = listener | {"certificates": [Certificate(certificate.chain, key, certificate.authority).as_settings()]}
-    for number, changes in enumerate([{"listener": [wrong]}, {"hostnam": "x"}, {"inspector": [{"use": "no:Body"}]}], 1):
+    leaf = trustme.CA().issue_cert("mx1.example.org", not_after=datetime.datetime(2002, 1, 1, tzinfo=datetime.UTC))
+    old = Certificate(tmp_path / "old.pem", tmp_path / "old-key.pem", certificate.authority)
+    old.chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    old.key.write_bytes(leaf.private_key_pem.bytes())
+    expired = listener | {"certificates": [old.as_settings()]}
+    bad = [{"listener": [wrong]}, {"listener": [expired]}, {"hostnam": "x"}, {"inspector": [{"use": "no:Body"}]}]
+    for number, changes in enumerate(bad, 1):
         reload(gateway, hostname="mx2.example.org", **changes)
 
         def errors(number: int = number) -> bool:
-            return len([record for record in gateway.records if record.get("level") == "error"]) >= number
+            refused = [record for record in gateway.records if "reload refused" in str(record.get("message"))]
+            return len(refused) >= number
 
         wait_until(errors, f"the log says what is wrong with {changes}")
         assert greeting(gateway) == b"220 mx1.example.org ESMTP\r\n"
         with Dialogue(gateway.port) as client:
             client.open(certificate.authority)
+    # What only the core can tell is in a record of the certificates as well.
+    assert [record["last_good_kept"] for record in gateway.found("certificates-refused")] == [True]
     assert gateway.stop() == 0
 
 

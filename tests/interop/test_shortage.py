@@ -71,6 +71,29 @@ def test_out_of_descriptors(recorder: Recorder, run_gateway: Run, certificate: C
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("before"), letter("after")]
 
 
+def test_out_of_descriptors_for_the_spool(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
+    """Content that would need a file, and there is none to be had: deferred, and the backend hears of no end."""
+    gateway = run_gateway(recorder.address, spool={"path": ".", "memory": "64 KiB"})
+    large = CONTENTS["in the spool file"].replace(b"\r\n.", b"\r\n..")
+    with Dialogue(gateway.port).open(certificate.authority) as client:
+        assert client.command(b"MAIL FROM:<ann@example.net>").startswith(b"250 ")
+        assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
+        assert client.command(b"DATA").startswith(b"354 ")
+        used = {int(number) for number in os.listdir(f"/proc/{gateway.process.pid}/fd")}
+        # The next one to be opened has the lowest number that is free.
+        limit(gateway, resource.RLIMIT_NOFILE, next(number for number in range(len(used) + 1) if number not in used))
+        client.send(large + b".\r\n")
+        assert client.reply().startswith(b"452 4.3.1 ")
+        assert not recorder.deliveries
+        limit(gateway, resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        client.command(b"MAIL FROM:<ann@example.net>")
+        client.command(b"RCPT TO:<bob@example.org>")
+        client.command(b"DATA")
+        client.send(large + b".\r\n")
+        assert client.reply().startswith(b"250 ")
+    assert [without_received(one.content) for one in recorder.deliveries] == [CONTENTS["in the spool file"]]
+
+
 def test_the_share_of_the_spool(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
     """Content beyond `spool.total` is deferred with 452; what others need afterwards is there."""
     gateway = run_gateway(recorder.address, spool={"memory": "1 KiB", "total": "256 KiB"})

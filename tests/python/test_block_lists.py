@@ -31,7 +31,8 @@ def make(tmp_path):
 PIECES = [
     *"<>&=\"'#;:/\\.@%? \n\taü\u00ad\u3002", "http://", "HTTPS:", "//", "www.", "bad.example", "BAD", ".example",
     "192.0.2.1", "0xc0", "http%3a//", "%68ttp:", "only.this.example", "host.example/path", ":443", ":80", "u@",
-    "<a href=", "<base href=", "&#46;", "&colon;", "data:,",
+    "<a href=", "<base href=", "&#46;", "&colon;", "data:,", "aHR0cDovL2JhZC5leGFtcGxlLw", "/amp/s/", "?u=", "%25",
+    "https-3A__", "bad-example.translate.goog",
 ]  # fmt: skip
 
 
@@ -62,7 +63,14 @@ def hits(urls, text):
         ("bad.example", ["http://bad.example", "www.bad.example", "https://a.b.BAD.example:81/x"],
          ["http://notbad.example/", "http://bad.example.org/", "http://good.example/?bad.example"]),
         ("BAD.Example.", ["http://bad.example"], []),
-        ("bücher.example", ["http://xn--bcher-kva.example/", "http://BÜCHER.example"], ["http://bucher.example"]),
+        ("bücher.example", ["http://xn--bcher-kva.example/", "http://BÜCHER.example", "bu\u0308cher.example/x",
+          "B\u00dcCHER\uff0eexample", "b\u00fc\u00adcher\u3002example", "http://b%C3%BCcher.example",
+          "www.bücher.example"],
+         ["http://bucher.example", "cher.example", "xbücher.example"]),
+        ("XN--BCHER-KVA.example", ["bücher.example"], []),
+        ("cher.example", ["cher.example", "查cher.example"], ["bücher.example", "bu\u0308cher.example/x",
+          "http://bücher.example", "www.bücher.example"]),
+        ("=example", ["http://example"], ["café.example"]),
         ("=only.this.example", ["http://only.this.example/"], ["http://www.only.this.example/",
         "http://this.example/"]),
         ("192.0.2.1", ["http://192.0.2.1/", "http://0xc0000201/"], ["http://192.0.2.11/", "http://1.192.0.2/"]),

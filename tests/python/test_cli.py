@@ -130,15 +130,16 @@ def test_check_shows_every_limit(smtpgw):
     out, _ = smtpgw("check", "--limits", "--set", "limits.connections=7")
     lines = out.splitlines()
     assert lines[0].startswith("limits.connections = 7 (default 10000), number: Connections at a time")
-    # One table: what the documentation says of each is what is said here.
+    # What the documentation says of each is what is said here, of those that are not to be set as well.
     documented = re.findall(
         r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$",
         (Path(__file__).parents[2] / "docs/limits.md").read_text(),
         re.M,
     )
     shown = dict(line.split(" = ", 1) for line in lines)
+    assert shown["smtp::limits::DOMAIN"].startswith("255 B, octets: ")
     for name, default, unit, reason in documented:
-        text = shown[name.replace("NAME", "mail")]
+        text = shown[name.replace("backend.NAME.", "backend.mail.")]
         assert text.endswith(f", {unit}: {reason}")
         assert name == "limits.connections" or text.startswith(f"{default}, ")
 

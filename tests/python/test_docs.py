@@ -120,4 +120,4 @@ def test_the_spellings_of_the_page_are_one_place():
     claimed = page.partition("all the same:")[2].partition("Numbers")[0]
     spellings = re.findall(r"`([^`]+)`", claimed)
     assert len(spellings) == 4
-    assert {str(url) for text in spellings for url in list(extract(text))[-1:]} == {"https://bad.example/a"}
+    assert all("https://bad.example/a" in map(str, extract(text)) for text in spellings)

@@ -290,3 +290,25 @@ def test_the_receipt_of_a_message(judge):
     report = judge(b"Content-Transfer-Encoding: x-mystery\r\n\r\nx\r\n", Looker())
     assert report["parts"][0]["unscanned"] == ["unhandled"]
     assert seen[-1] == (("unhandled", "1"),)
+
+
+def test_a_limit_names_the_part_at_which_it_was_hit(judge):
+    fields = b"X: y\r\n" * 2_100
+    letter = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\n%s\r\ny\r\n--b--\r\n" % fields
+    report = judge(letter)
+    assert report["unscanned"] == [{"reason": "ambiguous", "what": "fields on 2"}]
+    assert {part["path"]: part.get("unscanned") for part in report["parts"]} == {"1": None, "2": ["ambiguous"]}
+    attached = b"Content-Type: application/octet-stream; name=a.eml\r\n\r\n" + letter
+    report = judge(b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n%s--a--\r\n" % attached)
+    assert report["unscanned"] == [{"reason": "ambiguous", "what": "fields on 1/2"}]
+    report = judge(fields + b"\r\nx\r\n")
+    assert report["unscanned"] == [{"reason": "ambiguous", "what": "fields on 1"}]
+
+
+def test_a_receipt_has_every_name(judge):
+    message = letter()
+    message.add_attachment(b"MZ", maintype="application", subtype="octet-stream", filename="a.exe")
+    raw = message.as_bytes().replace(b'filename="a.exe"', b"filename=\"a.txt\"; filename*=utf-8''b.exe; name=c.exe")
+    part = judge(raw)["parts"][-1]
+    assert (part["filename"], part["other_names"]) == ("b.exe", ["a.txt", "c.exe"])
+    assert "other_names" not in judge(message)["parts"][-1]

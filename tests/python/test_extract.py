@@ -54,6 +54,9 @@ def found(text):
         '<meta http-equiv="refresh" content="0;url=http://bad.example/x">',
         "<style>a{background:url(http://bad.example/x)}</style>",
         "<!-- http://bad.example/x -->",
+        r'<script>location="\x68ttp:\u002f/bad\x2eexample/x"</script>',
+        r'{"url":"http:\/\/bad.example\/x"}',
+        r"<style>a{background:url(\68ttp\3a//bad\2e example/x)}</style>",
         '<script>location="http://bad.example/x"</script>',
         '<a title=">" href="http://bad.example/x">',
         '<a href="http://bad.example/x',
@@ -66,6 +69,16 @@ def found(text):
         "https://safe.example/r/http://bad.example/x",
         "https://safe.example/?u=HTTPS://x/&v=http://bad.example/x",
         "https://safe.example/?u=http%3A%2F%2Fsafe.example%2F&v=HTTP%3A%2F%2Fbad.example%2Fx",
+        "https://safe.example/#http%3A//bad.example/x",
+        "https://safe.example/?u=%2568ttp%253A%252F%252Fbad.example%252Fx",
+        "https://safe.example/?u=aHR0cDovL2JhZC5leGFtcGxlL3g%3D",
+        "https://safe.example/?u=//bad.example/x",
+        "https://safe.example/?u=bad.example/x&v=1",
+        "https://safe.example/?" + "a" * 10_000 + "&u=http%3A%2F%2Fbad.example%2Fx",
+        "https://urldefense.proofpoint.com/v2/url?u=http-3A__bad.example_x&d=DwMFaQ",
+        "https://www.google.com/amp/s/bad.example/x",
+        '<a href="https://safe.example/?u=aHR0cDovL2JhZC5leGFtcGxlL3g">',
+        '<base href="https://safe.example/"><a href="?u=http%253A//bad.example/x">',
     ],
 )
 def test_finds(text):
@@ -86,6 +99,9 @@ def test_finds_without_a_scheme_under_both(text):
 @pytest.mark.parametrize(
     "text",
     [
+        "https://one.safelinks.protection.outlook.com/?url=https%3A%2F%2Ftwo.safelinks.protection.outlook.com%2F%3F"
+        "url%3Dhttp%253A%252F%252Fbad.example%252Fx%26data%3D05&data=05",
+        "https://urldefense.com/v3/__http://bad.example/x__;!!a!b$",
         "http://ok.example,http://bad.example/x",
         "http://ok.example;http://bad.example/x",
         "http://ok.example|http://bad.example/x",
@@ -121,7 +137,8 @@ def test_finds_a_host_joined_to_other_text(text, hosts):
 
 PIECES = [*"<>=\"';:/\\.@,| \n?#&%査\u0301\u3002\uff0e", "http://", "HTTPS:\\", "ftp:/", "%2F", "%3a", "<a href=",
           "ok.example", "bad.example", "x.bad.example", "ok", "80", "%62ad.example", "?u=", "%68ttp",
-          "%25"]  # fmt: skip
+          "%25", "aHR0cDovL2JhZC5leGFtcGxlLw", "/amp/s/", "http-3A__", "-2E", "_", "b\u00fcx", "hxxp://",
+          "\\2e ", "\\/"]  # fmt: skip
 
 
 def test_looking_for_certain_hosts_finds_all_that_lead_there():
@@ -140,6 +157,21 @@ def test_looking_for_certain_hosts_finds_all_that_lead_there():
 )  # fmt: skip
 def test_does_not_find_the_host(text):
     assert not any("bad.example" in url for url in found(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://safe.example/?mail=ben@bad.example", "https://safe.example/?file=/bad.example",
+     "https://safe.example/bad.example", "https://notbad-example.translate.goog/"],
+)  # fmt: skip
+def test_what_a_url_has_and_nobody_is_led_to(text):
+    assert not any(url.host == "bad.example" for url in extract(text))
+
+
+@pytest.mark.parametrize("hosts", [None, Hosts(["bad-host.example"])], ids=["all", "listed"])
+def test_pages_shown_by_a_proxy(hosts):
+    urls = extract("https://bad--host-example.translate.goog/x?_x_tr_sl=de", hosts=hosts)
+    assert "https://bad-host.example/x?_x_tr_sl=de" in map(str, urls)
 
 
 @pytest.mark.parametrize("text", ["你好。世界。再见", "使用Python。然后。", "終わり。次の文"])
@@ -225,7 +257,10 @@ def test_takes_any_text(pieces):
     "http:", "http:/",
      "://", "<http://a", "http://a ", "http://a&", ":/", "a@b.", "\u00ad", "[", "http://[", "%", "http://%", "xn--",
      "http://a?http%3a", "http://a,", "http://a.b\u0301", "http:/", "a.b査", "査a.b.", "http://a.b|http://",
-     "%61", "%2e", "a%2e", "http://a/?http:/",
+     "%61", "%2e", "a%2e", "http://a/?http:/", "=a.b", "=a.b/", "/amp/s/", "http-3A__", "aHR0cDovL2E", "%2525",
+     "_a.b-",
+     "http://a/?u=b.c/", "http://a.b:x", "http://a?%3d//b.c", "hxxp://", "http://a-", "ü\u0301",
+     "\\", "\\2e", "\\x", "\\/", "a\\2e b",
      "<!--", "-->", '<a href="a', "a" * 63 + ".", "\u3002a", "=  \n"],
 )  # fmt: skip
 def test_is_linear(piece):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from smtpgw import ConfigError
+from smtpgw import ConfigError, InspectorError
+from smtpgw.inspectors.names import extensions
 from smtpgw.inspectors.yara import Yara
 
 # In two pieces, so that scanners leave this file alone.
@@ -65,6 +66,29 @@ def test_every_name_counts(tmp_path):
     yara = Yara(rules=[tmp_path], shipped=False)
     assert yara.scan(b"x", names=["a.txt", "b.exe"]) == ["see:Name"]
     assert yara.scan(b"x", names=["a\0\ud800.exe"]) == ["see:Name"]
+    assert yara.scan(b"x", names=[*(f"{number}.txt" for number in range(100)), "b.exe"]) == ["see:Name"]
+    assert yara.scan(b"x", names=["b.exe. ", "c.pdf"]) == ["see:Name"]
+    with pytest.raises(InspectorError, match="more than 16 names"):
+        yara.scan(b"x", names=[f"a.{number}" for number in range(17)])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.exe", (".exe",)), ("A.EXE", (".exe",)), ("a", ("",)), ("", ("",)), (".exe", (".exe",)),
+        ("a.pdf.exe", (".exe",)),
+        ("a.exe.", (".exe",)), ("a.exe . ", (".exe",)), ("a.exe\u3000", (".exe",)), ("a.exe/", (".exe",)),
+        ("C:\\dir.x\\a.exe", (".exe",)), ("../dir.x/a", ("",)), ("a.exe:b", (".exe:b", ".exe")),
+        ("a.exe::$DATA", (".exe::$data", ".exe")), ("a.txt:b.exe", (".exe", ".txt")), ("a.exe\0.txt", (".txt", ".exe")),
+        ("a.e\0xe", (".exe", ".e")), ("a.exe\u200e", (".exe",)), ("a.e\u00adxe", (".exe",)),
+        ("\u202etxt.exe", (".exe",)),
+        ("a.exe\ufffd", (".exe",)), ("a.exe\U000e0100", (".exe",)),
+        ("'a.exe'", (".exe",)), ("a.pdf" + " " * 200 + ".exe", (".exe",)),
+        ("a" * 100_000 + ".exe", (".exe",)), ("Über.docx", (".docx",)), ("v1.2 final", (".2 final",)),
+    ],
+)  # fmt: skip
+def test_extensions_are_what_systems_see(name, expected):
+    assert extensions(name) == expected
 
 
 def test_every_mistake_is_named(folder):

@@ -42,7 +42,7 @@ def check(
     Everything that can be wrong is looked at: keys and values, certificates and their keys, folders, rule files, block
     lists, inspectors of your own. What is allowed but should be known is said on standard error.
     """
-    from smtpgw.config.bounds import bounds
+    from smtpgw.config.bounds import bounds, fixed
     from smtpgw.config.render import to_toml
     from smtpgw.config.streams import check_roster
     from smtpgw.discovery import build, check_coverage
@@ -63,6 +63,8 @@ def check(
         for bound in bounds(resolved):
             default = "" if bound.value == bound.default else f" (default {bound.default})"
             typer.echo(f"{bound.name} = {bound.value}{default}, {bound.unit}: {bound.reason}")
+        for limit in fixed():
+            typer.echo(f"{limit.name} = {limit.value}, {limit.unit}: {limit.reason}")
         return
     text = to_toml(resolved, explain=explain)
     console = Console(highlight=False)

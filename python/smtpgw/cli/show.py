@@ -119,6 +119,7 @@ def _part(part: Mapping[str, Any]) -> str:
     gaps = f"  [red]not scanned: {escape(plain(', '.join(part['unscanned'])))}[/]" if part.get("unscanned") else ""
     seen_by = f"  [dim]seen by {escape(plain(', '.join(part['inspectors'])))}[/]" if part.get("inspectors") else ""
     name = f"  [bold]{escape(plain(part['filename']))}[/]" if part.get("filename") else ""
+    name += f" [dim](also {escape(plain(', '.join(part['other_names'])))})[/]" if part.get("other_names") else ""
     odd = f"  [yellow]{escape(plain(', '.join(part['defects'])))}[/]" if part.get("defects") else ""
     facts = f"  [cyan]{escape(plain(', '.join(part['facts'])))}[/]" if part.get("facts") else ""
     kind = escape(plain(part["media_type"]))

@@ -1,12 +1,15 @@
 """Every limit in one table: name, default, unit, and why it is there.
 
-Read from the models, whose documentation is the reason: what `smtpgw check --limits` shows, and what docs/limits.md
-is written from (`python -m smtpgw.config.bounds`); a test holds the page equal.
+Read from the models, whose documentation is the reason, and, for those that are not to be set, from fixed.toml, which
+is written from the sources in Rust: what `smtpgw check --limits` shows, and what docs/limits.md is written from
+(`python -m smtpgw.config.bounds`); tests hold both equal.
 """
 
 from __future__ import annotations
 
+import importlib.resources
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +19,7 @@ from pydantic.fields import FieldInfo
 from smtpgw.config import model
 from smtpgw.config.render import describe, is_later, is_size, size
 
-__all__ = ["Bound", "bounds", "page"]
+__all__ = ["Bound", "Fixed", "bounds", "fixed", "page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,20 @@ class Bound:
     """What it bounds, and why there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One limit that is not to be set."""
+
+    name: str
+    """Where it stands in Rust: `smtp::limits::DOMAIN`."""
+    value: str
+    """What it is, shown as that of a `Bound` is."""
+    unit: str
+    """`octets`, `seconds` or `number`."""
+    reason: str
+    """What it bounds, and why there."""
+
+
 def bounds(config: model.Config | None = None) -> Iterator[Bound]:
     """All of them, with the values of `config`, or the defaults. `NAME` stands for any backend."""
     yield from _table("limits", model.Limits, config and config.limits)
@@ -46,10 +63,18 @@ def bounds(config: model.Config | None = None) -> Iterator[Bound]:
         yield from _table(f"backend.{name}", model.Backend, backend)
 
 
+def fixed() -> Iterator[Fixed]:
+    """All that are not to be set: what no site needs otherwise, or what keeps a buffer small."""
+    text = (importlib.resources.files("smtpgw.config") / "fixed.toml").read_text("utf-8")
+    for row in tomllib.loads(text)["fixed"]:
+        yield Fixed(row["name"], _shown(row["value"], row["unit"]), row["unit"], row["reason"])
+
+
 def page() -> str:
     """Markdown, for docs/limits.md."""
-    rows = (f"| `{each.name}` | {each.default} | {each.unit} | {each.reason} |" for each in bounds())
-    return "\n".join([TITLE, *rows]) + "\n"
+    rows = [f"| `{each.name}` | {each.default} | {each.unit} | {each.reason} |" for each in bounds()]
+    others = [f"| `{each.name}` | {each.value} | {each.unit} | {each.reason} |" for each in fixed()]
+    return "\n".join([TITLE, *rows, NOT_TO_BE_SET, *others]) + "\n"
 
 
 def _table(name: str, table: type[BaseModel], values: BaseModel | None) -> Iterator[Bound]:
@@ -86,9 +111,16 @@ TITLE = """\
 <!-- Written by `python -m smtpgw.config.bounds`; a test holds it equal. -->
 
 Nothing in the gateway grows without a bound. These can be set; `smtpgw check --limits -c smtpgw.toml` shows what they
-are with your file. What is not to be set has its limit and its reason in the `limits.rs` of each crate.
+are with your file.
 
 | limit | default | unit | what it bounds, and why |
+|---|---|---|---|"""
+NOT_TO_BE_SET = """
+## Not to be set
+
+What no site needs otherwise, or what keeps a buffer of ours small. The name says where in `rust/` it stands.
+
+| limit | value | unit | what it bounds, and why |
 |---|---|---|---|"""
 
 if __name__ == "__main__":

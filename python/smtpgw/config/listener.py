@@ -62,8 +62,9 @@ class Listener(Table):
     """Domains to take mail for. Empty: the backend decides, and must then learn the client's address (`identity`);
     `["*"]`: any, which makes an open relay of a backend that trusts this host."""
     certificates: list[Annotated[Certificate | Literal["self-signed"], BeforeValidator(_certificate)]] = []
-    """Chains and keys; the one that fits the name a client asks for is used, else the first. `"self-signed"` makes
-    one at start, for trying things out."""
+    """Chains and keys; the one that fits the name a client asks for is used, else the first. Of several for one name
+    (RSA beside ECDSA) it is the first that the client can verify. `"self-signed"` makes one at start, for trying things
+    out."""
     client_certificate: Literal["off", "request", "require"] = "off"
     """Whether senders are asked for a certificate of their own. `request`: one that has none is welcome; `require`: the
     handshake fails without one, and mail in clear is refused. It is proved that the sender holds its key, and nobody

@@ -2,8 +2,8 @@
 
 Rules are compiled once, each file in a namespace of its own, with `include` switched off; a scan ends itself soon
 after the gateway would have given it up. Rules see the external variables `filename`, `filepath`, `extension`,
-`media_type` and `size`, and what `externals` adds. A part with several names is scanned under each of them (up to
-`NAMES`), since a recipient's program may show any.
+`media_type` and `size`, and what `externals` adds. A part with several names is scanned under each of them, since a
+recipient's program may show any, and under each extension that a system would see in one (`inspectors.names`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from smtpgw.errors import ConfigError, InspectorError, Problem
 from smtpgw.inspector import Inspector
+from smtpgw.inspectors.names import extensions
 from smtpgw.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -74,28 +75,36 @@ class Yara(Inspector):
     def scan(self, data: Any, *, names: Iterable[str] = (), path: str = "", media_type: str = "") -> list[str]:  # noqa: ANN401
         """The rules that match `data` (any buffer), as `namespace:rule`.
 
-        Raises `yara.TimeoutError` if it takes longer than `timeout_s`.
+        Raises `yara.TimeoutError` if it takes longer than `timeout_s`, and `InspectorError` if there are more than
+        `LOOKS` names that rules can tell apart: what was not looked at must not pass as clean.
         """
         # Whole seconds, and later than the gateway's own limit, which then decides what a timeout counts as.
         seconds = math.ceil(self.timeout_s) + 1
         found: dict[str, None] = {}
-        for name in self._looks(names):
+        for name, extension in self._looks(names):
             options = {"timeout": seconds, "fast": True, "warnings_callback": _note_warning}
             if self._seen:
                 # Only what rules can see: to define the others for every part costs as much as to scan a small one.
-                every = _externals(name, path, media_type, len(data))
+                every = _externals(name, extension, path, media_type, len(data))
                 options["externals"] = {key: every[key] for key in self._seen}
             if matches := self._rules.match(data=data, **options):
                 found |= dict.fromkeys(f"{match.namespace}:{match.rule}" for match in matches)
         return list(found)
 
-    def _looks(self, names: Iterable[str]) -> list[str]:
-        """The names to scan under; one if no rule can tell them apart."""
-        return (list(names)[:NAMES] if self._seen and self._seen & NAMED else []) or [""]
+    def _looks(self, names: Iterable[str]) -> Iterable[tuple[str, str]]:
+        """The names to scan under, with their extensions; one if no rule can tell them apart."""
+        seen = self._seen & NAMED
+        looks: dict[tuple[str, str], tuple[str, str]] = {}
+        for name in names if seen else ():
+            for extension in extensions(name) if "extension" in seen else ("",):
+                looks.setdefault((name if "filename" in seen else "", extension), (name, extension))
+            if len(looks) > LOOKS:
+                raise InspectorError(f"a part with more than {LOOKS} names: it was not looked at under all of them")
+        return looks.values() or [("", "")]
 
     def _compile(self) -> Any:  # noqa: ANN401
         yara = _yara()
-        externals = {**_externals("", "", "", 0), **self._externals}
+        externals = {**_externals("", "", "", "", 0), **self._externals}
         options = {"includes": False, "externals": externals, "error_on_warning": False}
         try:
             return yara.compile(filepaths=_namespaces(self._files), **options)
@@ -110,7 +119,7 @@ class Yara(Inspector):
 
 
 def _names(part: Part) -> list[str]:
-    return list(dict.fromkeys(name for name in (part.filename, *part.names) if name))[:NAMES]
+    return list(dict.fromkeys(name for name in (part.filename, *part.names) if name))
 
 
 def _note_warning(kind: int, what: object) -> int:
@@ -166,12 +175,11 @@ def _namespaces(files: Iterable[Path]) -> dict[str, str]:
     return spaces
 
 
-def _externals(name: str, path: str, media_type: str, size: int) -> dict[str, str | int]:
-    shown = _plain(name)
+def _externals(name: str, extension: str, path: str, media_type: str, size: int) -> dict[str, str | int]:
     return {
-        "filename": shown,
+        "filename": _plain(name),
         "filepath": _plain(path),
-        "extension": Path(shown).suffix.lower(),
+        "extension": _plain(extension),
         "media_type": media_type,
         "size": size,
     }
@@ -180,7 +188,7 @@ def _externals(name: str, path: str, media_type: str, size: int) -> dict[str, st
 def _mentioned(files: Iterable[Path]) -> frozenset[str]:
     """The external variables whose names occur in the rules: at least those that some rule uses."""
     words = {word.decode() for file in files for word in WORD.findall(file.read_bytes())}
-    return frozenset(words & _externals("", "", "", 0).keys())
+    return frozenset(words & _externals("", "", "", "", 0).keys())
 
 
 def _plain(text: str) -> str:
@@ -193,5 +201,6 @@ LOG = logging.getLogger("smtpgw.inspectors.yara")
 WORD = re.compile(rb"\w+")
 NAMED = frozenset({"filename", "extension"})
 """External variables that differ between two names of one part."""
-NAMES = 4
-"""Names of one part that are tried; more than two are never seen in honest mail."""
+LOOKS = 16
+"""Names of one part that rules can tell apart, each with its extensions; more than four are never seen in honest
+mail."""

@@ -7,6 +7,8 @@ use memchr::memmem;
 use crate::cms::begins_as_cms;
 use crate::cpio;
 use crate::iso::is_image;
+use crate::office_xml::begins_as_office_xml;
+use crate::rtf::begins_as_rtf;
 use crate::sight::Sight;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
@@ -45,6 +47,10 @@ pub enum Format {
     Tnef,
     /// Microsoft's compound file: old Office documents, `.msg`, `.msi`.
     Cfb,
+    /// RTF, for the objects in it.
+    Rtf,
+    /// Office documents in a single file of XML: flat OPC, and what came before it.
+    OfficeXml,
     /// CMS, PKCS #7: what is signed, packed or encrypted by S/MIME (`.p7m`).
     Cms,
     /// ACE.
@@ -61,7 +67,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -75,6 +81,8 @@ impl Format {
         Self::Cpio,
         Self::Cab,
         Self::Cfb,
+        Self::Rtf,
+        Self::OfficeXml,
         Self::Cms,
         Self::Iso,
         Self::Ace,
@@ -101,6 +109,8 @@ impl Format {
             Self::Cab => "cab",
             Self::Tnef => "tnef",
             Self::Cfb => "cfb",
+            Self::Rtf => "rtf",
+            Self::OfficeXml => "office_xml",
             Self::Cms => "cms",
             Self::Ace => "ace",
             Self::Arj => "arj",
@@ -197,6 +207,8 @@ pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
         is_header(head).then_some(Format::Tar),
         cpio::begins_as_binary(head).then_some(Format::Cpio),
         begins_as_cms(head).then_some(Format::Cms),
+        begins_as_rtf(head).then_some(Format::Rtf),
+        begins_as_office_xml(head).then_some(Format::OfficeXml),
         begins_as_lzma(head).then_some(Format::Lzma),
         others::begins(head).then_some(Format::Other),
     ];

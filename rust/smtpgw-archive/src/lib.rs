@@ -32,9 +32,11 @@ mod format;
 mod iso;
 mod limits;
 mod member;
+mod office_xml;
 mod others;
 mod packed;
 mod rar;
+mod rtf;
 mod sevenzip;
 mod sfx;
 mod sight;
@@ -109,6 +111,13 @@ fn unpack_one<R: Read + Seek>(
         Format::Lzma => streams::unpack(Packing::LzmaAlone, source, budget, members),
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
         Format::Cfb => cfb::unpack(source, budget, members),
+        Format::Rtf => rtf::unpack(Flow::new(source, budget, members)),
+        Format::OfficeXml => {
+            let mut office = Office::new(members);
+            let outcome = office_xml::unpack(Flow::new(source, budget, &mut office));
+            office.tell();
+            outcome
+        }
         Format::Cms => cms::unpack(Flow::new(source, budget, members)),
         Format::Ar => ar::unpack(Flow::new(source, budget, members)),
         Format::Cpio => cpio::unpack(Flow::new(source, budget, members)),

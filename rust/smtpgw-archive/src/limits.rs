@@ -67,9 +67,11 @@ pub(crate) const ZIP_DIRECTORIES: usize = 4;
 /// Archives of one format that are opened behind something else in one file. A program that unpacks itself has one.
 pub(crate) const PLACES: usize = 8;
 
-/// Marks of gzip that are tried in one file, and octets of each. Three octets stand somewhere in every other file of eight
-/// mebioctets by chance.
+/// Marks of gzip that are tried in one file. Three octets stand somewhere in every other file of eight mebioctets by
+/// chance.
 pub(crate) const GZIP_TRIES: usize = 64;
+
+/// Octets that are tried of each of them.
 pub(crate) const GZIP_TRIED: usize = 64 << 10;
 
 /// Packed streams one behind the other in one file. Parallel packers begin one for each 64 KiB or more; an empty one
@@ -86,8 +88,18 @@ pub(crate) const BER_ELEMENTS: usize = 4_096;
 /// Octets of a name in TNEF. Real ones are file names.
 pub(crate) const TNEF_NAME: u64 = 4 << 10;
 
+/// How many times its length an RTF may be read for the objects in it. Each is read two or three times; only such as
+/// stand in each other are read more often.
+pub(crate) const RTF_READS: u64 = 16;
+
+/// Octets of one tag of an XML document that are looked at. Real ones have a name and a few addresses.
+pub(crate) const XML_TAG: usize = 16 << 10;
+
 /// Octets of one header that describes a tar member: long names, pax records. Real ones are below 4 KiB.
 pub(crate) const TAR_HEADER: u64 = 256 << 10;
+
+/// Pieces of one sparse file in a tar. Real ones have some hundreds.
+pub(crate) const TAR_PIECES: usize = 16 << 10;
 
 /// Octets of a 7z's header, packed or not. Ten thousand long names take two mebioctets.
 pub(crate) const SEVENZIP_HEADER: u64 = 8 << 20;

@@ -60,6 +60,19 @@ impl Fact {
     }
 }
 
+/// Of the names that a member has besides `name` the one that tells most: of a file of another kind, or else any.
+pub(crate) fn other_name(name: &str, others: impl Iterator<Item = String>) -> Option<String> {
+    let suffix = |name: &str| name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase());
+    let mut first = None;
+    for other in others.filter(|other| !other.is_empty() && other != name) {
+        if suffix(&other) != suffix(name) {
+            return Some(other);
+        }
+        first.get_or_insert(other);
+    }
+    first
+}
+
 /// Makes a member's name fit for records and for people.
 pub(crate) fn display_name(name: &str) -> Cow<'_, str> {
     let total = name.chars().count();
@@ -102,6 +115,14 @@ mod tests {
         assert_eq!(display_name("invoice\u{202e}fdp.exe"), "invoice\u{fffd}fdp.exe");
         assert_eq!(display_name("a\r\nb\0c"), "a\u{fffd}\u{fffd}b\u{fffd}c");
         assert_eq!(display_name("..\\..\\a.exe"), "../../a.exe");
+    }
+
+    #[test]
+    fn another_name_is_one_of_another_kind() {
+        let other = |others: &[&str]| other_name("a.txt", others.iter().map(ToString::to_string));
+        assert_eq!(other(&["", "a.txt"]), None);
+        assert_eq!(other(&["A~1.TXT", "b.exe"]).as_deref(), Some("b.exe"));
+        assert_eq!(other(&["A~1.TXT", "b.txt"]).as_deref(), Some("A~1.TXT"));
     }
 
     #[test]

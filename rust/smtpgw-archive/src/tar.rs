@@ -4,14 +4,19 @@
 //! programs differ, and what any of them shows must come out. So a header that does not sum up is searched for
 //! block by block, headers behind the end mark are followed, and both are reported as damage.
 //!
-//! Sparse files are condensed in the archive; their octets come out as they lie there, and the member is `Unhandled`.
+//! Sparse files are condensed in the archive. They come out as they are and as they lie there; one that is next to nothing
+//! but holes only in the latter way, and is `Unhandled`.
 //! Links, devices and folders have no octets; they count as members and are not shown.
+
+mod sparse;
 
 use std::io::{Read, Seek};
 
 use crate::Unscanned;
 use crate::flow::Flow;
 use crate::limits::TAR_HEADER;
+
+use sparse::Map;
 
 pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscanned> {
     let mut walk = Walk::default();
@@ -70,7 +75,8 @@ struct Walk {
 struct Extended {
     name: Option<Vec<u8>>,
     size: Option<u64>,
-    is_sparse: bool,
+    /// It is a sparse file, and so its pieces lie.
+    sparse: Option<Map>,
 }
 
 impl Walk {
@@ -116,20 +122,18 @@ impl Walk {
             flow.out.budget.begin_member()?;
             return Ok(start);
         }
-        let is_sparse = kind == b'S' || next.is_sparse || self.global.is_sparse;
-        let remark = if is_sparse || kind == b'M' { Err(Unscanned::Unhandled) } else { Ok(()) };
-        let mut data = start;
         if kind == b'S' {
-            // GNU's map of holes goes on in blocks of its own, each telling whether another follows.
-            let mut goes_on = block[482] != 0;
-            while goes_on {
-                flow.out.budget.tick()?;
-                let Some(map) = flow.source.array_at::<BLOCK>(data)? else { break };
-                (goes_on, data) = (map[504] != 0, data + BLOCK as u64);
-            }
+            let (map, data) = Map::of_header(flow, block, start)?;
+            map.give(flow, &name, data, size)?;
+            return Ok(behind(size).saturating_add(data - start));
         }
-        flow.stored(&name, data, size, remark)?;
-        Ok(behind(size).saturating_add(data - start))
+        if let Some(map) = next.sparse.or_else(|| self.global.sparse.clone()) {
+            map.give(flow, &name, start, size)?;
+        } else {
+            let remark = if kind == b'M' { Err(Unscanned::Unhandled) } else { Ok(()) };
+            flow.stored(&name, start, size, remark)?;
+        }
+        Ok(behind(size))
     }
 }
 
@@ -142,7 +146,7 @@ impl Extended {
             let Some(at) = memchr::memchr(b'=', record) else { return false };
             let (keyword, value) = (&record[..at], &record[at + 1..]);
             match keyword {
-                b"path" if !self.is_sparse => self.name = Some(value.to_vec()),
+                b"path" if self.sparse.is_none() => self.name = Some(value.to_vec()),
                 b"GNU.sparse.name" => self.name = Some(value.to_vec()),
                 b"size" => match decimal(value) {
                     Some(size) => self.size = Some(size),
@@ -150,7 +154,9 @@ impl Extended {
                 },
                 _ => {}
             }
-            self.is_sparse |= keyword.starts_with(b"GNU.sparse.");
+            if let Some(keyword) = keyword.strip_prefix(b"GNU.sparse.") {
+                self.sparse.get_or_insert_default().record(keyword, value);
+            }
         }
         true
     }

@@ -114,15 +114,6 @@ fn links_and_folders_count_and_have_no_octets() {
 }
 
 #[test]
-fn a_sparse_file_is_unhandled() {
-    let mut tar = make(Header::new_gnu(), &[("a", b"hello")]);
-    tar[156] = b'S';
-    resum(&mut tar);
-    let (outcome, members) = untar(&tar);
-    assert_eq!((outcome, members.outcome("a"), members.data("a")), (Ok(()), Err(Unscanned::Unhandled), &b"hello"[..]));
-}
-
-#[test]
 fn nothing_hides_behind_damage_or_the_end() {
     let damaged = Err(Unscanned::PartiallyCorrupted);
     let hidden = make(Header::new_ustar(), &[("hidden", b"virus")]);

@@ -130,6 +130,35 @@ fn all_that_is_shown_comes_out() {
     assert_eq!((outcome, inner.data("body.txt")), (Ok(()), &b"inner"[..]));
 }
 
+/// A program that knows no properties goes by the title.
+#[test]
+fn no_name_is_lost() {
+    let attachment = |first: &[Vec<u8>]| [&[attribute(2, BEGINS, b"")], first, &[attribute(2, DATA, b"MZ")]].concat();
+    for (attributes, names) in [
+        (vec![attribute(2, TITLE, b"a.exe\0")], ("a.exe", None)),
+        (
+            vec![
+                attribute(2, TITLE, b"a.exe\0"),
+                attribute(2, OF_ATTACHMENT, &properties(&[variable(0x1e, 0x3707, b"a.txt\0")])),
+            ],
+            ("a.txt", Some("a.exe")),
+        ),
+        (
+            vec![attribute(
+                2,
+                OF_ATTACHMENT,
+                &properties(&[variable(0x1e, 0x3704, b"a.exe\0"), variable(0x1e, 0x3707, b"a.txt\0")]),
+            )],
+            ("a.txt", Some("a.exe")),
+        ),
+    ] {
+        let (outcome, members) = run(&tnef(&attachment(&attributes)), Limits::default());
+        let found: Vec<_> = members.0.iter().map(|member| member.0.as_str()).collect();
+        assert_eq!((outcome, &found[..]), (Ok(()), &[names.0][..]));
+        assert_eq!(members.2, names.1.into_iter().collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn damage_is_told_and_hides_nothing_before_it() {
     let whole = whole();

@@ -65,7 +65,11 @@ fn sample() -> Vec<u8> {
 
 fn expected() -> Collected {
     let member = |name: &str, data: &[u8]| (name.to_owned(), data.to_vec(), Some(Ok(())));
-    Collected(vec![member("a.txt", b"hello"), member("dir/b.txt", text()), member("empty", b"")], Vec::new())
+    Collected(
+        vec![member("a.txt", b"hello"), member("dir/b.txt", text()), member("empty", b"")],
+        Vec::new(),
+        Vec::new(),
+    )
 }
 
 /// Positions of `mark` in `octets`.

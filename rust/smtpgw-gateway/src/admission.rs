@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use smtpgw_smtp::{Reply, replies};
 
 use crate::settings::Limits;
 
@@ -39,6 +40,8 @@ pub(crate) enum Refusal {
     ConnectionsPerClient,
     /// `limits.connections_per_network`
     ConnectionsPerNetwork,
+    /// `limits.memory`: messages under way have it all, and another one would be refused at its MAIL anyway.
+    Memory,
 }
 
 impl Refusal {
@@ -49,6 +52,18 @@ impl Refusal {
             Self::ConnectionsPerListener => "connections_per_listener",
             Self::ConnectionsPerClient => "connections_per_client",
             Self::ConnectionsPerNetwork => "connections_per_network",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// What the client hears instead of a greeting.
+    pub(crate) const fn reply(self) -> Reply {
+        match self {
+            Self::Memory => replies::OUT_OF_MEMORY,
+            Self::Connections
+            | Self::ConnectionsPerListener
+            | Self::ConnectionsPerClient
+            | Self::ConnectionsPerNetwork => replies::TOO_MANY_CONNECTIONS,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! back. Replies to MAIL, RCPT and the end of data are handed up as they came (rule R1). Every error here is our
 //! own trouble to the client: 4yz, and the leg is not used again.
 
+mod chunks;
 mod circuit;
 mod envelope;
 mod health;

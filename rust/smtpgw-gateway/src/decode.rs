@@ -34,6 +34,7 @@ use crate::settings::{Settings, Unscanned};
 use crate::spool::{Spool, blocking};
 use crate::world::{Instant, timeout};
 
+pub(crate) use collector::limit_and_path;
 use collector::{Collector, HeaderBudget};
 use containers::Opening;
 use effort::{BRIEF_OCTETS, Effort};
@@ -303,9 +304,12 @@ fn places(count: usize) -> Arc<Semaphore> {
 fn is_container(rested: &Rested) -> Option<bool> {
     match &rested.part.data {
         Content::Memory(octets) => Some(
-            rested.has_files || detect(octets).next().is_some() || !matches!(inner::message_at(&rested.part), Ok(None)),
+            rested.has_files
+                || rested.has_parts
+                || detect(octets).next().is_some()
+                || !matches!(inner::message_at(&rested.part), Ok(None)),
         ),
-        Content::File { .. } if rested.has_files => Some(true),
+        Content::File { .. } if rested.has_files || rested.has_parts => Some(true),
         Content::File { .. } => None,
     }
 }

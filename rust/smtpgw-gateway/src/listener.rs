@@ -1,6 +1,6 @@
 //! Accepting: one task a listener, one task a connection, and the greeting at once (rule B0).
 //!
-//! Between `accept` and the write of the greeting there is a counter and the start of a task: no name service, no
+//! Between `accept` and the write of the greeting there are counters and the start of a task: no name service, no
 //! backend, no disk, no Python. When descriptors run out accepting pauses; it never spins.
 
 use std::io;
@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use smtpgw_smtp::replies;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinSet;
 
@@ -80,7 +79,8 @@ fn admit<W: World>(
     let limits = &setup.desk.settings.limits;
     let Some(front) = setup.fronts.get(front_number).map(Arc::clone) else { return };
     let proxied = front.is_proxy(client.ip());
-    let admitted = house.admission.admit(front_number, limits).and_then(|mut ticket| {
+    let memory = if setup.desk.budget.is_exhausted() { Err(Refusal::Memory) } else { Ok(()) };
+    let admitted = memory.and_then(|()| house.admission.admit(front_number, limits)).and_then(|mut ticket| {
         // Who speaks for others is not counted itself; whom it speaks for is, as soon as that is said.
         if !proxied && !front.is_xclient(client.ip()) {
             ticket.identify(client.ip(), limits)?;
@@ -94,14 +94,23 @@ fn admit<W: World>(
         }
         Err(refusal) => {
             // A refused client costs its 421 and no more; these tasks are bounded by their own short limit.
-            drop(connections.spawn(turn_away(Arc::clone(house), stream, client, refusal)));
+            drop(connections.spawn(turn_away(Arc::clone(house), stream, client, refusal, front.implicit_tls)));
         }
     }
 }
 
-async fn turn_away<W: World>(house: Arc<House<W>>, mut stream: W::Stream, client: SocketAddr, refusal: Refusal) {
+async fn turn_away<W: World>(
+    house: Arc<House<W>>,
+    mut stream: W::Stream,
+    client: SocketAddr,
+    refusal: Refusal,
+    implicit_tls: bool,
+) {
     let mut output = Vec::new();
-    replies::TOO_MANY_CONNECTIONS.write_to(&mut output);
+    // Where TLS comes first, a word in clear is one that nobody understands.
+    if !implicit_tls {
+        refusal.reply().write_to(&mut output);
+    }
     let _ = timeout(TURN_AWAY, async {
         stream.write_all(&output).await?;
         stream.shutdown().await

@@ -42,6 +42,8 @@ fn of_format(format: Format) -> &'static str {
         "cab" => "application/vnd.ms-cab-compressed",
         "cms" => "application/pkcs7-mime",
         "cfb" => "application/x-ole-storage",
+        "rtf" => "text/rtf",
+        "office_xml" => "text/xml",
         "iso" => "application/x-iso9660-image",
         "tnef" => "application/ms-tnef",
         // Other archives have no registered name; the record of their members says which.
@@ -53,14 +55,13 @@ fn of_format(format: Format) -> &'static str {
 pub(crate) const HEAD: usize = 512;
 
 /// Where, what, which.
-const MARKS: [(usize, &[u8], &str); 16] = [
+const MARKS: [(usize, &[u8], &str); 15] = [
     (0, b"MZ", "application/x-msdownload"),
     (0, b"\x7fELF", "application/x-executable"),
     (0, b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
     (0, b"\xca\xfe\xba\xbe", "application/java-vm"),
     (0, b"L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
     (0, b"%PDF-", "application/pdf"),
-    (0, b"{\\rtf", "text/rtf"),
     (0, b"#!", "text/x-script"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
@@ -93,6 +94,7 @@ mod tests {
             (b"Rar!\x1a\x07\0", "application/vnd.rar"),
             (b"\0\x01\x02", "application/octet-stream"),
             (b"RIFF....WEBP", "image/webp"),
+            (b"{\\rtf1 hello", "text/rtf"),
         ];
         for (head, name) in table {
             assert_eq!(real_type(head), *name, "{head:?}");

@@ -160,9 +160,9 @@ const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// Octets of a usual field.
 const USUAL: usize = 384;
-/// Octets of a name: RFC 5321 §4.5.3.1.2 says 255.
+/// Octets of a name in `Received`: RFC 5321 §4.5.3.1.2 says 255.
 const NAME: usize = 255;
-/// Octets of a path: RFC 5321 §4.5.3.1.3 says 256.
+/// Octets of a path in `Received`: RFC 5321 §4.5.3.1.3 says 256.
 const PATH: usize = 256;
 /// Octets of a name of TLS; IANA's are shorter.
 const WORD: usize = 64;

@@ -225,7 +225,7 @@ pub struct VerdictRecord {
 pub struct UnscannedRecord {
     /// Why.
     pub reason: Unscanned,
-    /// Which part, or which inspector.
+    /// Which part, or which limit on which part (`fields on 1.2`), or which inspector on which part.
     pub what: String,
 }
 

@@ -73,7 +73,7 @@ impl<W: World> Service<W> {
             log: Some(log),
         };
         service.look_after_backends();
-        service.tell_certificates();
+        service.tell_certificates(Told::All);
         service.say_ready();
         Ok(service)
     }
@@ -93,6 +93,11 @@ impl<W: World> Service<W> {
         self.house.setup.load().desk.budget.used()
     }
 
+    /// Octets of content in files at the moment, as `spool.total` counts them.
+    pub fn disk(&self) -> u64 {
+        self.house.setup.load().desk.budget.disk_used()
+    }
+
     /// Takes new settings and inspectors for connections from now on. Listeners stay as they are bound.
     ///
     /// # Errors
@@ -105,10 +110,12 @@ impl<W: World> Service<W> {
         if addresses(&settings) != addresses(&before.desk.settings) {
             return Err(StartError::settings("listener", "addresses cannot change while it runs; restart"));
         }
-        let setup = Setup::new(settings, inspect, Some(&before))?;
+        let setup = Setup::new(settings, inspect, Some(&before));
+        let setup = setup.and_then(|setup| setup.succeeds(&before, self.house.world.now()).map(|()| setup));
+        let setup = setup.inspect_err(|_| self.tell_certificates(Told::Refused))?;
         self.house.setup.store(Arc::new(setup));
         self.look_after_backends();
-        self.tell_certificates();
+        self.tell_certificates(Told::All);
         let message = "new connections use the new settings";
         let reloaded = Reloaded { message, certificates: self.certificates() };
         self.house.log(LogLevel::Info, "reloaded", &reloaded);
@@ -145,10 +152,12 @@ impl<W: World> Service<W> {
         }
     }
 
-    fn tell_certificates(&self) {
+    fn tell_certificates(&self, which: Told) {
         let setup = self.house.setup.load();
         for (front, address) in setup.fronts.iter().zip(&self.addresses) {
-            if let Some(tls) = &front.tls {
+            if let Some(tls) = &front.tls
+                && (which == Told::All || tls.certificates.refused().is_some())
+            {
                 tls::tell(&self.house, *address, &tls.certificates);
             }
         }
@@ -187,6 +196,14 @@ impl<W: World> Drop for Service<W> {
             patience.take_while(|_| !log.is_finished()).for_each(std::thread::sleep);
         }
     }
+}
+
+/// Of which listeners the certificates are told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    All,
+    /// Those that do not serve what they were to.
+    Refused,
 }
 
 /// How long a 421 may take at the end of a drain.

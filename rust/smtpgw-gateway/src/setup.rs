@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use smtpgw_smtp::ForwardPath;
@@ -101,6 +102,16 @@ impl Setup {
         let panel = inspect.filter(|inspect| !inspect.roster().is_empty()).map(Panel::new);
         streams::check(&settings, panel.as_deref().map_or(&[], Panel::roster))?;
         Ok(Self { desk: Desk { settings, panel, budget, folder }, fronts, sites })
+    }
+
+    /// Whether this may take the place of what was `before`: certificates that are out of date do not follow valid ones.
+    pub(crate) fn succeeds(&self, before: &Self, now: SystemTime) -> Result<(), StartError> {
+        for (front, before) in self.fronts.iter().zip(&before.fronts) {
+            if let (Some(tls), Some(before)) = (&front.tls, &before.tls) {
+                tls.succeeds(before, now)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -70,6 +70,11 @@ impl Budget {
     pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
+
+    /// Octets of the disk in use.
+    pub(crate) fn disk_used(&self) -> u64 {
+        self.disk_used.load(Ordering::Relaxed)
+    }
 }
 
 /// What somebody has in memory, charged to the budget until it is dropped.
@@ -288,10 +293,10 @@ fn write_at(file: Option<Arc<File>>, folder: &PathBuf, octets: &[u8], at: u64) -
     (Some(file), result)
 }
 
-/// Octets read back at a time.
+/// Octets of a message in a file that are read back at a time.
 const READ_PIECE: usize = 256 << 10;
 
-/// Octets worth a trip to a thread that may block.
+/// Octets of content that are worth a trip to a thread that may block, which writes them.
 const WRITE_AT_LEAST: usize = 64 << 10;
 
 /// Octets that a buffer keeps for what is on its way to the file: so many and what one read brings.

@@ -120,6 +120,16 @@ pub fn cfb(octets: &[u8]) {
     holds(Format::Cfb, octets);
 }
 
+/// As [`Format::Rtf`].
+pub fn rtf(octets: &[u8]) {
+    holds(Format::Rtf, octets);
+}
+
+/// As [`Format::OfficeXml`].
+pub fn office_xml(octets: &[u8]) {
+    holds(Format::OfficeXml, octets);
+}
+
 /// As [`Format::Cms`].
 pub fn cms(octets: &[u8]) {
     holds(Format::Cms, octets);

@@ -42,6 +42,8 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("rar", archive::rar),
     ("cab", archive::cab),
     ("cfb", archive::cfb),
+    ("rtf", archive::rtf),
+    ("office_xml", archive::office_xml),
     ("cms", archive::cms),
     ("tnef", archive::tnef),
     ("iso", archive::iso),

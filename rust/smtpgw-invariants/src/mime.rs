@@ -44,7 +44,7 @@ impl Sink for Listener {
             }
             Event::PartEnd => assert!(self.open.pop().is_some(), "a part ends once"),
             Event::Defect(defect) => self.told.defects.push(format!("{defect:?}")),
-            Event::LimitHit(limit) => self.told.limits.push(format!("{limit:?}")),
+            Event::LimitHit(limit, path) => self.told.limits.push(format!("{limit:?} {path}")),
             _ => {}
         }
     }

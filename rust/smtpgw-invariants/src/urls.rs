@@ -1,6 +1,6 @@
 //! The search for URLs.
 
-use smtpgw_urls::{BASES, find, may_hold_page, resolved};
+use smtpgw_urls::{BASES, carried, find, may_hold_page, resolved};
 
 /// In any text a URL is found whole, whatever stands around it and whatever it is disguised as; nothing comes twice, nor
 /// more than was allowed, and to resolve references never grows a text beyond measure.
@@ -9,6 +9,12 @@ pub fn urls(octets: &[u8]) {
     let reading = resolved(&text);
     assert!(reading.len() <= text.len() * 3, "two characters of four octets take at least five to name");
     let _ = may_hold_page(&text);
+    let mut seen = 0;
+    carried(&text, &mut |url| {
+        seen += url.len();
+        true
+    });
+    assert!(seen <= text.len() * 64, "each coding has less than the one before, and is looked through a few times");
     let Ok(found) = find(&text, AT_MOST) else {
         assert!(text.len() > AT_MOST || text.matches('<').count() > BASES, "it is too short for so many");
         return;
@@ -37,10 +43,11 @@ pub fn urls(octets: &[u8]) {
 
 /// A URL as it is written, and what is found of it at least. One without a scheme is left out: what stands before it may
 /// make it a piece of a mail address.
-const WRITTEN: [(&str, &str); 4] = [
+const WRITTEN: [(&str, &str); 5] = [
     ("http://bad.example/path", "http://bad.example/path"),
     ("https:\\\\bad.example", "https:\\\\bad.example"),
     ("ht\u{200b}tp://bad.exam\u{ad}ple", "http://bad.example"),
+    ("\\x68ttp://bad\\x2eexample", "http://bad.example"),
     ("http&colon;//bad&#x2e;example", "http://bad.example"),
 ];
 

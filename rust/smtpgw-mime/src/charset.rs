@@ -4,11 +4,15 @@
 //! order mark wins over the label. Nothing is ever dropped: where the label is unknown, or names a charset that
 //! has no decoder here, the octets are read as UTF-16 if they have its shape, as UTF-8 if they are that, else as
 //! windows-1252, and the caller is told. What the standard refuses to decode, because browsers should not, is read
-//! all the same, because mail programs do: UTF-7, UTF-32, HZ, ISO-2022-KR and -CN, EBCDIC.
+//! all the same, because mail programs do: UTF-7, UTF-32, HZ, ISO-2022-KR and -CN, EBCDIC, escapes.
 //!
-//! Programs differ in whether they obey the mark, the label or neither: [`other_texts`] gives what the others show.
+//! Programs differ in whether they obey the mark, the label, what a page says of itself, or none of them:
+//! [`other_texts`] gives what the others show.
 
+mod declared;
 mod ebcdic;
+mod escaped;
+mod label;
 mod shifted;
 mod unicode;
 
@@ -16,8 +20,9 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use encoding_rs::{Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use label::Charset;
 use unicode::{Order, has_utf_7_mark, marked_utf_32, utf_7, utf_16_shape, utf_32, utf_32_by_shape};
 
 /// `octets` as text by their declared charset, and whether anything was wrong: an unknown label, or octets that
@@ -29,97 +34,58 @@ pub fn to_text<'a>(label: Option<&str>, octets: &'a [u8]) -> (Cow<'a, str>, bool
     by_mark(octets, charset).unwrap_or_else(|| by_label(octets, charset))
 }
 
-/// What programs show that read `octets` otherwise than [`to_text`], as far as it is another text: by the label where
-/// a byte order mark says something else, or as ASCII, without NULs, where the label is of a charset in which ASCII
-/// looks different. Nearly always nothing.
+/// Whether a label is of a charset that other programs read, and this one does not, or not exactly.
+pub fn is_unread(label: &str) -> bool {
+    !Charset::of(Some(label)).is_read()
+}
+
+/// What programs show that read `octets` otherwise than [`to_text`], as far as it is another text. Nearly always nothing:
+///
+/// - by the label where a byte order mark says something else, or as ASCII, without NULs, where the label is of a charset
+///   in which ASCII looks different;
+/// - by the charset that a page names within itself, or by ISO-2022-JP where there are escapes to it, which browsers
+///   recognise by themselves.
 pub fn other_texts(label: Option<&str>, octets: &[u8]) -> Vec<String> {
     let charset = Charset::of(label);
     let marked = by_mark(octets, charset);
     let has_nul = memchr::memchr(0, octets).is_some();
-    if marked.is_none() && !has_nul && charset.keeps_ascii() {
-        return Vec::new();
-    }
     let mut texts = Vec::new();
-    texts.extend((marked.is_some() && label.is_some()).then(|| by_label(octets, charset).0.into_owned()));
-    if has_nul {
-        let kept: Vec<u8> = octets.iter().copied().filter(|&octet| octet != 0).collect();
-        texts.push(utf_8_or_latin(&kept).0.into_owned());
-    } else {
-        texts.push(utf_8_or_latin(octets).0.into_owned());
+    if marked.is_some() || has_nul || !charset.keeps_ascii() {
+        texts.extend((marked.is_some() && label.is_some()).then(|| by_label(octets, charset).0.into_owned()));
+        if has_nul {
+            let kept: Vec<u8> = octets.iter().copied().filter(|&octet| octet != 0).collect();
+            texts.push(utf_8_or_latin(&kept).0.into_owned());
+        } else {
+            texts.push(utf_8_or_latin(octets).0.into_owned());
+        }
+    }
+    let mut is_utf_8 = None;
+    texts.extend(declared::labels(octets).filter_map(|label| {
+        let charset = Charset::of(Some(&label));
+        let says_something = match charset {
+            Charset::Ascii | Charset::Unknown | Charset::Foreign => false,
+            // Without a NUL there is no letter of ASCII in it.
+            Charset::Utf16 | Charset::Utf32(_) => has_nul,
+            // In two charsets in which ASCII is ASCII only what is none can differ.
+            _ if charset.keeps_ascii() => !*is_utf_8.get_or_insert_with(|| simdutf8::basic::from_utf8(octets).is_ok()),
+            _ => true,
+        };
+        says_something.then(|| by_label(octets, charset).0.into_owned())
+    }));
+    if memchr::memchr_iter(0x1b, octets).any(|at| matches!(octets.get(at + 1), Some(b'(' | b'$'))) {
+        texts.push(decode(ISO_2022_JP, octets).0.into_owned());
+    }
+    if texts.is_empty() {
+        return texts;
     }
     let first = marked.unwrap_or_else(|| by_label(octets, charset)).0;
-    texts.retain(|text| *text != first);
-    texts.dedup();
-    texts
-}
-
-/// What a label asks for.
-#[derive(Clone, Copy, Debug)]
-enum Charset {
-    /// No label, or US-ASCII.
-    Ascii,
-    /// One that nobody knows.
-    Unknown,
-    Standard(&'static Encoding),
-    /// UTF-16 in an order that the label leaves open.
-    Utf16,
-    Utf7,
-    Utf32(Option<Order>),
-    Hz,
-    Iso2022 {
-        korean: bool,
-    },
-    Ebcdic(&'static [(u8, char)]),
-}
-
-impl Charset {
-    fn of(label: Option<&str>) -> Self {
-        let Some(label) = label.map(|label| label.trim_matches(|c: char| c.is_ascii_whitespace() || "'\"".contains(c)))
-        else {
-            return Self::Ascii;
-        };
-        let is = |names: &[&str]| names.iter().any(|name| label.eq_ignore_ascii_case(name));
-        if is(&["us-ascii", "ascii"]) {
-            return Self::Ascii;
-        }
-        match Encoding::for_label(label.as_bytes()) {
-            // RFC 2781 §4.3 has big-endian without a mark, browsers little-endian.
-            Some(encoding) if encoding == UTF_16LE && !is(&["utf-16le"]) => return Self::Utf16,
-            // The Encoding Standard maps labels that it finds dangerous to a decoder that swallows everything.
-            Some(encoding) if encoding != REPLACEMENT => return Self::Standard(encoding),
-            _ => {}
-        }
-        if is(&["utf-7", "utf7", "unicode-1-1-utf-7", "x-unicode-2-0-utf-7", "csunicode11utf7", "csutf7"]) {
-            Self::Utf7
-        } else if is(&["utf-32", "utf32", "ucs-4", "iso-10646-ucs-4", "csucs4", "csutf32"]) {
-            Self::Utf32(None)
-        } else if is(&["utf-32le", "utf32le", "csutf32le"]) {
-            Self::Utf32(Some(Order::Little))
-        } else if is(&["utf-32be", "utf32be", "csutf32be"]) {
-            Self::Utf32(Some(Order::Big))
-        } else if is(&["utf16"]) {
-            Self::Utf16
-        } else if is(&["hz-gb-2312", "hz", "hz-gb"]) {
-            Self::Hz
-        } else if is(&["iso-2022-kr", "csiso2022kr", "iso2022-kr", "iso2022kr"]) {
-            Self::Iso2022 { korean: true }
-        } else if is(&["iso-2022-cn", "iso-2022-cn-ext"]) {
-            Self::Iso2022 { korean: false }
-        } else if let Some(differences) = ebcdic::differences(label) {
-            Self::Ebcdic(differences)
-        } else {
-            Self::Unknown
+    let mut known: Vec<String> = Vec::new();
+    for text in texts {
+        if text != first && !known.contains(&text) {
+            known.push(text);
         }
     }
-
-    /// Whether ASCII octets are ASCII in it.
-    fn keeps_ascii(self) -> bool {
-        match self {
-            Self::Ascii | Self::Unknown => true,
-            Self::Standard(encoding) => encoding.is_ascii_compatible(),
-            _ => false,
-        }
-    }
+    known
 }
 
 /// What a byte order mark says it is.
@@ -130,26 +96,27 @@ fn by_mark(octets: &[u8], charset: Charset) -> Option<(Cow<'_, str>, bool)> {
     if let Some((encoding, mark)) = Encoding::for_bom(octets) {
         return Some(decode(encoding, octets.get(mark..).unwrap_or_default()));
     }
-    has_utf_7_mark(octets).then(|| owned(utf_7(octets)))
+    has_utf_7_mark(octets).then(|| owned(utf_7(octets, false)))
 }
 
 fn by_label(octets: &[u8], charset: Charset) -> (Cow<'_, str>, bool) {
     match charset {
         Charset::Ascii => guess(octets),
-        Charset::Unknown => (guess(octets).0, true),
+        Charset::Unknown | Charset::Foreign => (guess(octets).0, true),
         Charset::Standard(encoding) => decode(encoding, octets),
         Charset::Utf16 => {
             let big = utf_16_shape(octets) == Some(Order::Big);
             decode(if big { UTF_16BE } else { UTF_16LE }, octets)
         }
-        Charset::Utf7 => owned(utf_7(octets)),
+        Charset::Utf7 { imap } => owned(utf_7(octets, imap)),
         Charset::Utf32(order) => {
             let (text, bad) = order.map_or_else(|| utf_32_by_shape(octets), |order| utf_32(octets, order));
             (Cow::Owned(text), bad > 0)
         }
         Charset::Hz => owned(shifted::hz(octets)),
         Charset::Iso2022 { korean } => owned(shifted::iso_2022(octets, korean)),
-        Charset::Ebcdic(differences) => (Cow::Owned(ebcdic::decode(octets, differences)), false),
+        Charset::Ebcdic(table) => owned(ebcdic::decode(octets, table)),
+        Charset::Escaped { all } => owned(escaped::decode(octets, all)),
     }
 }
 

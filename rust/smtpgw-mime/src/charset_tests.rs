@@ -66,6 +66,25 @@ fn decodes_by_label() {
         (Some("cp037"), b"\x88\xa3\xa3\x97zaa\x82\x81\x84", "http://bad", false),
         (Some("ibm500"), b"\x82\x81\x84@JQZ", "bad [\u{e9}]", false),
         (Some("cp1140"), b"\x9f", "\u{20ac}", false),
+        (Some("cp1026"), b"\x88\xa3\xa3\x97zaa\x82\x81\x84 \xae", "http://bad\u{80}@", false),
+        (Some("IBM_424"), b"\x82\x81\x84@A", "bad \u{5d0}", false),
+        (Some("cp424"), b"\x82\x80", "b\u{fffd}", true),
+        (Some("cp875"), b"\x82\x81\x84@A", "bad \u{391}", false),
+        // Tables that are not here agree on most.
+        (Some("ibm-1047"), b"\x88\xa3\xa3\x97zaa\x82\x81\x84", "http://bad", true),
+        (Some("EBCDIC-CP-FR"), b"\x82\x81\x84", "bad", true),
+        (Some("cp1252"), b"bad", "bad", false),
+        (Some("IBM00858"), b"bad", "bad", true),
+        // The same names in the spelling of other programs.
+        (Some("utf_7"), b"+AGgAaQ-", "hi", false),
+        (Some("UTF 7"), b"+AGgAaQ-", "hi", false),
+        (Some("iso2022_jp_2"), b"pla\x1b(Bin", "plain", false),
+        (Some("iso8859_1"), b"gr\xfcn", "gr\u{fc}n", false),
+        (Some("utf-7-imap"), b"a&AGgAaQ- &- +", "ahi & +", false),
+        (Some("utf-7-imap"), b"&2D3eAA-,", "\u{1f600},", false),
+        (Some("unicode_escape"), b"\\x68\\u0074t\\160:\\n\\U0001F600\\\\", "http:\n\u{1f600}\\", false),
+        (Some("unicode_escape"), b"a\\\nb\\q\\ud800\\x6", "ab\\q\u{fffd}\\x6", true),
+        (Some("java"), b"\\u0068i \\x41", "hi \\x41", true),
         // Byte order marks win.
         (Some("iso-8859-1"), b"\xef\xbb\xbfgr\xc3\xbcn", "grün", false),
         (Some("utf-8"), b"\xff\xfeh\0i\0", "hi", false),
@@ -100,13 +119,35 @@ fn other_programs_show_other_texts() {
         // A mark that only some obey.
         (Some("iso-8859-1"), b"\xef\xbb\xbfx", &["\u{ef}\u{bb}\u{bf}x", "\u{feff}x"]),
         (Some("us-ascii"), b"+/v8-http", &["+/v8-http"]),
+        // What a page says of itself, in whatever spelling; and not where that is the same.
+        (Some("utf-8"), b"<META charset = 'utf-7'>+AGE-", &["<META charset = 'utf-7'>a"]),
+        (None, b"<!-- <meta http-equiv=x content=\"text/html; charset=utf-7\"", &[]),
+        (None, b"<meta content='x;charset&#x3d;utf&#45;7'>+AGE-", &["<meta content='x;charset&#x3d;utf&#45;7'>a"]),
+        (Some("utf-8"), b"<?xml version='1.0' encoding='utf-7'?>+AGE-", &["<?xml version='1.0' encoding='utf-7'?>a"]),
+        (Some("utf-8"), "<meta charset=gbk>gr\u{fc}n".as_bytes(), &[]),
+        (None, b"<meta charset=gbk>\xc4\xe3", &["<meta charset=gbk>\u{4f60}"]),
+        (Some("utf-8"), b"<meta charset=utf-16>plain <meta charset=x-nonsense>", &[]),
+        // Shifts that browsers recognise.
+        (None, b"ht\x1b(Btp", &["http"]),
+        (Some("iso-2022-jp"), b"ht\x1b(Btp", &["ht\u{1b}(Btp"]),
+        (None, b"\x1b[31mred", &[]),
     ];
     for (label, octets, texts) in table {
         assert_eq!(other_texts(*label, octets), *texts, "{label:?} {octets:?}");
     }
 }
 
-const LABELS: [Option<&str>; 15] = [
+#[test]
+fn what_others_read_and_we_do_not_is_told() {
+    for label in ["ibm1047", "cp-290", "EBCDIC-JP-KANA", "scsu", "cp20871"] {
+        assert!(is_unread(label), "{label}");
+    }
+    for label in ["cp037", "IBM01140", "utf-7", "x-unknown", "cp1252", "iso-8859-1", "", "20", "ibm"] {
+        assert!(!is_unread(label), "{label}");
+    }
+}
+
+const LABELS: [Option<&str>; 18] = [
     None,
     Some("utf-8"),
     Some("utf-7"),
@@ -122,6 +163,9 @@ const LABELS: [Option<&str>; 15] = [
     Some("cp273"),
     Some("x-nonsense"),
     Some("gb18030"),
+    Some("cp875"),
+    Some("unicode_escape"),
+    Some("utf-7-imap"),
 ];
 
 #[test]
@@ -157,7 +201,19 @@ fn any_octets_are_some_text_and_a_cut_is_told() {
 
 #[test]
 fn time_is_linear() {
-    for piece in [&b"+"[..], b"+AGE", b"+-", b"~{Dc", b"a\0", b"\xff\xfe\0\0"] {
+    for piece in [
+        &b"+"[..],
+        b"<meta charset=utf-7>",
+        b"<meta charset",
+        b"<?xml",
+        b"\\u0061",
+        b"\x1b(B",
+        b"+AGE",
+        b"+-",
+        b"~{Dc",
+        b"a\0",
+        b"\xff\xfe\0\0",
+    ] {
         for label in LABELS {
             let work = |times: usize| {
                 let octets = piece.repeat(times);

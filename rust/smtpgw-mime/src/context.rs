@@ -38,11 +38,11 @@ impl Context {
         }
     }
 
-    /// Reports a limit, once.
-    pub(crate) fn hit(&mut self, limit: LimitKind, sink: &mut dyn Sink) {
+    /// Reports a limit that was hit at the part at `path`, once.
+    pub(crate) fn hit(&mut self, limit: LimitKind, path: &PartPath, sink: &mut dyn Sink) {
         if self.hit & limit.bit() == 0 {
             self.hit |= limit.bit();
-            sink.event(Event::LimitHit(limit));
+            sink.event(Event::LimitHit(limit, path.clone()));
         }
     }
 
@@ -60,15 +60,15 @@ impl Context {
         }
         self.observed.kinds.insert(kind);
         if self.defects >= self.limits.defects {
-            self.hit(LimitKind::Defects, sink);
+            self.hit(LimitKind::Defects, path, sink);
             return;
         }
         self.defects += 1;
         sink.event(Event::Defect(Defect { kind, path: path.clone(), offset: at }));
     }
 
-    /// Delivers decoded octets of a leaf, as far as the limit goes.
-    pub(crate) fn data(&mut self, octets: &[u8], sink: &mut dyn Sink) {
+    /// Delivers decoded octets of the leaf at `path`, as far as the limit goes.
+    pub(crate) fn data(&mut self, octets: &[u8], path: &PartPath, sink: &mut dyn Sink) {
         let room = self.limits.decoded_total.saturating_sub(self.decoded);
         let allowed = usize::try_from(room).unwrap_or(usize::MAX).min(octets.len());
         let (allowed, beyond) = octets.split_at(allowed);
@@ -77,7 +77,7 @@ impl Context {
             sink.event(Event::Data(allowed));
         }
         if !beyond.is_empty() {
-            self.hit(LimitKind::DecodedTotal, sink);
+            self.hit(LimitKind::DecodedTotal, path, sink);
         }
     }
 }

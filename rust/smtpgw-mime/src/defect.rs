@@ -55,6 +55,9 @@ kinds! {
     BlankContinuation = "blank_continuation",
     /// Blanks between the name of a field and its colon (RFC 5322 §4.5).
     BlankBeforeColon = "blank_before_colon",
+    /// The name of a field of MIME within a longer word (`X-Content-Type:`), or in a line that is no field for want of a
+    /// colon behind it. Some programs go by it; see [`crate::JunkLine`] and [`crate::Dialect`].
+    LooseFieldName = "loose_field_name",
     /// A field without a name.
     EmptyFieldName = "empty_field_name",
     /// A header that ends without an empty line: at a delimiter, or with the message.
@@ -81,7 +84,8 @@ kinds! {
     EncodedMessage = "encoded_message",
     /// More than one encoding may be read from Content-Transfer-Encoding fields; see [`crate::Dialect::encoding`].
     EncodingReadings = "encoding_readings",
-    /// More than one boundary may be read from a Content-Type; see [`crate::Dialect::boundary`].
+    /// More than one boundary may be read from a Content-Type, or one although its type has none; see
+    /// [`crate::Dialect::boundary`] and [`crate::Dialect::content_type`].
     BoundaryReadings = "boundary_readings",
     /// A multipart without a boundary; delivered as a leaf.
     MissingBoundary = "missing_boundary",

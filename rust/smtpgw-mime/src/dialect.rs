@@ -81,6 +81,9 @@ choices! {
         EndsHeader = "ends_header",
         /// It is skipped.
         Skip = "skip",
+        /// If its first word holds the name of a field of MIME, it is that field, and its colon is whichever comes next,
+        /// or missing; otherwise it is skipped.
+        Field = "field",
     }
 
     /// What a line of blanks does in a header.
@@ -179,7 +182,7 @@ pub struct Dialect {
     pub after_close: AfterClose,
     /// [`crate::DefectKind::MissingBoundary`], [`crate::DefectKind::MultipartWithoutParts`]
     pub missing_boundary: MissingBoundary,
-    /// [`crate::DefectKind::JunkInHeader`]
+    /// [`crate::DefectKind::JunkInHeader`], [`crate::DefectKind::LooseFieldName`]
     pub junk_line: JunkLine,
     /// [`crate::DefectKind::BlankContinuation`]
     pub blank_line: BlankLine,

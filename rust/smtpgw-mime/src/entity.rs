@@ -9,10 +9,13 @@ mod alternatives;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::charset::to_text;
 use crate::defect::DefectKind;
 use crate::dialect::Dialect;
 use crate::event::{PartHead, PartKind, Region};
-use crate::header::{Budget, Field, Header, Odd, Parameter, parse_list, parse_token, values};
+use crate::header::{
+    Budget, Field, Header, MimeField, Odd, Parameter, decode_percent, decode_words, parse_list, parse_token, values,
+};
 use crate::limits::{LimitKind, Limits};
 use crate::path::PartPath;
 
@@ -60,23 +63,33 @@ pub(crate) fn describe(
     hit: &mut dyn FnMut(LimitKind),
 ) -> Described {
     let fields = Fields::of(&header);
-    if fields.content_type.len() > 1 || fields.disposition.len() > 1 || fields.encoding.len() > 1 {
+    if [&fields.content_type, &fields.disposition, &fields.encoding].iter().any(|fields| fields.exact.len() > 1) {
         odd(DefectKind::DuplicateField);
+    }
+    if [&fields.content_type, &fields.disposition, &fields.encoding].iter().any(|fields| !fields.loose.is_empty()) {
+        odd(DefectKind::LooseFieldName);
     }
     let mut budget = Budget::new(limits);
     let mut names = Names::default();
+    // What only some programs take for a name.
+    let mut others = Names::default();
     let mut disposition = None;
-    for (index, field) in fields.disposition.iter().enumerate() {
+    for (index, field) in fields.disposition.exact.iter().enumerate() {
         let value = field.octets_unfolded();
         let (token, list) = parse_token(&value, odd);
-        names.add(&parse_list(list, &mut budget, odd), "filename", dialect, odd);
+        let parameters = parse_list(list, &mut budget, odd);
+        names.add(&parameters, "filename", dialect, odd);
+        others.add(&parameters, "name", dialect, &mut |_| {});
         if index == 0 {
             disposition = token;
         }
     }
-    let mut types = content_types(&fields.content_type, dialect, &mut budget, &mut names, odd);
-    if types.is_empty() {
-        types.push(alternatives::ContentType::plain(default_type.to_string()));
+    let both = &mut [&mut names, &mut others];
+    let mut types = content_types(&fields.content_type, default_type, dialect, &mut budget, both, odd);
+    for field in &fields.disposition.loose {
+        let value = field.octets_unfolded();
+        let list = parse_token(&value, &mut |_| {}).1;
+        names.add(&parse_list(list, &mut budget, &mut |_| {}), "filename", dialect, &mut |_| {});
     }
     let mut count = Alternatives { content_types: counted(&mut types, limits, hit), ..Alternatives::default() };
     let content_type = chosen(types, dialect.content_type);
@@ -105,6 +118,11 @@ pub(crate) fn describe(
     if budget.hit_pieces {
         hit(LimitKind::Rfc2231Pieces);
     }
+    let filename = names.0.first().cloned();
+    others.0.into_iter().for_each(|name| names.insert(name));
+    if names.0.is_empty() {
+        fields.name_of_last_resort(&mut names);
+    }
     drop(fields);
     let head = PartHead {
         path: PartPath::root(),
@@ -112,7 +130,7 @@ pub(crate) fn describe(
         region: Region::Body,
         header,
         media_type: content_type.media_type,
-        filename: names.0.first().cloned(),
+        filename,
         names: names.0,
         charset: content_type.charset,
         transfer_encoding,
@@ -139,9 +157,21 @@ fn chosen<T>(mut all: Vec<T>, number: u8) -> T {
 /// The fields that describe the body, in the order in which they came.
 #[derive(Default)]
 struct Fields<'a> {
-    content_type: Vec<&'a Field>,
-    disposition: Vec<&'a Field>,
-    encoding: Vec<&'a Field>,
+    content_type: Named<'a>,
+    disposition: Named<'a>,
+    encoding: Named<'a>,
+    /// Content-Name, Content-Description: what programs show where there is no name.
+    description: Vec<&'a Field>,
+    /// Content-Location (RFC 2557 §4.2).
+    location: Vec<&'a Field>,
+}
+
+/// Those of one name.
+#[derive(Default)]
+struct Named<'a> {
+    exact: Vec<&'a Field>,
+    /// Whose name is longer and has it within.
+    loose: Vec<&'a Field>,
 }
 
 impl<'a> Fields<'a> {
@@ -149,14 +179,50 @@ impl<'a> Fields<'a> {
         let mut fields = Self::default();
         for field in header.fields() {
             match field.name().len() {
-                12 if field.is("Content-Type") => fields.content_type.push(field),
-                19 if field.is("Content-Disposition") => fields.disposition.push(field),
-                25 if field.is("Content-Transfer-Encoding") => fields.encoding.push(field),
+                12 if field.is("Content-Name") => fields.description.push(field),
+                16 if field.is("Content-Location") => fields.location.push(field),
+                19 if field.is("Content-Description") => fields.description.push(field),
                 _ => {}
             }
+            let Some((_, kind)) = MimeField::within(field.name()) else { continue };
+            let named = match kind {
+                MimeField::Type => &mut fields.content_type,
+                MimeField::Disposition => &mut fields.disposition,
+                MimeField::Encoding => &mut fields.encoding,
+            };
+            if MimeField::of(field.name()).is_some() { named.exact.push(field) } else { named.loose.push(field) }
         }
         fields
     }
+
+    /// The names of a part that has none: what describes it, and the end of where it is said to have come from.
+    fn name_of_last_resort(&self, names: &mut Names) {
+        for field in &self.description {
+            let text = decode_words(&field.octets_unfolded());
+            // Most are words for people.
+            if has_suffix(&text) {
+                names.insert(text.trim().to_string());
+            }
+        }
+        for field in &self.location {
+            let location = field.octets_unfolded();
+            let path = location.split(|octet| b"?#".contains(octet)).next().unwrap_or_default();
+            let file = match memchr::memmem::find(path, b"://").and_then(|at| path.get(at + 3..)) {
+                // Of a bare host there is no file.
+                Some(host) if !host.contains(&b'/') => continue,
+                _ => path.rsplit(|octet| b"/\\".contains(octet)).next().unwrap_or_default(),
+            };
+            let mut octets = Vec::new();
+            decode_percent(file, &mut octets, &mut |_| {});
+            names.insert(to_text(None, octets.trim_ascii()).0.into_owned());
+        }
+    }
+}
+
+/// Whether a text ends as the name of a file does, whatever a system drops there.
+fn has_suffix(text: &str) -> bool {
+    let suffix = text.trim_end_matches(['.', ' ']).rsplit_once('.').map_or("", |(_, suffix)| suffix);
+    !suffix.is_empty() && !suffix.contains(char::is_whitespace)
 }
 
 /// Every name, the one to show first, without repetition. Bounded by the budget of parameters.

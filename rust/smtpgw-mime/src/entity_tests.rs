@@ -65,12 +65,42 @@ fn every_name_counts() {
         ("Content-Disposition: filename=bare.exe", &["bare.exe"], &[InvalidParameter]),
         ("Content-Type: a/b; name=\"gr\u{fc}n\"", &["gr\u{fc}n"], &[]),
         ("Content-Type: a/b; name=\"\"", &[], &[]),
+        ("Content-Type: a/b; name=a =b.exe", &["a =b.exe", "a"], &[InvalidParameter]),
     ];
     for (header, names, odd) in table {
         let (described, found, _) = read(header, Dialect::default());
         assert_eq!(described.head.names, *names, "{header}");
         assert_eq!(described.head.filename.as_deref(), names.first().copied(), "{header}");
         assert_eq!(found, *odd, "{header}");
+    }
+}
+
+#[test]
+fn names_in_other_places() {
+    let table: &[(&str, Option<&str>, &[&str])] = &[
+        ("Content-Disposition: attachment; name=a.exe", None, &["a.exe"]),
+        ("Content-Type: a/b; filename=a.exe", None, &["a.exe"]),
+        ("Content-Type: a/b; name=a.txt; filename=b.exe", Some("a.txt"), &["a.txt", "b.exe"]),
+        ("Content-Disposition: form-data; name=f; filename=a.exe", Some("a.exe"), &["a.exe", "f"]),
+        ("Content-Description: =?utf-8?q?a=2Eexe?=", None, &["a.exe"]),
+        ("Content-Description: a.exe\r\nContent-Type: a/b; name=b.txt", Some("b.txt"), &["b.txt"]),
+        ("Content-Name: a.exe", None, &["a.exe"]),
+        ("Content-Location: http://host.example/x/a%2Eexe?v=1#x", None, &["a.exe"]),
+        ("Content-Location: a.exe", None, &["a.exe"]),
+        ("Content-Location: a.exe?v=1", None, &["a.exe"]),
+        ("Content-Location: C:\\a.exe", None, &["a.exe"]),
+        ("Content-Location: http://host.example", None, &[]),
+        ("Content-Location: http://host.example/", None, &[]),
+        ("Content-Location: cid:1@host.example", None, &["cid:1@host.example"]),
+        ("Content-Description: ", None, &[]),
+        ("Content-Description: a.exe .", None, &["a.exe ."]),
+        ("Content-Description: Notification. Please read", None, &[]),
+    ];
+    for (header, filename, names) in table {
+        let (described, odd, _) = read(header, Dialect::default());
+        assert_eq!(described.head.names, *names, "{header}");
+        assert_eq!(described.head.filename.as_deref(), *filename, "{header}");
+        assert!(odd.is_empty(), "{header}: {odd:?}");
     }
 }
 

@@ -31,8 +31,9 @@ pub enum Event<'a> {
     PartEnd,
     /// Something is odd: a place where programs differ, or where the RFCs were not followed.
     Defect(Defect),
-    /// A limit was hit, so that not all of the message is shown. Once a kind and message.
-    LimitHit(LimitKind),
+    /// A limit was hit, so that not all of the message is shown. Once a kind and message, with the first part of which
+    /// that is so.
+    LimitHit(LimitKind, PartPath),
 }
 
 /// What kind of entity a part is to the decoder.
@@ -75,7 +76,8 @@ pub struct PartHead {
     /// The name a recipient's program would show: that of Content-Disposition, else of Content-Type, extended
     /// forms (RFC 2231) before plain ones, encoded words (RFC 2047) decoded.
     pub filename: Option<String>,
-    /// Every name that any reading of its fields gives, [`PartHead::filename`] first, without repetition.
+    /// Every name that any reading of its fields gives, [`PartHead::filename`] first, without repetition. Of a part that
+    /// has none what some programs take for one: its description, the end of its location.
     pub names: Vec<String>,
     /// Declared charset in lower case.
     pub charset: Option<String>,

@@ -7,6 +7,7 @@ mod collect;
 mod encoded_word;
 mod extended;
 mod field;
+mod mime_field;
 mod parameter;
 mod unfold;
 
@@ -15,8 +16,9 @@ use alloc::sync::Arc;
 pub(crate) use collect::{Collector, JUDGED, Line};
 pub use encoded_word::decode_words;
 pub(crate) use encoded_word::hex;
-pub(crate) use extended::{Form, Value, values};
+pub(crate) use extended::{Form, Value, decode_percent, values};
 pub use field::Field;
+pub(crate) use mime_field::MimeField;
 pub(crate) use parameter::{Budget, Odd, Parameter, parse_list, parse_media_type, parse_token};
 
 use crate::dialect::{Dialect, JunkLine};

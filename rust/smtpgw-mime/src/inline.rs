@@ -1,4 +1,5 @@
-//! Files within text: uuencode, its base64 form (POSIX `uuencode -m`), and yEnc. Text in, names and decoded octets out.
+//! Files within text: uuencode, its base64 form (POSIX `uuencode -m`), yEnc, and CMS between lines as of PEM (RFC 7468
+//! §8, §9). Text in, names and decoded octets out.
 //!
 //! Mail programs older than MIME wrote attachments so, and many still open them, wherever they stand in a text.
 //!
@@ -7,26 +8,34 @@
 //! | Text         | `begin`, mode, name                    | → Announced                               |
 //! | Text         | `begin-base64`, mode, name             | a file begins, → Base64                   |
 //! | Text         | `=ybegin …`                            | a file begins, → YEnc                     |
+//! | Text         | `-----BEGIN PKCS7-----` and the like   | a file begins, → Base64                   |
 //! | Announced    | a line of uuencode                     | a file begins, → Uuencode                 |
 //! | Announced    | an empty line, if there was a mode     | nothing                                   |
 //! | Announced    | anything else                          | it was text; the line is read as such     |
 //! | Uuencode     | a line of it; `end`; anything else     | octets; the file ends; it ends damaged    |
-//! | Base64       | `====`; a line of base64               | the file ends; octets                     |
+//! | Base64       | `====`, `-----END …`; line of base64   | the file ends; octets                     |
 //! | Base64       | anything else                          | it ends damaged; the line is text         |
 //! | YEnc         | `=yend`; `=ypart`; anything else       | the file ends; nothing; octets            |
 //! | YEnc         | the beginning of another file          | it ends damaged; the line is text         |
 //!
-//! A program that knows only one of the three finds its file within another's: so nothing is swallowed that another
+//! A program that knows only one of them finds its file within another's: so nothing is swallowed that another
 //! would open. A line is looked at when it is complete. Of one that is longer than [`LINE`] only its beginning says what
 //! it is; its octets are decoded as they come.
+
+mod lines;
+mod parts;
+mod watch;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use memchr::memmem::Finder;
-
-use crate::charset::to_text;
 use crate::transfer::decode_all_base64;
+
+use lines::{
+    begins_a_file, begins_pem, behind_begin, ends_base64, is_base64, is_uuencoded, name_of, text_of, uu_value,
+};
+pub use parts::PartsWatch;
+pub use watch::InlineWatch;
 
 /// What is found in a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +69,8 @@ pub enum InlineEncoding {
     Base64,
     /// yEnc
     YEnc,
+    /// The lines of PEM, around a CMS.
+    Pem,
 }
 
 impl InlineEncoding {
@@ -69,50 +80,10 @@ impl InlineEncoding {
             Self::Uuencode => "uuencode",
             Self::Base64 => "begin-base64",
             Self::YEnc => "yenc",
+            Self::Pem => "pem",
         }
     }
 }
-
-/// Says whether a text is worth a look: it has one of the words by which such files begin. Takes it in pieces.
-#[derive(Debug)]
-pub struct InlineWatch {
-    finders: [Finder<'static>; 2],
-    /// The end of the last piece, in which a word may have begun.
-    tail: Vec<u8>,
-    found: bool,
-}
-
-impl Default for InlineWatch {
-    fn default() -> Self {
-        Self { finders: [Finder::new(b"begin"), Finder::new(b"BinHex")], tail: Vec::new(), found: false }
-    }
-}
-
-impl InlineWatch {
-    /// The next piece.
-    pub fn push(&mut self, octets: &[u8]) {
-        if self.found {
-            return;
-        }
-        let word = BINHEX_WORD - 1;
-        self.tail.extend_from_slice(octets.get(..word).unwrap_or(octets));
-        self.found = self.finders.iter().any(|f| f.find(&self.tail).is_some() || f.find(octets).is_some());
-        if octets.len() >= word {
-            self.tail.clear();
-            self.tail.extend_from_slice(octets.get(octets.len() - word..).unwrap_or_default());
-        } else {
-            self.tail.drain(..self.tail.len().saturating_sub(word));
-        }
-    }
-
-    /// Whether it was found.
-    pub fn found(&self) -> bool {
-        self.found
-    }
-}
-
-/// Letters of the longest word.
-const BINHEX_WORD: usize = 6;
 
 /// Finds files within a text that comes in pieces.
 #[derive(Debug, Default)]
@@ -231,13 +202,18 @@ impl InlineReader {
                     sink(Inline::Begin { encoding: InlineEncoding::Uuencode, name });
                     self.state = State::Uuencode;
                     self.uuencode(line, sink);
-                } else if has_mode && line.trim_ascii().is_empty() {
+                } else if has_mode
+                    && (line.trim_ascii().is_empty() || behind_begin(line).is_none() && !begins_a_file(line))
+                {
+                    // Programs skip what stands between.
                     self.state = State::Announced { name, has_mode };
                 } else {
                     self.text(line, sink);
                 }
             }
-            State::Uuencode if line.trim_ascii() == b"end" => sink(Inline::End { complete: true, volume: false }),
+            State::Uuencode if line.trim_ascii().eq_ignore_ascii_case(b"end") => {
+                sink(Inline::End { complete: true, volume: false })
+            }
             State::Uuencode if line.trim_ascii().is_empty() => self.state = State::Uuencode,
             State::Uuencode if !cut && is_uuencoded(line, false) => {
                 self.state = State::Uuencode;
@@ -247,7 +223,7 @@ impl InlineReader {
                 sink(Inline::End { complete: false, volume: false });
                 self.text(line, sink);
             }
-            State::Base64(left) if line.trim_ascii() == b"====" => {
+            State::Base64(left) if ends_base64(line) => {
                 self.base64(&left, sink);
                 sink(Inline::End { complete: true, volume: false });
             }
@@ -279,7 +255,7 @@ impl InlineReader {
         if let Some(after) = line.strip_prefix(b"begin-base64 ") {
             sink(Inline::Begin { encoding: InlineEncoding::Base64, name: name_of(after).0 });
             self.state = State::Base64(Vec::new());
-        } else if let Some(after) = line.strip_prefix(b"begin ") {
+        } else if let Some(after) = behind_begin(line) {
             let (name, has_mode) = name_of(after);
             self.state = State::Announced { name, has_mode };
         } else if let Some(after) = line.strip_prefix(b"=ybegin ") {
@@ -287,6 +263,9 @@ impl InlineReader {
             sink(Inline::Begin { encoding: InlineEncoding::YEnc, name: text_of(name) });
             self.escaped = false;
             self.state = State::YEnc { volume: memchr::memmem::find(after, b"part=").is_some() };
+        } else if begins_pem(line) {
+            sink(Inline::Begin { encoding: InlineEncoding::Pem, name: String::new() });
+            self.state = State::Base64(Vec::new());
         } else if line.starts_with(b"(This file must be converted with BinHex") {
             sink(Inline::BinHex);
         }
@@ -348,46 +327,6 @@ impl InlineReader {
             sink(Inline::Data(&self.decoded));
         }
     }
-}
-
-/// Whether a line, blanks around it aside, has only what base64 is written in.
-fn is_base64(line: &[u8]) -> bool {
-    line.trim_ascii().iter().all(|octet| octet.is_ascii_alphanumeric() || b"+/=".contains(octet))
-}
-
-/// Whether a file begins by one of the lines that cannot be anything else.
-fn begins_a_file(line: &[u8]) -> bool {
-    let is_uuencoded = |after| name_of(after).1;
-    line.starts_with(b"=ybegin ")
-        || line.starts_with(b"begin-base64 ")
-        || line.strip_prefix(b"begin ").is_some_and(is_uuencoded)
-}
-
-/// The name behind a mode in octal digits, or without one; whether there is a mode.
-fn name_of(after: &[u8]) -> (String, bool) {
-    let after = after.trim_ascii_start();
-    let digits = after.iter().position(|octet| !matches!(octet, b'0'..=b'7')).unwrap_or(after.len());
-    let rest = after.get(digits..).unwrap_or_default();
-    let has_mode = digits >= 3 && (rest.is_empty() || rest.starts_with(b" "));
-    (text_of(if has_mode { rest } else { after }), has_mode)
-}
-
-fn text_of(name: &[u8]) -> String {
-    to_text(None, name.trim_ascii()).0.into_owned()
-}
-
-/// Whether a line is one of uuencode: its first character says how many octets it holds, and no more characters of the
-/// alphabet follow than those take, with a checksum. Blanks at its end may be missing; `strict`: not too many.
-fn is_uuencoded(line: &[u8], strict: bool) -> bool {
-    let Some((&count, groups)) = line.split_first() else { return false };
-    let expected = usize::from(uu_value(count)).div_ceil(3) * 4;
-    line.iter().all(|octet| matches!(octet, b' '..=b'`'))
-        && groups.trim_ascii_end().len() <= expected + 2
-        && (!strict || (expected > 0 && groups.len() * 2 >= expected))
-}
-
-fn uu_value(octet: u8) -> u8 {
-    octet.wrapping_sub(b' ') & 0x3f
 }
 
 /// Octets of a line that are kept: more than any of these encodings writes.

@@ -46,7 +46,7 @@ pub use dialect::{
 };
 pub use event::{Event, PartHead, PartKind, Region, Sink};
 pub use header::{Field, Header};
-pub use inline::{Inline, InlineEncoding, InlineReader, InlineWatch};
+pub use inline::{Inline, InlineEncoding, InlineReader, InlineWatch, PartsWatch};
 pub use limits::{LimitKind, Limits};
 pub use path::PartPath;
 pub use readings::{Observed, Readings};

@@ -140,8 +140,8 @@ impl Report<'_> {
         self.context.defect(kind, at, &part.path, &mut part.defects, self.sink);
     }
 
-    fn hit(&mut self, limit: LimitKind) {
-        self.context.hit(limit, self.sink);
+    fn hit(&mut self, limit: LimitKind, path: &PartPath) {
+        self.context.hit(limit, path, self.sink);
     }
 }
 

@@ -117,7 +117,12 @@ fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Diale
     each(seen(&[K::MissingBoundary, K::MultipartWithoutParts]), MissingBoundary::ALL, |value| {
         found(Dialect { missing_boundary: value, ..dialect });
     });
-    each(seen(&[K::JunkInHeader]), JunkLine::ALL, |value| found(Dialect { junk_line: value, ..dialect }));
+    each(seen(&[K::JunkInHeader]), JunkLine::ALL, |value| {
+        // Only a name is a reason to go by it.
+        if value != JunkLine::Field || seen(&[K::LooseFieldName]) {
+            found(Dialect { junk_line: value, ..dialect });
+        }
+    });
     each(seen(&[K::BlankContinuation]), BlankLine::ALL, |value| found(Dialect { blank_line: value, ..dialect }));
     each(seen(&[K::BlankBeforeColon, K::EmptyFieldName]), BlankBeforeColon::ALL, |value| {
         found(Dialect { blank_before_colon: value, ..dialect });
@@ -217,7 +222,7 @@ mod tests {
     fn what_a_reading_shows_is_a_reason_for_further_ones() {
         let then = |dialect: Dialect| match dialect.junk_line {
             JunkLine::Skip => observed(&[DefectKind::JunkInHeader, DefectKind::DelimiterTrailer]),
-            JunkLine::EndsHeader => observed(&[DefectKind::JunkInHeader]),
+            _ => observed(&[DefectKind::JunkInHeader]),
         };
         let (all, _) = walk(&observed(&[DefectKind::JunkInHeader]), 64, then);
         assert_eq!(all[..2], ["junk_line=skip", "delimiter=exact,junk_line=skip"]);

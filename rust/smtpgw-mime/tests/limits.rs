@@ -49,6 +49,7 @@ body
 "
     );
     assert_eq!(tree.limits, ["depth"]);
+    assert_eq!(tree.limits_at, ["depth 1.1"], "the first part that has it");
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn encoded_messages_beyond_their_depth_are_decoded_leaves() {
     );
     let tree = decode_with(message.as_bytes(), &Limits { encoded_depth: 1, ..Limits::DEFAULT }, Dialect::default());
     assert_eq!(tree.show(), "(1) message/rfc822\n  1.1 message/rfc822 \"Subject: x||a=b\"\n");
-    assert_eq!(tree.limits, ["encoded_depth"]);
+    assert_eq!(tree.limits_at, ["encoded_depth 1.1"]);
     let tree = decode_with(message.as_bytes(), &Limits::DEFAULT, Dialect::default());
     assert_eq!(tree.show(), "(1) message/rfc822\n  (1.1) message/rfc822\n    1.1.1 text/plain \"a=b\"\n");
     assert!(tree.limits.is_empty());
@@ -89,7 +90,7 @@ three
 ";
     let tree = limited(message, Limits { parts: 2, ..Limits::DEFAULT });
     assert_eq!(tree.show(), "[] multipart/mixed\n  1 text/plain \"one\"\n");
-    assert_eq!(tree.limits, ["parts"]);
+    assert_eq!(tree.limits_at, ["parts 2"]);
     assert!(tree.defects.is_empty());
 }
 
@@ -103,7 +104,7 @@ fn headers_beyond_their_size_are_skipped_to_their_end() {
         let header = &tree.parts[0].head.header;
         let fields: Vec<_> = header.fields().iter().map(|f| (f.name(), f.raw().len())).collect();
         assert_eq!(fields, [(&b"A"[..], 2), (b"B", 4096 - 6 - 2)]);
-        assert_eq!(tree.limits, ["header_octets"]);
+        assert_eq!(tree.limits_at, ["header_octets 1"]);
         assert!(tree.defects.is_empty(), "{:?}", tree.defects);
     }
     // A delimiter is still seen.
@@ -191,7 +192,7 @@ impl Sink for Count {
             Event::PartEnd => self.depth -= 1,
             Event::Data(octets) => self.octets += octets.len(),
             Event::Defect(_) => self.defects += 1,
-            Event::LimitHit(limit) => self.limits.push(limit.name()),
+            Event::LimitHit(limit, _) => self.limits.push(limit.name()),
             _ => {}
         }
     }

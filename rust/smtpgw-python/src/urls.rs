@@ -52,6 +52,20 @@ pub(crate) fn find_urls(
     Ok((candidates, bases, relative))
 }
 
+/// What a URL carries to the place that it leads to: what may be other URLs, as redirectors have them.
+#[pyfunction]
+pub(crate) fn carried_urls(url: &Bound<'_, PyString>) -> Vec<String> {
+    let octets = url.to_string_lossy();
+    aside(url.py(), &octets, |url| {
+        let mut urls = Vec::new();
+        smtpgw_urls::carried(url, &mut |url| {
+            urls.push(url.to_owned());
+            true
+        });
+        urls
+    })
+}
+
 /// Whether there may be pages in `data:` URLs in `text`.
 #[pyfunction]
 pub(crate) fn may_hold_page(text: &Bound<'_, PyString>) -> bool {

@@ -73,10 +73,10 @@ impl Limits {
     }
 }
 
-/// RFC 5321 §4.5.3.1.4.
+/// Octets of a command line that are taken at least, whatever is set (RFC 5321 §4.5.3.1.4).
 const COMMAND_LINE_FLOOR: usize = 512;
 
-/// RFC 5321 §4.5.3.1.6.
+/// Octets of a line of content that are taken at least, whatever is set (RFC 5321 §4.5.3.1.6).
 const TEXT_LINE_FLOOR: usize = 1_000;
 
 /// Octets of replies that wait to be written. Above it the server role reads no further command: a client that

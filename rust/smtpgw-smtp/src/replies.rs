@@ -35,6 +35,8 @@ pub const SHUTTING_DOWN: Reply = Reply::fixed(421, "4.3.2 Service shutting down,
 pub const TIMEOUT: Reply = Reply::fixed(421, "4.4.2 Timeout, closing connection");
 /// More connections than we or the client's address may have.
 pub const TOO_MANY_CONNECTIONS: Reply = Reply::fixed(421, "4.7.0 Too many connections, try again later");
+/// Content of other messages has all the memory there is for it (RFC 3463 §3.4, X.3.1).
+pub const OUT_OF_MEMORY: Reply = Reply::fixed(421, "4.3.1 Insufficient memory, try again later");
 /// The backend is known to be down.
 pub const BACKEND_DOWN: Reply = Reply::fixed(421, "4.3.2 Service not available, try again later");
 /// The backend could not be reached.
@@ -114,6 +116,7 @@ mod tests {
             SHUTTING_DOWN,
             TIMEOUT,
             TOO_MANY_CONNECTIONS,
+            OUT_OF_MEMORY,
             BACKEND_DOWN,
             BACKEND_UNREACHABLE,
             BACKEND_LOST,

@@ -1,17 +1,21 @@
-//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses.
+//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses, nor those that
+//! were disarmed: `hxxp://bad.example`.
 //!
 //! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
-//! between words, what stands around a name is none of it. Letters may be in percent codes, as in `//%62ad.example`.
+//! between words, what stands around a name is none of it. Within a word of Latin letters no name begins or ends: of
+//! `bücher.example` nobody makes `cher.example`. Letters may be in percent codes, as in `//%62ad.example`.
 
 use alloc::format;
 use core::ops::Range;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::carried::code;
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, is_full_stop, is_of_label, is_plain, is_punctuation};
+use crate::letters::{
+    ends_url, ends_within_word, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation, without_dashes,
+};
 use crate::limits::LABEL;
-use crate::plain::code;
 
 /// Notes those in `text`, except within `taken`, which are in order.
 pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds<'_>) -> Result<(), TooMany> {
@@ -38,7 +42,6 @@ fn at_dots(
         if at < done {
             continue;
         }
-        let Some(name) = text.get(at..).and_then(Name::read) else { continue };
         while let [first, others @ ..] = taken
             && first.end <= at
         {
@@ -48,18 +51,39 @@ fn at_dots(
             done = url.end;
             continue;
         }
+        // Only now: it may be as long as the rest of the text.
+        let Some(name) = text.get(at..).and_then(Name::read) else { continue };
         let before = text.get(done..at).unwrap_or_default();
         let label = label_before(before);
         let (start, end) = (at - label, at + name.length);
         done = end;
-        let of_mail = start > 0 && text.as_bytes().get(start - 1) == Some(&b'@');
+        let before = text.as_bytes().get(..start).unwrap_or_default();
+        let of_mail = before.ends_with(b"@") || is_disarmed(before);
         let Some(whole) = text.get(start..end) else { continue };
         if !of_mail && name.is_plausible() {
             finds.candidate(whole.trim_end_matches(is_punctuation))?;
+            without_ornament(whole, label + name.host, finds)?;
         }
         plain_stretches(whole, label + name.host, of_mail, finds)?;
     }
     Ok(())
+}
+
+/// Whether `before` ends with the scheme by which people write a URL that nobody shall follow: `hxxps://bad.example`.
+fn is_disarmed(before: &[u8]) -> bool {
+    let Some(before) = before.strip_suffix(b"://") else { return false };
+    ["hxxp", "hxxps"].iter().any(|scheme| {
+        let tail = before.len().checked_sub(scheme.len()).and_then(|at| before.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(scheme.as_bytes()))
+    })
+}
+
+/// Notes a name that letters of names stand around as signs: `-bad.example`, `_bad.example_`, `bad.example--`.
+fn without_ornament(whole: &str, host: usize, finds: &mut Finds<'_>) -> Result<(), TooMany> {
+    let is_ornament = |character| matches!(character, '-' | '_');
+    let begun = whole.trim_start_matches(is_ornament);
+    let bare = if host == whole.len() { without_dashes(begun) } else { begun };
+    if bare.len() < whole.len() { finds.candidate(bare.trim_end_matches(is_punctuation)) } else { Ok(()) }
 }
 
 /// Notes the stretches of plain letters of a name that has others as well, of which `host` octets are the host.
@@ -68,18 +92,20 @@ fn plain_stretches(whole: &str, host: usize, of_mail: bool, finds: &mut Finds<'_
     else {
         return Ok(());
     };
-    let mut stretches = host.split(|character| !is_plain(character)).peekable();
-    let mut is_skipped = of_mail;
-    while let Some(stretch) = stretches.next() {
+    let ends = host.char_indices().filter(|(_, character)| !is_plain(*character));
+    let mut start = 0;
+    for (end, next) in ends.chain([(host.len(), ' ')]) {
+        let Some((before, stretch)) = host.get(..end).and_then(|host| host.split_at_checked(start)) else { break };
         let name = stretch.trim_matches(is_full_stop);
-        if name.contains(is_full_stop) && !is_skipped {
+        let is_skipped = start == 0 && of_mail || is_latin(next);
+        if name.contains(is_full_stop) && !is_skipped && !ends_within_word(before) {
             finds.candidate(name)?;
-            if stretches.peek().is_none() && !behind.is_empty() {
+            if end == host.len() && !behind.is_empty() {
                 let url = format!("{name}{behind}");
                 finds.candidate(url.trim_end_matches(is_punctuation))?;
             }
         }
-        is_skipped = false;
+        start = end + next.len_utf8();
     }
     Ok(())
 }

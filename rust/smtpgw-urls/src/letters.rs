@@ -30,6 +30,22 @@ pub(crate) fn is_plain(character: char) -> bool {
     plain(character) || !character.is_ascii() && core::iter::once(character).nfkc().all(plain)
 }
 
+/// Whether it is a Latin letter beyond ASCII: with others of its kind it makes a word, in which no host name begins or
+/// ends.
+pub(crate) fn is_latin(character: char) -> bool {
+    let is_in_block = matches!(character,
+        '\u{c0}'..='\u{2af}' | '\u{1d00}'..='\u{1d7f}' | '\u{1e00}'..='\u{1eff}' | '\u{2c60}'..='\u{2c7f}'
+            | '\u{a722}'..='\u{a7ff}' | '\u{ab30}'..='\u{ab6f}');
+    is_in_block && character.is_alphabetic()
+}
+
+/// Whether a word goes on behind `text`: it ends with a Latin letter that is none of ASCII, its marks aside.
+pub(crate) fn ends_within_word(text: &str) -> bool {
+    let bare = text.trim_end_matches(is_combining_mark);
+    let last = bare.chars().next_back();
+    last.is_some_and(|last| is_latin(last) || bare.len() < text.len() && last.is_ascii_alphanumeric())
+}
+
 /// Whether it ends a URL in running text.
 pub(crate) fn ends_url(character: char) -> bool {
     matches!(character, '<' | '>' | '"' | '`') || is_blank(character)
@@ -38,6 +54,12 @@ pub(crate) fn ends_url(character: char) -> bool {
 /// What a sentence puts behind a URL, and what is no part of it.
 pub(crate) fn is_punctuation(character: char) -> bool {
     matches!(character, '.' | ',' | ';' | ':' | '!' | '?' | ')' | ']' | '}' | '\'' | '*' | '_')
+}
+
+/// A host without the dashes that a sentence puts behind it, and underlines; itself if there is no dash.
+pub(crate) fn without_dashes(host: &str) -> &str {
+    let bare = host.trim_end_matches(is_punctuation);
+    if bare.ends_with('-') { bare.trim_end_matches(|c| c == '-' || is_punctuation(c)) } else { host }
 }
 
 /// Characters that take no room on the screen, and that browsers drop from host names.

@@ -7,7 +7,7 @@
 //!          ├─► as it stands ─────┬─► schemed ──► scheme://… ───────────────────────────┤
 //!          └─► references ───────┤                                                     ├─► Found: each once
 //!              resolved          └─► hosts ──► host.name/… ────────────────────────────┘
-//!              (both again without invisible characters)
+//!              (both again without invisible characters, and with escapes of scripts and styles resolved)
 //! ```
 //!
 //! Not a parser of HTML: whatever a tag looks like, the values of its attributes are looked at with character references
@@ -22,6 +22,8 @@ extern crate alloc;
 
 mod attributes;
 mod base;
+mod carried;
+mod escape;
 mod found;
 mod hosts;
 mod letters;
@@ -35,6 +37,7 @@ mod tests;
 
 use alloc::borrow::Cow;
 
+pub use carried::carried;
 pub use found::{Found, TooMany};
 pub use limits::BASES;
 pub use page::may_hold_page;
@@ -65,8 +68,12 @@ pub fn find_wanted(text: &str, at_most: usize, wanted: &dyn Fn(&str) -> bool) ->
         attributes::values(text, &mut finds)?;
     }
     in_reading(text, &mut finds)?;
-    if let Cow::Owned(reading) = resolved(text) {
-        in_reading(&reading, &mut finds)?;
+    let reading = resolved(text);
+    if let Cow::Owned(reading) = &reading {
+        in_reading(reading, &mut finds)?;
+    }
+    if memchr::memchr(b'\\', text.as_bytes()).is_some() || matches!(&reading, Cow::Owned(text) if text.contains('\\')) {
+        escape::readings(&reading, |text| in_reading(text, &mut finds))?;
     }
     finds.done()
 }

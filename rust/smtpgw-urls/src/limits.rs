@@ -14,3 +14,10 @@ pub(crate) const LABEL: usize = 63;
 /// Characters of a URL that is broken into lines between angle brackets (RFC 3986 appendix C). What stands on the first
 /// line is found whatever its length.
 pub(crate) const BRACKETED: usize = 2_000;
+
+/// Codings that are undone of what a URL carries. Two are common: a redirector's URL in another's parameter; each takes as
+/// long as the first.
+pub(crate) const CODINGS: usize = 4;
+
+/// Letters of base64 from which it may hold a URL: `http://a.b`.
+pub(crate) const PACKED: usize = 14;

@@ -9,7 +9,9 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::found::{Finds, TooMany};
-use crate::letters::{ends_url, is_blank, is_full_stop, is_of_label, is_plain, is_punctuation};
+use crate::letters::{
+    ends_url, is_blank, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation, without_dashes,
+};
 use crate::limits::BRACKETED;
 
 /// Notes those in `text`. Where they stand, up to where a host is cut.
@@ -59,7 +61,10 @@ fn cut(url: &str, finds: &mut Finds<'_>) -> Result<usize, TooMany> {
     let name = url.split_once(':').map_or(url, |(_, behind)| behind).trim_start_matches(is_slash);
     let before = url.len() - name.len();
     let name = name.split(|c| is_slash(c) || matches!(c, '?' | '#')).next().unwrap_or_default();
-    let plain = name.find(|character| !is_of_authority(character) && !is_plain(character));
+    if let Some(shorter) = host_alone(name).and_then(|end| url.get(..before + end)) {
+        finds.candidate(shorter)?;
+    }
+    let plain = name.find(|character| !is_of_authority(character) && !is_plain(character) && !is_latin(character));
     let Some(plain) = plain else { return Ok(url.len()) };
     let any = |character| is_of_authority(character) || is_of_label(character) || is_full_stop(character);
     let any = name.find(|character| !any(character)).unwrap_or(name.len());
@@ -75,8 +80,18 @@ fn cut(url: &str, finds: &mut Finds<'_>) -> Result<usize, TooMany> {
     Ok(if any < name.len() { before + any } else { url.len() })
 }
 
+/// Where the host of an authority ends for who takes what follows for the writer's: no port, no user's name, a bracket that
+/// was opened before the URL, dashes.
+fn host_alone(name: &str) -> Option<usize> {
+    let end = name.find([':', '@', '[', ']']).unwrap_or(name.len());
+    let (host, behind) = name.split_at_checked(end)?;
+    let is_port = behind.strip_prefix(':').is_some_and(|port| port.bytes().all(|octet| octet.is_ascii_digit()));
+    let host = if behind.is_empty() { without_dashes(host) } else { host };
+    (host.len() < name.len() && !is_port && host.contains('.')).then_some(host.len())
+}
+
 /// Whether it stands before a path in a URL of plain letters.
-fn is_of_authority(character: char) -> bool {
+pub(crate) fn is_of_authority(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '%' | ':' | '@' | '[' | ']' | '-')
 }
 
@@ -90,7 +105,7 @@ pub(crate) fn scheme_at(text: &str, colon: usize) -> Option<usize> {
 const SCHEMES: [&str; 6] = ["https", "http", "ftp", "wss", "ws", ""];
 
 /// Where the scheme begins that `text` ends with.
-fn before_scheme(text: &str) -> Option<usize> {
+pub(crate) fn before_scheme(text: &str) -> Option<usize> {
     let octets = text.as_bytes();
     let ends_with = |scheme: &&str| {
         let tail = octets.len().checked_sub(scheme.len()).and_then(|start| octets.get(start..));

@@ -60,6 +60,58 @@ fn urls_joined_by_what_no_host_has() {
 }
 
 #[test]
+fn hosts_among_signs() {
+    for (text, expected) in [
+        (",bad.example", "bad.example"),
+        ("(bad.example)", "bad.example"),
+        ("<bad.example>", "bad.example"),
+        ("\"bad.example\"", "bad.example"),
+        ("bad.example...", "bad.example"),
+        ("..bad.example", ".bad.example"),
+        ("-bad.example", "bad.example"),
+        ("--bad.example/x--", "bad.example/x--"),
+        ("_bad.example_", "bad.example"),
+        ("__bad.example/x", "bad.example/x"),
+        ("bad.example- a good one", "bad.example"),
+        ("bad.example--.", "bad.example"),
+        ("http://bad.example-", "http://bad.example"),
+        ("http://bad.example--_.", "http://bad.example"),
+        ("[url=http://bad.example]x[/url]", "http://bad.example"),
+        ("[http://bad.example][1]", "http://bad.example"),
+        ("http://bad.example:here", "http://bad.example"),
+        ("http://bad.example:80:x/", "http://bad.example"),
+        ("http://bad.example@ x", "http://bad.example"),
+        ("http://bad.example@good.example/x", "http://bad.example"),
+        ("http://bad.example@good.example/x", "http://bad.example@good.example/x"),
+        ("http://[::1]:80/", "http://[::1]:80/"),
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");
+    }
+    for text in ["http://a-b.example", "http://a.example:80/x-", "http://[::1]/", "http://user@host", "a-b.example/-"] {
+        assert_eq!(candidates(text), [text], "{text}: nothing else");
+    }
+}
+
+#[test]
+fn a_word_of_latin_letters_is_no_two_words() {
+    for (text, expected) in [
+        ("bücher.example", &["bücher.example"][..]),
+        ("see www.bücher.example/x", &["www.bücher.example/x"]),
+        ("bu\u{308}cher.example", &["bu\u{308}cher.example"]),
+        ("BÜCHER.example", &["BÜCHER.example"]),
+        ("überbad.example", &["überbad.example"]),
+        ("http://www.bücher.example/x", &["http://www.bücher.example/x"]),
+        ("http://bücher.example查看", &["http://bücher.example查看", "http://bücher.example"]),
+        ("see-caf\u{e9}.example.org", &["see-caf\u{e9}.example.org"]),
+        ("ü.bad.example", &["ü.bad.example"]),
+        ("приветbad.example", &["приветbad.example", "bad.example"]),
+    ] {
+        assert_eq!(candidates(text), expected, "{text:?}");
+    }
+}
+
+#[test]
 fn hosts_within_other_writing() {
     for (text, expected) in [
         ("请访问bad.example查看", "bad.example"),
@@ -88,6 +140,8 @@ fn hosts_in_running_text() {
         ("www.bad.example:81?q bad.example:123456", &["www.bad.example:81?q", "bad.example:12345"]),
         ("a..bad.example", &[".bad.example"]),
         ("user@bad.example, x@y.example/path", &[]),
+        ("hxxp://bad.example/x HXXPS://bad.example", &[]),
+        ("hxxp bad.example", &["bad.example"]),
         ("你好。世界。再见 例子.中国", &["例子.中国"]),
         ("... a. b .", &[]),
         ("\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}.example", &["\u{928}\u{92e}\u{938}\u{94d}\u{924}\u{947}.example"]),
@@ -117,6 +171,21 @@ fn values_of_attributes() {
     ] {
         let found = candidates(text);
         assert!(found.iter().any(|candidate| candidate == expected), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn strings_of_scripts_and_styles() {
+    for text in [
+        r#"<script>location="\x68ttps://bad\u002eexample/x"</script>"#,
+        r#"{"url":"https:\/\/bad.example\/x"}"#,
+        r"<style>a{b:url(\68ttps\3a//bad\2e example/x)}</style>",
+        r"<p style='background:url(&quot;https\3a //bad.example/x&quot;)'>",
+        r"<< /URI (https:\057\057bad\056example/x) >>",
+        r#"{\field{\*\fldinst{HYPERLINK "https://bad\'2eexample/x"}}}"#,
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|url| url.starts_with("https://bad.example/x")), "{text}: {found:?}");
     }
 }
 
@@ -189,10 +258,13 @@ fn every_name_of_the_table_is_found() {
 
 #[test]
 fn pages_within() {
-    for text in ["data:text/html,x", "DATA:,", "da\u{74}a\r\n\t:x", "&#100;ata:,x", "data&colon;x"] {
+    for text in ["data:text/html,x", "DATA:,", "da\u{74}a\r\n\t:x", "&#100;ata:,x", "data&colon;x", "d\na\tta:,"] {
         assert!(may_hold_page(text), "{text:?}");
     }
-    for text in ["", "data", "date:", ":", "dat\ta:"] {
+    for text in ["eval(atob('x'))", "window[\"atob\"](x)", "unescape (x)", "decodeURIComponent('%3c')"] {
+        assert!(may_hold_page(text), "{text:?}");
+    }
+    for text in ["", "data", "date:", ":", "dat\t b:", "(", "f(atob)", "atob"] {
         assert!(!may_hold_page(text), "{text:?}");
     }
 }

@@ -1,7 +1,8 @@
 """URLs against block lists: every text of a message is searched for URLs, whatever its declared type.
 
-`canonical` is the form in which URLs are compared, `extract` finds them, `lists` reads the lists. Lists are read again
-when their files change; a list that has become wrong is logged, and the last good state stays.
+`canonical` is the form in which URLs are compared, `extract` finds them, `inner`, `lines` and `pdf` know what else a
+program shows of a part, `lists` reads the lists. Lists are read again when their files change; a list that has become
+wrong is logged, and the last good state stays.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from smtpgw.inspectors.text import texts_of
 from smtpgw.inspectors.urls.canonical import Url, canonical
 from smtpgw.inspectors.urls.extract import extract
 from smtpgw.inspectors.urls.inner import external_body, pages
+from smtpgw.inspectors.urls.lines import unfolded
 from smtpgw.inspectors.urls.lists import BlockList, Hit
+from smtpgw.inspectors.urls.pdf import links
 from smtpgw.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -65,6 +68,10 @@ class Urls(Inspector):
     def on_part(self, part: Part) -> Verdict | None:
         """Searches one decoded part."""
         texts = texts_of(part)
+        if texts and (further := unfolded(part, texts[0])) is not None:
+            texts = (*texts, further)
+        if part.real_type == "application/pdf":
+            texts = (*texts, links(part.data))
         if part.media_type == "message/external-body":
             texts = (*texts, external_body(part.header))
         found: dict[Hit, None] = {}

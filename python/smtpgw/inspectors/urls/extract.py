@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from urllib.parse import unquote, urljoin
+from dataclasses import replace
+from urllib.parse import urljoin
 
-from smtpgw._core import Hosts, find_urls
+from smtpgw._core import Hosts, carried_urls, find_urls
 from smtpgw.errors import SmtpgwError
-from smtpgw.inspectors.urls.canonical import Url, canonical, with_scheme
+from smtpgw.inspectors.urls.canonical import Url, canonical, canonical_host, with_scheme
 
 __all__ = ["extract"]
 
@@ -52,26 +52,25 @@ def _readings(candidate: str) -> list[Url]:
     url = canonical(candidate)
     if url is None:
         return []
-    readings = [url]
-    if not SCHEMED.match(candidate.lstrip(BLANKS)):
-        # Written without a scheme: programs choose one or the other.
-        readings.append(with_scheme(url, "https"))
-    readings += (nested for piece in _carried(url.tail) if (nested := canonical(piece)) is not None)
+    readings = _under_schemes(candidate, url)
+    carried = carried_urls(candidate)
+    if "/." in candidate or "\\" in candidate or "%" in candidate:
+        # Browsers make another path of it, in which there may be other URLs.
+        carried += carried_urls(str(url))
+    for piece in carried:
+        if (nested := canonical(piece)) is not None:
+            readings += _under_schemes(piece, nested)
     return readings
 
 
-def _carried(tail: str) -> Iterator[str]:
-    """What a redirector carries in its query or path: from each scheme to the next, and from the first to the end."""
-    text = unquote(tail)
-    starts = [match.start() for match in INNER.finditer(text)]
-    if len(starts) > 1:
-        yield text[starts[0] :]
-    for start, end in pairwise([*starts, len(text)]):
-        piece = text[start:end]
-        yield piece
-        # A name that its query does not end: the next parameter follows.
-        if (host := INNER_HOST.match(piece)) and piece[host.end() : host.end() + 1] not in END:
-            yield host[0]
+def _under_schemes(candidate: str, url: Url) -> list[Url]:
+    """`url`, as its `candidate` was written, and what else programs make of it."""
+    # Written without a scheme: programs choose one or the other.
+    urls = [url] if SCHEMED.match(candidate.lstrip(BLANKS)) else [url, with_scheme(url, "https")]
+    if url.host.endswith(PROXY):
+        host = canonical_host(url.host.removesuffix(PROXY).replace("--", "/").replace("-", ".").replace("/", "-"))
+        urls += [replace(url, host=host)] if host else []
+    return urls
 
 
 def _joined(bases: Sequence[str], relative: Sequence[str]) -> list[str]:
@@ -104,6 +103,5 @@ LONGEST_BASE = 2_000
 """Characters of a base, which are repeated with every URL that is relative to it."""
 BLANKS = "".join(map(chr, range(0x21)))
 SCHEMED = re.compile(r"(?:https?|ftp|wss?)[\t\r\n]*:", re.IGNORECASE)
-INNER = re.compile(r"(?:https?|ftp):(?=[/\\])", re.IGNORECASE | re.ASCII)
-INNER_HOST = re.compile(r"[A-Za-z]+:[/\\]+[A-Za-z0-9._%:@\[\]-]+")
-END = ("", "/", "\\", "?", "#")
+PROXY = ".translate.goog"
+"""Google shows the pages of another host below this one: those of `bad.example` as `bad-example.translate.goog`."""

@@ -1,5 +1,7 @@
-"""Texts that stand within others and that a mail program or a browser shows by itself: the pages in `data:` URLs, and
-what a message/external-body says of the place where its content is.
+"""Texts that stand within others and that a mail program or a browser shows by itself.
+
+They are the pages in `data:` URLs, strings that a page's script decodes, and what a message/external-body says of the
+place where its content is.
 
 Time is linear in the text: a page within a page is looked for only `DEPTH` times, and each time in less.
 """
@@ -21,7 +23,10 @@ __all__ = ["external_body", "pages"]
 
 
 def pages(text: str) -> Iterable[str]:
-    """`text`, and the texts in its `data:` URLs (RFC 2397), in theirs, and so on."""
+    """`text`, and the texts in its `data:` URLs (RFC 2397) and coded strings, in theirs, and so on.
+
+    Strings are read in pages that have a call of `atob`, `unescape` or `decodeURI`; nothing is run.
+    """
     return _pages(text) if may_hold_page(text) else (text,)
 
 
@@ -44,6 +49,13 @@ def _data(text: str) -> Iterator[str]:
                 octets = _base64(octets)
             charset = CHARSET.search(parameters)
             yield _decoded(octets, charset[1] if charset else "utf-8")
+        if CALL_BASE64.search(reading):
+            for match in STRING_BASE64.finditer(reading):
+                yield _decoded(_base64(match[1].encode()), "utf-8")
+        if CALL_PERCENT.search(reading):
+            for match in STRING_PERCENT.finditer(reading):
+                whole = WIDE.sub(lambda code: chr(int(code[1], 16)), match[1])
+                yield unquote_to_bytes(whole.encode(errors="replace")).decode("utf-8", "replace")
 
 
 def _base64(octets: bytes) -> bytes:
@@ -88,10 +100,19 @@ PICTURES = ("image/", "audio/", "video/", "font/")
 ESCAPED = re.compile(r"&(?:#|colon|comma)")
 """The references by which such a URL may be spelled: there are no names for letters."""
 DATA = re.compile(
-    r"data[\t\r\n]*:([^,\"'<>]{0,200}),([^\"'<>]*+)(?=[\"'])|data[\t\r\n]*:([^,\"'<>]{0,200}),([^\"'<>\s]*+)",
+    r"(?:D:((?:[^,\"'<>d]|(?!D:)d)*+),([^\"'<>]*+)(?=[\"'])|D:((?:[^,\"'<>d]|(?!D:)d)*+),([^\"'<>\s]*+))".replace(
+        "D:", r"d[\t\r\n]*a[\t\r\n]*t[\t\r\n]*a[\t\r\n]*:"
+    ),
     re.IGNORECASE,
 )
 """Within quotes up to them, blanks included; else up to a blank."""
+CALL_BASE64 = re.compile(r"atob[\"'`\] ]*\(")
+CALL_PERCENT = re.compile(r"(?:unescape|decodeURI(?:Component)?)[\"'`\] ]*\(")
+STRING_BASE64 = re.compile(r"[\"'`]\s*([A-Za-z0-9+/][A-Za-z0-9+/=\s\\]{13,}+)(?=[\"'`])")
+"""From `http://a.b` on; with backslashes where a string goes on in the next line."""
+STRING_PERCENT = re.compile(r"[\"'`]([^\"'`%]*+%[0-9A-Fa-fu][^\"'`]*+)(?=[\"'`])")
+WIDE = re.compile(r"%u([0-9A-Fa-f]{4})")
+"""Of `unescape` alone, but no other takes it for anything."""
 NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 PARAMETER = re.compile(

@@ -19,11 +19,12 @@ use std::borrow::Cow;
 use std::io::{Read, Seek};
 
 use crate::flow::{CHUNK, Out};
-use crate::member::display_name;
+use crate::member::{display_name, other_name};
 use crate::source::Source;
 use crate::{Budget, Fact, Members, Unscanned};
 
 use directory::{Directory, Entry};
+pub(crate) use native::Native;
 use sectors::Sectors;
 
 pub(crate) fn unpack<R: Read + Seek>(
@@ -62,8 +63,12 @@ impl<R: Read + Seek> Unpacking<'_, R> {
     fn stream(&mut self, out: &mut Out<'_>, directory: &Directory, entry: &Entry) -> Result<(), Unscanned> {
         let is = |name: &str| entry.name.eq_ignore_ascii_case(name);
         self.is_encrypted |= encrypted::is(self.sectors, self.mini, entry)?;
-        let name = match self.attachment_name(directory, entry)? {
-            Some(name) => format!("{}{name}", entry.folder()),
+        let mut names = self.attachment_names(directory, entry)?.into_iter();
+        let name = match names.next() {
+            Some(name) => {
+                other_name(&name, names).into_iter().for_each(|other| out.also(other));
+                format!("{}{name}", entry.folder())
+            }
             None => entry.path.clone(),
         };
         out.begin_shown(display_name(&name), entry.path.as_bytes(), Some(entry.size))?;
@@ -83,12 +88,13 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         Ok(())
     }
 
-    /// The file name of the attachment whose data the stream is: the long one, or the short one.
-    fn attachment_name(&self, directory: &Directory, entry: &Entry) -> Result<Option<String>, Unscanned> {
+    /// The file names of the attachment whose data the stream is: the long one, the short one, the one for people.
+    fn attachment_names(&self, directory: &Directory, entry: &Entry) -> Result<Vec<String>, Unscanned> {
+        let mut names = Vec::new();
         if !entry.name.eq_ignore_ascii_case("__substg1.0_37010102") {
-            return Ok(None);
+            return Ok(names);
         }
-        for property in ["3707001F", "3707001E", "3704001F", "3704001E"] {
+        for property in ["3707001F", "3707001E", "3704001F", "3704001E", "3001001F", "3001001E"] {
             let name = format!("__substg1.0_{property}");
             let Some(named) = directory.sibling(entry, &name) else { continue };
             let octets = self.sectors.head(self.mini, named, NAME)?;
@@ -100,10 +106,10 @@ impl<R: Read + Seek> Unpacking<'_, R> {
             };
             let text = text.trim_end_matches('\0');
             if !text.is_empty() {
-                return Ok(Some(text.to_owned()));
+                names.push(text.to_owned());
             }
         }
-        Ok(None)
+        Ok(names)
     }
 }
 

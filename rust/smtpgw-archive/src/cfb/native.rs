@@ -9,10 +9,17 @@ use super::directory::Entry;
 use super::sectors::{Mini, Sectors};
 
 /// Where the file is in its stream.
-pub(super) struct Native {
-    pub(super) name: String,
-    pub(super) start: u64,
-    pub(super) size: u64,
+pub(crate) struct Native {
+    pub(crate) name: String,
+    pub(crate) start: u64,
+    pub(crate) size: u64,
+}
+
+impl Native {
+    /// Reads the wrapping from `at` on, of a stream of `size` octets that begins with `head`.
+    pub(crate) fn parse(head: &[u8], at: usize, size: u64) -> Option<Self> {
+        parse(head, at, size)
+    }
 }
 
 /// Reads the wrapping; `None` where it is none that is known, as that of objects other than packages.
@@ -22,11 +29,12 @@ pub(super) fn find<R: Read + Seek>(
     entry: &Entry,
 ) -> Result<Option<Native>, Unscanned> {
     let head = sectors.head(mini, entry, HEAD)?;
-    Ok(parse(&head, entry.size))
+    // Its length stands first.
+    Ok(parse(&head, 4, entry.size))
 }
 
-fn parse(head: &[u8], size: u64) -> Option<Native> {
-    let mut at = 4;
+fn parse(head: &[u8], at: usize, size: u64) -> Option<Native> {
+    let mut at = at;
     // Two octets that are 2 for a package.
     if le16(head, at) != 2 {
         return None;
@@ -71,11 +79,11 @@ mod tests {
     fn a_package_of_any_cut_is_read_or_refused() {
         let mut stream = [&[0, 0, 0, 0, 2, 0][..], b"a.txt\0C:\\temp\\a.exe\0\0\0\x03\0"].concat();
         stream.extend([&b"\x05\0\0\0temp\0"[..], b"\x02\0\0\0MZ", b"unicode names behind"].concat());
-        let native = parse(&stream, stream.len() as u64).map(|native| (native.name, native.size, native.start));
+        let native = parse(&stream, 4, stream.len() as u64).map(|native| (native.name, native.size, native.start));
         let start = stream.windows(2).position(|octets| octets == b"MZ").unwrap_or(0) as u64;
         assert_eq!(native, Some(("a.exe".into(), 2, start)));
         for length in 0..stream.len() {
-            if let Some(native) = parse(&stream[..length], length as u64) {
+            if let Some(native) = parse(&stream[..length], 4, length as u64) {
                 assert!(native.start + native.size <= length as u64);
             }
         }

@@ -16,6 +16,7 @@ use std::io::{Read, Seek};
 use crate::Unscanned;
 use crate::flow::Flow;
 use crate::limits::TNEF_NAME;
+use crate::member::other_name;
 use crate::source::{le16, le32};
 
 use properties::Value;
@@ -69,18 +70,19 @@ fn attribute<R: Read + Seek>(
         }
         ATTACHMENT_DATA => attachment.data.push(place),
         ATTACHMENT_PROPERTIES => {
-            let mut name = None;
             *is_damaged |= !properties::walk(flow, place, &mut |flow, value| {
                 match value {
-                    Value { id: LONG_NAME | SHORT_NAME, .. } if name.is_none() || value.id == LONG_NAME => {
-                        name = value.text(flow)?.or(name.take());
+                    Value { id: LONG_NAME, .. } => {
+                        attachment.long_name = value.text(flow)?.or(attachment.long_name.take());
+                    }
+                    Value { id: SHORT_NAME, .. } => {
+                        attachment.short_name = value.text(flow)?.or(attachment.short_name.take());
                     }
                     Value { id: DATA_OBJECT, .. } => attachment.data.push(value.object()),
                     _ => {}
                 }
                 Ok(())
             })?;
-            attachment.long_name = name.or(attachment.long_name.take());
         }
         BODY => flow.stored(b"body.txt", place.start, place.length, Ok(()))?,
         MESSAGE_PROPERTIES => {
@@ -116,22 +118,33 @@ struct Attachment {
     /// One whose type is none of a title.
     odd_title: Option<Vec<u8>>,
     long_name: Option<Vec<u8>>,
+    short_name: Option<Vec<u8>>,
     data: Vec<Place>,
 }
 
 impl Attachment {
     /// Gives it out, if there is anything of it.
     fn give<R: Read + Seek>(self, flow: &mut Flow<'_, R>) -> Result<(), Unscanned> {
-        let until_zero = |name: &Vec<u8>| name.split(|&octet| octet == 0).next().unwrap_or_default().to_vec();
-        let [title, odd] = [&self.title, &self.odd_title].map(|title| title.as_ref().map(until_zero));
-        let (long, other) = (self.long_name.as_ref().map(until_zero), odd.filter(|odd| Some(odd) != title.as_ref()));
-        let name = long.or(title).or_else(|| other.clone()).unwrap_or_default();
-        let other = other.filter(|other| *other != name);
-        for name in std::iter::once(name).chain(other) {
-            self.data.iter().try_for_each(|place| flow.stored(&name, place.start, place.length, Ok(())))?;
+        let names = [&self.long_name, &self.short_name, &self.title, &self.odd_title];
+        let [long, short, title, odd] = names.map(|name| name.as_deref().map(until_zero));
+        let odd = odd.filter(|odd| Some(odd) != title.as_ref());
+        let name = long.or(short.clone()).or(title.clone()).or(odd.clone()).unwrap_or_default();
+        let odd = odd.filter(|odd| *odd != name);
+        // Programs show the one that they know.
+        let others = [short, title].map(|other| String::from_utf8_lossy(&other.unwrap_or_default()).into_owned());
+        let other = other_name(&String::from_utf8_lossy(&name), others.into_iter());
+        for name in std::iter::once(name).chain(odd) {
+            for place in &self.data {
+                other.iter().for_each(|other| flow.out.also(other.clone()));
+                flow.stored(&name, place.start, place.length, Ok(()))?;
+            }
         }
         Ok(())
     }
+}
+
+fn until_zero(name: &[u8]) -> Vec<u8> {
+    name.split(|&octet| octet == 0).next().unwrap_or_default().to_vec()
 }
 
 /// Whether the octets of an attribute sum up to what stands behind them, and are all there.

@@ -2,9 +2,9 @@
 
 use smtpgw_archive::{Fact, Member, Members, Unscanned};
 
-/// Everything a container gave.
+/// Everything a container gave: members, facts, and the other names of members.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Collected(pub(crate) Vec<(String, Vec<u8>, Outcome)>, pub(crate) Vec<Fact>);
+pub(crate) struct Collected(pub(crate) Vec<(String, Vec<u8>, Outcome)>, pub(crate) Vec<Fact>, pub(crate) Vec<String>);
 
 /// `None`: it has not ended.
 pub(crate) type Outcome = Option<Result<(), Unscanned>>;
@@ -13,6 +13,7 @@ impl Members for Collected {
     fn begin(&mut self, member: Member<'_>) {
         assert!(self.0.last().is_none_or(|last| last.2.is_some()), "the member before has not ended");
         self.0.push((member.path.into_owned(), Vec::new(), None));
+        self.2.extend(member.other_path.map(std::borrow::Cow::into_owned));
     }
     fn data(&mut self, octets: &[u8]) {
         let last = self.0.last_mut().expect("data of a member");

@@ -71,6 +71,7 @@ fn files_are_shown_as_people_know_them() {
         ("__attach_version1.0_#00000000/__substg1.0_3707001F", &utf16("Übersicht.docm")),
         ("__attach_version1.0_#00000001/__substg1.0_37010102", b"short"),
         ("__attach_version1.0_#00000001/__substg1.0_3704001E", b"OLD.TXT"),
+        ("__attach_version1.0_#00000001/__substg1.0_3001001E", b"old.exe"),
         ("__attach_version1.0_#00000002/__substg1.0_37010102", b"unnamed"),
         ("ObjectPool/_1/\u{1}Ole10Native", &native),
     ]);
@@ -85,6 +86,7 @@ fn files_are_shown_as_people_know_them() {
     ] {
         assert_eq!((members.data(path), members.outcome(path)), (data, Ok(())), "{path}");
     }
+    assert_eq!(members.2, ["old.exe"]);
 }
 
 #[test]

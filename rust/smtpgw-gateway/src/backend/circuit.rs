@@ -79,13 +79,13 @@ pub(super) fn jittered(rest: Duration, dice: u64) -> Duration {
     rest * 3 / 4 + rest / 2 * share / 1_000
 }
 
-/// Between the first failure and the first look. Long enough not to hurry a server that is being restarted.
+/// Between the first failure of an address and the first look at it. Long enough not to hurry a server that is being restarted.
 const FIRST: Duration = Duration::from_secs(1);
 
 /// Between looks at a server that stays away. Senders come back after minutes, so they find it soon after its return.
 const LAST: Duration = Duration::from_secs(30);
 
-/// A look this late is not coming.
+/// A look at an address that is this late is not coming, and a message may try it.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

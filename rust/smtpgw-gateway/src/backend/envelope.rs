@@ -4,13 +4,14 @@
 //! what is not there is answered here; no parameter is left out in silence.
 
 use smtpgw_smtp::{
-    Command, ForwardPath, MailParameters, Mechanisms, Missing, Offer, RecipientParameters, Reply, ReversePath,
+    Body, Command, ForwardPath, MailParameters, Mechanisms, Missing, Offer, RecipientParameters, Reply, ReversePath,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::smtp::{Smtp, misused, within};
 use crate::error::BackendError;
 use crate::settings::BackendTls;
+use crate::world::Instant;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// What a client of ours can be offered on the strength of this backend.
@@ -51,7 +52,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         // RFC 8689 §4.2.1: what is announced by a server that nobody has verified promises nothing.
         let unsafe_here = parameters.require_tls && !self.is_verified();
         let unsafe_here = unsafe_here.then_some(Missing::RequireTls);
-        if let Some(missing) = self.client.extensions().missing(parameters).or(unsafe_here) {
+        let no_chunks = parameters.body == Some(Body::Binary) && self.site.chunks.are_given_up(Instant::now());
+        let no_chunks = no_chunks.then_some(Missing::BinaryMime);
+        if let Some(missing) = self.client.extensions().missing(parameters).or(unsafe_here).or(no_chunks) {
             return Ok(missing.reply());
         }
         let patience = self.site.settings.reply_s;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
+use super::chunks::GIVEN_UP;
 use super::circuit::jittered;
 use super::site::Site;
 use super::smtp::Smtp;
@@ -102,6 +103,28 @@ pub(super) fn tell_down<W: World>(house: &House<W>, site: &Site, address: Option
 /// A circuit has closed.
 pub(super) fn tell_up<W: World>(house: &House<W>, site: &Site, address: SocketAddr) {
     house.log(LogLevel::Info, "backend-up", &Turn { backend: &site.name, address: Some(address), error: None });
+}
+
+/// A backend gets no more chunks for a while.
+pub(super) fn tell_chunks_given_up<W: World>(
+    house: &House<W>,
+    site: &Site,
+    address: Option<SocketAddr>,
+    error: &BackendError,
+) {
+    let turn = Turn { backend: &site.name, address, error: Some(error.to_string()) };
+    let message = "content goes to it by DATA until `for_s` has passed";
+    let record = ChunksGivenUp { turn, for_s: GIVEN_UP.as_secs(), message };
+    house.log(LogLevel::Warning, "chunks-given-up", &record);
+}
+
+/// The record of that.
+#[derive(Serialize)]
+struct ChunksGivenUp<'a> {
+    #[serde(flatten)]
+    turn: Turn<'a>,
+    for_s: u64,
+    message: &'static str,
 }
 
 /// The record of a circuit that has turned.

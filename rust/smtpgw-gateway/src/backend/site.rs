@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use smtpgw_smtp::{Offer, SessionLimits};
 use tokio::sync::Notify;
 
+use super::chunks::Chunks;
 use super::health;
 use super::leg::Leg;
 use super::maildir::Maildir;
@@ -39,6 +40,8 @@ pub(crate) struct Site {
     pub(super) ways: Mutex<Ways>,
     /// At most one question to the name service at a time.
     lookup: Shared<Result<(), Arc<str>>>,
+    /// Whether content goes to it in chunks.
+    pub(super) chunks: Chunks,
     /// When it last said what it offers to anybody.
     heard: Mutex<Option<Instant>>,
     /// Wakes whoever looks after it: a circuit has opened.
@@ -75,6 +78,7 @@ impl Site {
             offer: ArcSwap::from_pointee(offer),
             ways: Mutex::default(),
             lookup: Shared::default(),
+            chunks: Chunks::default(),
             heard: Mutex::new(None),
             opened: Notify::new(),
         }))
@@ -102,7 +106,8 @@ impl Site {
     /// What we and it can do together with messages of at most `size` octets, STARTTLS aside.
     pub(crate) fn offer(&self, size: u64) -> Offer {
         let offer = Offer::clone(&self.offer.load());
-        Offer { size: offer.size.min(size), ..offer }
+        let binary_mime = offer.binary_mime && !self.chunks.are_given_up(Instant::now());
+        Offer { size: offer.size.min(size), binary_mime, ..offer }
     }
 
     /// Whether no message can be handed to it now. A flag, never a question to the network.
@@ -241,6 +246,13 @@ impl Site {
         }
     }
 
+    /// A message is lost to it that it may have taken: it did not let us make sure.
+    pub(crate) fn unconfirmed<W: World>(&self, house: &House<W>, address: Option<SocketAddr>, error: &BackendError) {
+        if self.chunks.give_up(Instant::now()) {
+            health::tell_chunks_given_up(house, self, address, error);
+        }
+    }
+
     /// A dial failed on the way to `address`, or to any.
     fn failed<W: World>(&self, house: &House<W>, address: Option<SocketAddr>, error: &BackendError) {
         let dice = house.world.random();
@@ -269,5 +281,21 @@ pub(super) fn everything(size: u64) -> Offer {
         session_limits: Some(SessionLimits::default()),
         enhanced_status_codes: true,
         ..Offer::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed step is a failed test
+
+    use super::*;
+
+    #[test]
+    fn binary_content_is_not_offered_while_chunks_are_given_up() {
+        let site = Site::new(&Settings::default(), "mail", &Backend::at("backend:25")).unwrap();
+        site.offer.store(Arc::new(Offer { binary_mime: true, ..everything(1) }));
+        assert!(site.offer(1).binary_mime);
+        site.chunks.give_up(Instant::now());
+        assert!(!site.offer(1).binary_mime && site.offer(1).chunking, "chunks from clients are another matter");
     }
 }

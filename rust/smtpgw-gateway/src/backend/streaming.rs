@@ -17,7 +17,8 @@
 //!
 //! Replies have no numbers. With DATA one too many is found out, since 354 answers nothing else; all of BDAT is
 //! answered 250, and a surplus one would pass for the message's. So the last chunk's 2yz counts once a command that is
-//! answered otherwise has been answered: EHLO, or QUIT.
+//! answered otherwise has been answered: EHLO, or QUIT. A backend that does not answer it gets no more chunks for a while
+//! ([`super::chunks`]); in the table above it is then one without CHUNKING.
 
 use smtpgw_smtp::{ClientStateName, Command, Reply, Verb};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,12 +26,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::smtp::{SEGMENT, Smtp, misused, within};
 use crate::error::BackendError;
 use crate::outgoing::Outgoing;
+use crate::world::Instant;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// Sends the next piece of content; a refusal, if the backend does not take the message.
     pub(crate) async fn stream(&mut self, piece: &[u8]) -> Result<Option<Reply>, BackendError> {
         self.in_place().await?;
-        if self.client.state() == ClientStateName::Ready && !self.client.extensions().chunking {
+        if self.client.state() == ClientStateName::Ready && !self.takes_chunks() {
             let go = self.ask(&Command::Data).await?;
             if !go.is_intermediate() {
                 return Ok(Some(go));
@@ -107,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.client.last_chunk(rest).map_err(misused)?;
         let reply = self.end_and_hear().await?;
         if reply.is_positive_completion() {
-            self.confirm().await?;
+            self.confirm().await.map_err(|error| BackendError::Unconfirmed(Box::new(error)))?;
         } else {
             // RFC 3030 §2 leaves open whether the envelope is still there.
             self.forget_refused(&reply).await;
@@ -129,9 +131,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         if farewell.code().value() == 221 {
             return Ok(());
         }
-        Err(BackendError::Protocol(format!(
-            "the reply to the last chunk was to something else, for QUIT has {farewell}"
-        )))
+        Err(BackendError::Protocol(format!("QUIT was answered {}", farewell.code())))
+    }
+
+    /// Whether content begins with a chunk: where that can be, and can be made sure of, or where there is no other way.
+    fn takes_chunks(&self) -> bool {
+        let given_up = self.site.chunks.are_given_up(Instant::now());
+        self.client.extensions().chunking && (!given_up || self.client.is_binary())
     }
 
     /// Whether the transaction is one into which content can go, and the backend has said nothing but what it was asked.

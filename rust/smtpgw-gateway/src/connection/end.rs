@@ -75,5 +75,5 @@ impl<W: World> Connection<W> {
     }
 }
 
-/// How long a farewell may take.
+/// How long close_notify and the last octets to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);

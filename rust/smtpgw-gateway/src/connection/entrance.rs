@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Buf as _;
-use smtpgw_smtp::{Fact, XclientRequest, replies};
+use smtpgw_smtp::{Fact, XclientRequest};
 
 use super::{Connection, End, greet, withholds_starttls};
 use crate::message::{Carried, Session, TlsFacts, canonical};
@@ -24,6 +24,10 @@ impl<W: World> Connection<W> {
         if proxied {
             let header = self.proxy_header().await?;
             self.proxied(header).await?;
+            // A client that waits for the greeting has given the proxy nothing to send on. Under TLS it speaks first.
+            if !self.front.implicit_tls && self.wire.has_spoken(&self.house.world) {
+                self.session = Arc::new(Session { early_talker: true, ..Session::clone(&self.session) });
+            }
         }
         if self.front.implicit_tls {
             // RFC 8314 §3.3: the greeting is the first thing under TLS.
@@ -151,7 +155,7 @@ impl<W: World> Connection<W> {
         let proxied_by = self.session.carried.as_ref().map(|carried| carried.proxied_by);
         self.house.log(LogLevel::Warning, "refused", &Refused { client, proxied_by, limit: refusal.name() });
         if !self.front.implicit_tls || self.wire.is_tls() {
-            self.server.close_with(&replies::TOO_MANY_CONNECTIONS);
+            self.server.close_with(&refusal.reply());
             self.flush().await?;
         }
         Err(End::because("refused", refusal.name()))

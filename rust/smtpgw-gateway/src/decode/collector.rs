@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use smtpgw_mime::{Defect, DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, Sink};
+use smtpgw_mime::charset::is_unread;
+use smtpgw_mime::{Defect, DefectKind, Event, Field, Header, LimitKind, PartHead, PartKind, PartPath, Sink};
 
 use super::leaf::Leaf;
 use super::sealed::is_smime;
@@ -87,9 +88,7 @@ impl Sink for Collector {
                 }
                 self.message.progress.write().defects.push(defect);
             }
-            Event::LimitHit(limit) => {
-                self.gaps.push(UnscannedRecord { reason: reason_of(limit), what: limit.name().to_owned() });
-            }
+            Event::LimitHit(limit, path) => self.gaps.push(gap_of_limit(limit, &path)),
             // The decoder's events may grow; what we do not know of cannot be a part.
             _ => {}
         }
@@ -119,6 +118,10 @@ pub(super) fn gap_of(head: &PartHead) -> Option<UnscannedRecord> {
     let reason = match head.media_type.as_str() {
         "message/partial" => Unscanned::PartialMessage,
         "application/pgp-encrypted" => Unscanned::Encrypted,
+        // Shown as far as it can be read; a program that has the table shows more.
+        media_type if media_type.starts_with("text/") && head.charset.as_deref().is_some_and(is_unread) => {
+            Unscanned::Unhandled
+        }
         // What it says of itself; what it is shows when it is opened.
         media_type if is_smime(media_type) => {
             let field = head.header.first("Content-Type").map(|field| field.value().to_ascii_lowercase());
@@ -136,7 +139,28 @@ pub(super) fn gap_of_defect(defect: &Defect) -> Option<UnscannedRecord> {
         .then(|| UnscannedRecord { reason: Unscanned::Unhandled, what: defect.path.to_string() })
 }
 
-pub(super) const fn reason_of(limit: LimitKind) -> Unscanned {
+/// What cannot be shown because of a limit: its name, and the part at which it was hit. The outermost multipart has no
+/// number.
+pub(super) fn gap_of_limit(limit: LimitKind, path: &PartPath) -> UnscannedRecord {
+    let (name, path) = (limit.name(), path.to_string());
+    let what = if path.is_empty() { name.to_owned() } else { on(name, &path) };
+    UnscannedRecord { reason: reason_of(limit), what }
+}
+
+/// What was the matter, and with which part.
+pub(crate) fn on(what: &str, path: &str) -> String {
+    format!("{what}{ON}{path}")
+}
+
+/// A limit and the part at which it was hit, if that is what a gap is about. No path begins with a word.
+pub(crate) fn limit_and_path(what: &str) -> Option<(&str, &str)> {
+    let is_name = |name: &str| name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_');
+    what.split_once(ON).filter(|(name, _)| is_name(name))
+}
+
+const ON: &str = " on ";
+
+const fn reason_of(limit: LimitKind) -> Unscanned {
     match limit {
         LimitKind::Depth => Unscanned::Nested,
         LimitKind::Parts => Unscanned::FilesLimit,

@@ -10,7 +10,7 @@ use smtpgw_mime::Limits;
 
 use super::collector::HeaderBudget;
 use super::effort::Effort;
-use super::inner;
+use super::inner::{self, Found};
 use super::leaf::{Leaf, Rested};
 use super::readings::Rereading;
 use super::room::Room;
@@ -49,7 +49,7 @@ impl Opening {
         while let Some((rested, depth)) = waiting.pop_front() {
             // Of the others it has been told.
             self.gaps.extend(rested.gap().filter(|_| depth > 0));
-            let Rested { part, has_files, sealed } = rested;
+            let Rested { part, has_files, has_parts, sealed } = rested;
             finished.push(Arc::clone(&part));
             if self.effort.is_over() {
                 self.gap(Unscanned::Timeout, part.path.clone());
@@ -67,7 +67,7 @@ impl Opening {
             if formats.is_empty() {
                 self.texts.note(&self.message, &part);
             }
-            if formats.is_empty() && message.is_none() && !has_files {
+            if formats.is_empty() && message.is_none() && !has_files && !has_parts {
                 continue;
             }
             if depth >= self.depth {
@@ -76,12 +76,16 @@ impl Opening {
             }
             let mut members = Vec::new();
             let mut facts = Vec::new();
+            let has_parts = has_parts && formats.is_empty() && message.is_none();
             for format in formats {
                 members.extend(self.open(&part, format, &mut facts)?);
             }
             _ = part.facts.set(facts);
             if let Some(at) = message {
                 members.extend(self.message(&part, at)?);
+            }
+            if has_parts {
+                members.extend(self.parts(&part)?);
             }
             if has_files {
                 members.extend(self.files(&part)?);
@@ -109,6 +113,20 @@ impl Opening {
 
     /// The parts of a message that was attached as a file, and begins at `at`.
     fn message(&mut self, part: &Part, at: u64) -> io::Result<Vec<Rested>> {
+        self.decoded(part, at, inner::message)
+    }
+
+    /// The parts within what is no multipart.
+    fn parts(&mut self, part: &Part) -> io::Result<Vec<Rested>> {
+        self.decoded(part, 0, inner::parts)
+    }
+
+    fn decoded(
+        &mut self,
+        part: &Part,
+        at: u64,
+        decode: impl FnOnce(&Part, Rereading<'_>) -> io::Result<Found>,
+    ) -> io::Result<Vec<Rested>> {
         let limits = self.room.limits(&self.limits);
         let raw = part.data.skip(at);
         let mut headers = HeaderBudget::new(limits.header_octets);
@@ -122,7 +140,7 @@ impl Opening {
             spool: &mut self.spool,
             headers: &mut headers,
         };
-        let found = inner::message(part, rereading)?;
+        let found = decode(part, rereading)?;
         self.room = found.room;
         self.gaps.extend(found.gaps);
         Ok(found.parts)

@@ -8,8 +8,9 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use smtpgw_mime::{Dialect, Inline, InlineEncoding, InlineReader};
+use smtpgw_mime::{Dialect, Inline, InlineEncoding, InlineReader, MissingBoundary};
 
+use super::collector::{limit_and_path, on};
 use super::leaf::{Leaf, Rested};
 use super::readings::{Keeping, Rereading, decode};
 use super::room::Room;
@@ -175,7 +176,7 @@ fn begins_as_message(begin: &[u8], more: bool) -> bool {
 /// The parts of a message that is a leaf, in every reading.
 pub(super) fn message(part: &Part, mut rereading: Rereading<'_>) -> io::Result<Found> {
     let mut keeping = Keeping::new(&mut *rereading.spool, &mut *rereading.headers, None);
-    let (observed, (begun, decoded)) = decode(rereading.limits, Dialect::default(), rereading.raw, &mut keeping)?;
+    let (observed, (begun, decoded)) = decode(rereading.limits, Dialect::default(), b"", rereading.raw, &mut keeping)?;
     let (mut parts, mut gaps) = keeping.finish()?;
     rereading.room.take(begun, decoded);
     let mut room = rereading.room;
@@ -187,11 +188,40 @@ pub(super) fn message(part: &Part, mut rereading: Rereading<'_>) -> io::Result<F
         room = further.room;
     }
     gaps.extend(rereading.headers.take_gaps());
-    let within = |path: &str| format!("{}/{path}", part.path);
-    for gap in &mut gaps {
-        gap.what = within(&gap.what);
-    }
+    place_within(part, &mut parts, &mut gaps);
+    Ok(Found { parts, gaps, room })
+}
+
+/// The parts of a multipart that stands within a leaf of another type, as programs find them that look for delimiters
+/// everywhere. What stands around them is in the open.
+pub(super) fn parts(part: &Part, rereading: Rereading<'_>) -> io::Result<Found> {
+    let Rereading { limits, mut room, raw, spool, headers, .. } = rereading;
+    let dialect = Dialect { missing_boundary: MissingBoundary::Guess, ..Dialect::default() };
+    let mut keeping = Keeping::new(spool, headers, None);
+    let (_, (begun, decoded)) = decode(limits, dialect, b"Content-Type: multipart/mixed\r\n\r\n", raw, &mut keeping)?;
+    let (mut parts, mut gaps) = keeping.finish()?;
+    room.take(begun, decoded);
+    gaps.extend(headers.take_gaps());
+    parts.retain(|rested| rested.part.reading.is_none());
     for rested in &mut parts {
+        if let Some(inner) = Arc::get_mut(&mut rested.part) {
+            inner.reading = Some(dialect.to_string().into());
+        }
+    }
+    place_within(part, &mut parts, &mut gaps);
+    Ok(Found { parts, gaps, room })
+}
+
+/// Puts what was found in a leaf below it.
+fn place_within(part: &Part, parts: &mut [Rested], gaps: &mut [UnscannedRecord]) {
+    let within = |path: &str| format!("{}/{path}", part.path);
+    for gap in gaps {
+        gap.what = match limit_and_path(&gap.what) {
+            Some((limit, path)) => on(limit, &within(path)),
+            None => within(&gap.what),
+        };
+    }
+    for rested in parts {
         // Nobody else has seen it yet.
         if let Some(inner) = Arc::get_mut(&mut rested.part) {
             inner.path = within(&inner.path);
@@ -202,7 +232,6 @@ pub(super) fn message(part: &Part, mut rereading: Rereading<'_>) -> io::Result<F
             };
         }
     }
-    Ok(Found { parts, gaps, room })
 }
 
 impl Leaf {
@@ -219,6 +248,7 @@ impl Leaf {
             hash: Sha256::new(),
             head: Vec::new(),
             watch: Default::default(),
+            parts: Default::default(),
             armor: Default::default(),
             defects: Vec::new(),
             container: Some(kind),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
-use smtpgw_mime::{Defect, Header, InlineWatch, PartHead, Region};
+use smtpgw_mime::{Defect, Header, InlineWatch, PartHead, PartsWatch, Region};
 
 use super::collector::HeaderBudget;
 use super::inner::is_inline_encoding;
@@ -27,6 +27,8 @@ pub(super) struct Leaf {
     pub(super) head: Vec<u8>,
     /// Looks for files within it.
     pub(super) watch: InlineWatch,
+    /// Looks for parts of a multipart within it.
+    pub(super) parts: PartsWatch,
     /// Looks for a sealed message within it.
     pub(super) armor: ArmorWatch,
     pub(super) defects: Vec<Defect>,
@@ -62,6 +64,7 @@ impl Leaf {
             hash: Sha256::new(),
             head: Vec::new(),
             watch: InlineWatch::default(),
+            parts: PartsWatch::default(),
             armor: ArmorWatch::default(),
             defects: Vec::new(),
             container: None,
@@ -73,6 +76,7 @@ impl Leaf {
     pub(super) fn take(&mut self, octets: &[u8]) {
         self.hash.update(octets);
         self.watch.push(octets);
+        self.parts.push(octets);
         self.armor.push(octets);
         let room = HEAD.saturating_sub(self.head.len());
         self.head.extend_from_slice(octets.get(..room).unwrap_or(octets));
@@ -81,6 +85,7 @@ impl Leaf {
     /// The part, now that its octets rest.
     pub(super) fn rest(self, data: Content) -> Rested {
         let sealed = sealed::reason(&self);
+        let has_parts = self.parts.found();
         let has_files = self.watch.found() || is_inline_encoding(&self.transfer_encoding);
         let part = Arc::new(Part {
             path: self.path,
@@ -98,7 +103,7 @@ impl Leaf {
             reading: self.reading,
             facts: OnceLock::new(),
         });
-        Rested { part, has_files, sealed }
+        Rested { part, has_files, has_parts, sealed }
     }
 }
 
@@ -114,6 +119,8 @@ pub(super) struct Rested {
     pub(super) part: Arc<Part>,
     /// There may be files within its text.
     pub(super) has_files: bool,
+    /// There may be parts of a multipart within it.
+    pub(super) has_parts: bool,
     /// Why what is in it cannot be seen.
     pub(super) sealed: Option<Unscanned>,
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use smtpgw_mime::{Base64Junk, Decoder, Dialect, Event, Limits, Observed, PartHead, PartKind, Readings, Sink};
 
-use super::collector::{HeaderBudget, gap_of, gap_of_defect, reason_of};
+use super::collector::{HeaderBudget, gap_of, gap_of_defect, gap_of_limit};
 use super::effort::Effort;
 use super::leaf::{Leaf, Rested};
 use super::room::Room;
@@ -69,7 +69,7 @@ impl Rereading<'_> {
             further.tried += 1;
             *self.left -= self.raw.len();
             let mut survey = Survey::new(dialect);
-            let (observed, _) = decode(self.limits, dialect, self.raw, &mut survey)?;
+            let (observed, _) = decode(self.limits, dialect, b"", self.raw, &mut survey)?;
             // Most are those of the readings before.
             survey.gaps.retain(|gap| told.insert(gap.clone()));
             further.gaps.append(&mut survey.gaps);
@@ -107,7 +107,7 @@ impl Rereading<'_> {
     fn keep(&mut self, dialect: Dialect, new: &[bool], octets: u64) -> io::Result<(Vec<Rested>, bool)> {
         let reading = dialect.to_string();
         let mut keeping = Keeping { left: octets, ..Keeping::new(self.spool, self.headers, Some((&reading, new))) };
-        decode(self.limits, dialect, self.raw, &mut keeping)?;
+        decode(self.limits, dialect, b"", self.raw, &mut keeping)?;
         // What is to be said of it the survey has said.
         let is_cut = keeping.is_cut;
         Ok((keeping.finish()?.0, is_cut))
@@ -120,14 +120,16 @@ impl Further {
     }
 }
 
-/// Decodes a message in one reading; what was observed, and how many parts and octets it had.
+/// Decodes a message in one reading, as if `ahead` stood before it; what was observed, and how many parts and octets it had.
 pub(super) fn decode(
     limits: &Limits,
     dialect: Dialect,
+    ahead: &[u8],
     raw: &Content,
     sink: &mut dyn Sink,
 ) -> io::Result<(Observed, (usize, u64))> {
     let mut decoder = Decoder::new(limits.clone(), dialect);
+    decoder.push(ahead, sink);
     if let Content::Memory(octets) = raw {
         decoder.push(octets, sink);
     } else {
@@ -211,9 +213,7 @@ impl Sink for Survey {
                     self.as_is.push(dull);
                 }
             }
-            Event::LimitHit(limit) => {
-                self.gaps.push(UnscannedRecord { reason: reason_of(limit), what: limit.name().to_owned() });
-            }
+            Event::LimitHit(limit, path) => self.gaps.push(gap_of_limit(limit, &path)),
             Event::Defect(defect) => self.gaps.extend(gap_of_defect(&defect)),
             _ => {}
         }
@@ -302,9 +302,7 @@ impl Sink for Keeping<'_> {
                     self.ended.push(leaf);
                 }
             }
-            Event::LimitHit(limit) => {
-                self.gaps.push(UnscannedRecord { reason: reason_of(limit), what: limit.name().to_owned() });
-            }
+            Event::LimitHit(limit, path) => self.gaps.push(gap_of_limit(limit, &path)),
             Event::Defect(defect) => {
                 self.gaps.extend(gap_of_defect(&defect));
                 if let Some(leaf) = &mut self.leaf {

@@ -128,7 +128,7 @@ fn packet(octets: &[u8]) -> Option<(u8, &[u8])> {
     Some((kind, rest.get(length..)?))
 }
 
-/// Packets that say nothing, and are passed over. No program writes a second.
+/// Packets of OpenPGP that say nothing, and are passed over. No program writes a second.
 const MARKERS: usize = 16;
 
 const MARK: &[u8] = b"-----BEGIN PGP MESSAGE";

@@ -249,13 +249,13 @@ fn head_of(text: &str, octets: usize) -> &str {
     text.get(..text.floor_char_boundary(octets)).unwrap_or(text)
 }
 
-/// Texts of a message that give words. The letter is among the first.
+/// Texts of a message that give words to try as passwords. The letter is among the first.
 const TEXTS: usize = 16;
-/// Octets of a text that are read. A letter is shorter, and what is quoted below it matters less.
+/// Octets of such a text that are read. A letter is shorter, and what is quoted below it matters less.
 const TEXT: usize = 64 << 10;
-/// Octets of a word. What is typed is shorter.
+/// Octets of such a word. What is typed is shorter.
 const WORD: usize = 128;
-/// Words of each kind. `decode.password_tries` is usually far below.
+/// Words of each kind that are tried as passwords. `decode.password_tries` is usually far below.
 const WORDS: usize = 1_000;
 /// Words behind one for "password" of which each may be it: "the password for the file is …".
 const BEHIND: usize = 6;

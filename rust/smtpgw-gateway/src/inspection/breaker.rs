@@ -47,5 +47,5 @@ impl Breaker {
 /// switch off the inspector for everybody: hostile input must not be able to do that cheaply.
 pub(super) const BREAKER_FAILURES: u32 = 20;
 
-/// For how long.
+/// How long it is not asked then.
 const BREAKER_PAUSE: Duration = Duration::from_secs(15);

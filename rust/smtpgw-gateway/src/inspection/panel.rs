@@ -87,5 +87,5 @@ pub(super) fn has_hook(info: &InspectorInfo, subject: &Subject) -> bool {
     }
 }
 
-/// Batches under way at a time. More would only wait longer: a handful of workers serves them.
+/// Batches of calls to inspectors under way at a time. More would only wait longer: a handful of workers serves them.
 const QUEUE: usize = 1_024;

@@ -7,7 +7,7 @@ use super::{ProxyError, ProxyHeader, Step};
 /// Octets of the shortest line: `PROXY UNKNOWN` CRLF.
 pub(super) const SHORTEST: usize = 15;
 
-/// Octets of the longest line with its CRLF; the protocol's own figure.
+/// Octets of a PROXY header of version 1 with its CRLF; the protocol's own figure.
 const LONGEST: usize = 107;
 
 pub(super) fn read(input: &[u8]) -> Result<Step, ProxyError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::{UnscannedRecord, hex, shortened};
+use crate::decode::limit_and_path;
 use crate::inspect::InspectorInfo;
 use crate::inspection::{About, Opinion};
 use crate::message::Part;
@@ -20,6 +21,9 @@ pub struct PartRecord {
     /// Shown name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filename: Option<String>,
+    /// Its other names, which some programs go by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_names: Vec<String>,
     /// What shows it, if not the RFCs' reading of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reading: Option<String>,
@@ -56,7 +60,8 @@ impl Receipts {
     pub(crate) fn new(gaps: &[UnscannedRecord], opinions: &[Opinion], roster: &[InspectorInfo]) -> Self {
         let mut receipts = Self { unscanned: HashMap::new(), inspectors: HashMap::new() };
         for gap in gaps {
-            receipts.unscanned.entry(gap.what.clone()).or_default().insert(gap.reason);
+            let path = limit_and_path(&gap.what).map_or(gap.what.as_str(), |(_, path)| path);
+            receipts.unscanned.entry(path.to_owned()).or_default().insert(gap.reason);
         }
         for opinion in opinions {
             if let (About::Part(part), Ok(_)) = (&opinion.about, &opinion.result) {
@@ -67,12 +72,34 @@ impl Receipts {
     }
 }
 
+fn others(part: &Part) -> impl Iterator<Item = &str> {
+    let other = |name: &&str| part.filename.as_deref() != Some(*name);
+    part.names.iter().map(String::as_str).filter(other)
+}
+
+/// A name as long as a record has it: a long one loses its middle, since its end tells what opens it.
+fn name(name: &str) -> String {
+    let total = name.chars().count();
+    if total <= NAME {
+        return name.to_owned();
+    }
+    let head = name.chars().take(NAME / 2);
+    head.chain(['…']).chain(name.chars().skip(total - NAME / 2)).collect()
+}
+
+/// Other names of a part that are noted; honest ones have two.
+const OTHER_NAMES: usize = 8;
+
+/// Characters of a name; more than any system has.
+const NAME: usize = 300;
+
 impl PartRecord {
     pub(crate) fn of(part: &Part, receipts: &Receipts) -> Self {
         Self {
             path: shortened(&part.path),
             media_type: part.media_type.clone(),
-            filename: part.filename.as_deref().map(shortened),
+            filename: part.filename.as_deref().map(name),
+            other_names: others(part).take(OTHER_NAMES).map(name).collect(),
             reading: part.reading.as_deref().map(shortened),
             size: part.data.len(),
             sha256: hex(&part.sha256),
@@ -83,5 +110,18 @@ impl PartRecord {
             unscanned: receipts.unscanned.get(&part.path).cloned().unwrap_or_default(),
             inspectors: receipts.inspectors.get(&About::part(part)).cloned().unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_keeps_its_end() {
+        assert_eq!(name("a.exe"), "a.exe");
+        let long = name(&format!("{}.exe", "ü".repeat(1_000)));
+        assert_eq!(long.chars().count(), NAME + 1);
+        assert!(long.starts_with("ü") && long.ends_with("ü.exe"), "{long}");
     }
 }

@@ -2,6 +2,7 @@
 //! for the client's own certificate where the listener has one.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::server::NoClientAuth;
@@ -28,7 +29,11 @@ impl ServerSide {
     /// # Errors
     /// [`StartError::Certificate`] naming the file.
     pub(crate) fn new(hostname: &str, listener: &Listener, before: Option<&Self>) -> Result<Self, StartError> {
-        let certificates = Arc::new(Store::open(hostname, &listener.certificates)?);
+        let opened = Store::open(hostname, &listener.certificates);
+        if let (Err(error), Some(before)) = (&opened, before) {
+            before.certificates.refuse(error);
+        }
+        let certificates = Arc::new(opened?);
         let client_auth = listener.client_certificate;
         let verifier: Arc<dyn ClientCertVerifier> = match client_auth {
             ClientAuth::Off => Arc::new(NoClientAuth),
@@ -46,5 +51,11 @@ impl ServerSide {
         };
         resumption.serve(&mut config);
         Ok(Self { config: Arc::new(config), certificates, client_auth, resumption })
+    }
+
+    /// Whether its certificates may take the place of those `before`, which are told so if not.
+    pub(crate) fn succeeds(&self, before: &Self, now: SystemTime) -> Result<(), StartError> {
+        let verdict = self.certificates.succeeds(&before.certificates, now);
+        verdict.inspect_err(|error| before.certificates.refuse(error))
     }
 }

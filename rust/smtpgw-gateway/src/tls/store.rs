@@ -4,13 +4,12 @@
 //! Whoever renews a certificate need not tell us. A look compares the files' times, sizes and inodes with those that
 //! are served; a change that has come to rest between two looks (a chain and its key are written one after the
 //! other) is loaded and checked as at start, and swapped for all handshakes from then on. If it is not good, the last
-//! good state stays. Session tickets outlive a swap.
+//! good state stays, and so it does at a reload ([`Store::succeeds`]). Session tickets outlive a swap.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -31,8 +30,8 @@ pub(crate) struct Store {
     /// Never empty.
     keys: ArcSwap<Vec<NamedKey>>,
     watched: Mutex<Watched>,
-    /// The files say otherwise, and what they say is not good.
-    last_good_kept: AtomicBool,
+    /// The files say otherwise, and this is what is wrong with them.
+    refused: Mutex<Option<String>>,
 }
 
 /// The files as they were at the last load, good or bad, and as they were at the last look if that was otherwise.
@@ -50,13 +49,16 @@ struct Stamp {
 }
 
 /// How a listener's certificates are, for records and gauges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct CertificateState {
     /// `good`; `concern`: see the record `certificates`; `expired`; `last-good-kept`: the files are newer than what is
     /// served, and not good.
     pub(crate) state: &'static str,
     /// Seconds until the first of them expires; negative afterwards.
     pub(crate) expires_s: Option<i64>,
+    /// What is wrong with the newer ones, with `last-good-kept`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
 }
 
 impl Store {
@@ -77,7 +79,7 @@ impl Store {
             sources: sources.into(),
             keys: ArcSwap::from_pointee(keys),
             watched: Mutex::new(Watched { known, unsettled: None }),
-            last_good_kept: AtomicBool::new(false),
+            refused: Mutex::default(),
         })
     }
 
@@ -96,22 +98,29 @@ impl Store {
         }
         *watched = Watched { known: seen, unsettled: None };
         let looked = load(&self.hostname, &self.sources).and_then(|keys| self.swap(keys, now));
-        self.last_good_kept.store(looked.is_err(), Ordering::Relaxed);
+        *self.refused.lock() = looked.as_ref().err().map(|error| error.to_string());
         Some(looked)
     }
 
-    /// Takes what is new, unless it is out of date and what is served is not.
     fn swap(&self, keys: Vec<NamedKey>, now: SystemTime) -> Result<(), StartError> {
-        let now = unix(now);
-        let served_is_valid = self.keys.load().iter().all(|key| key.validity(now).is_ok());
-        for (key, source) in keys.iter().zip(&self.sources) {
-            if let (Err(reason), true, Certificate::Files { chain, .. }) = (key.validity(now), served_is_valid, source)
-            {
-                return Err(StartError::Certificate { path: chain.clone(), reason });
-            }
-        }
+        worthy(&keys, &self.sources, &self.keys.load(), now)?;
         self.keys.store(Arc::new(keys));
         Ok(())
+    }
+
+    /// Whether this may take the place of what was served `before`, at a reload.
+    pub(super) fn succeeds(&self, before: &Self, now: SystemTime) -> Result<(), StartError> {
+        worthy(&self.keys.load(), &self.sources, &before.keys.load(), now)
+    }
+
+    /// What was to be served instead is not good.
+    pub(super) fn refuse(&self, error: &StartError) {
+        *self.refused.lock() = Some(error.to_string());
+    }
+
+    /// What is wrong with what would be served instead, if the files say otherwise.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.refused.lock().clone()
     }
 
     /// What is served, for records.
@@ -122,7 +131,8 @@ impl Store {
     /// All of them in a word.
     pub(crate) fn state(&self, now: SystemTime) -> CertificateState {
         let facts = self.facts(now);
-        let state = if self.last_good_kept.load(Ordering::Relaxed) {
+        let error = self.refused();
+        let state = if error.is_some() {
             "last-good-kept"
         } else if facts.iter().any(|facts| facts.expires_s < 0) {
             "expired"
@@ -131,7 +141,7 @@ impl Store {
         } else {
             "good"
         };
-        CertificateState { state, expires_s: facts.iter().map(|facts| facts.expires_s).min() }
+        CertificateState { state, expires_s: facts.iter().map(|facts| facts.expires_s).min(), error }
     }
 
     /// Whether one of them is good for our own name.
@@ -147,15 +157,40 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The first certificate serves who asks for none of ours, since a client that checks names will say so, and most
-/// mail servers do not check.
+/// The first that is for the name that is asked for, and of a kind that the client can verify: there may be one of RSA
+/// beside one of ECDSA. Otherwise any that it can verify, and at last the first, since a client that checks names will
+/// say so, and most mail servers do not check.
 impl ResolvesServerCert for Store {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let keys = self.keys.load();
-        let asked = hello.server_name().map(str::to_ascii_lowercase);
-        let fitting = asked.and_then(|asked| keys.iter().find(|key| key.is_for(&asked)));
-        fitting.or(keys.first()).map(|key| Arc::clone(&key.key))
+        if keys.len() > 1 {
+            let asked = hello.server_name().map(str::to_ascii_lowercase);
+            let is_for = |key: &&NamedKey| asked.as_ref().is_some_and(|asked| key.is_for(asked));
+            // In TLS 1.2 rustls leaves out those for which the client has no cipher suite.
+            let schemes = hello.signature_schemes();
+            let verifiable = |key: &&NamedKey| key.key.key.choose_scheme(schemes).is_some();
+            let fitting = keys.iter().filter(is_for).find(verifiable).or_else(|| keys.iter().find(verifiable));
+            if let Some(fitting) = fitting {
+                return Some(Arc::clone(&fitting.key));
+            }
+        }
+        keys.first().map(|key| Arc::clone(&key.key))
     }
+}
+
+/// Whether `keys`, of these `sources`, may take the place of those `before`: not if one is out of date, and none of
+/// those is.
+fn worthy(keys: &[NamedKey], sources: &[Certificate], before: &[NamedKey], now: SystemTime) -> Result<(), StartError> {
+    let now = unix(now);
+    if before.iter().any(|key| key.validity(now).is_err()) {
+        return Ok(());
+    }
+    for (key, source) in keys.iter().zip(sources) {
+        if let (Err(reason), Certificate::Files { chain, .. }) = (key.validity(now), source) {
+            return Err(StartError::Certificate { path: chain.clone(), reason });
+        }
+    }
+    Ok(())
 }
 
 fn load(hostname: &str, sources: &[Certificate]) -> Result<Vec<NamedKey>, StartError> {
@@ -261,13 +296,18 @@ mod tests {
         write(folder.path(), &expired.pem(), &made.serialize_pem());
         let refused = settled(&store, now).unwrap().unwrap_err().to_string();
         assert!(refused.ends_with("chain.pem: it expired on 2002-01-01T00:00:00Z"), "{refused}");
+        assert_eq!(store.state(now).error.as_deref(), Some(refused.as_str()));
         // At start it is better than nothing: most senders do not look.
         let reopened = Store::open("mx.example.org", &store.sources).unwrap();
         assert_eq!(reopened.state(now).state, "expired");
         let concerns = &reopened.facts(now)[0].concerns;
         assert_eq!(concerns, &["it expired on 2002-01-01T00:00:00Z"]);
         let soon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_009_843_200 - 3 * 86_400);
-        assert_eq!(reopened.state(soon), CertificateState { state: "concern", expires_s: Some(3 * 86_400) });
+        let state = CertificateState { state: "concern", expires_s: Some(3 * 86_400), error: None };
+        assert_eq!(reopened.state(soon), state);
         assert_eq!(reopened.facts(soon)[0].concerns, ["it expires on 2002-01-01T00:00:00Z"]);
+        // A reload is no way round that, and what is expired may be followed by anything.
+        assert!(reopened.succeeds(&store, now).is_err());
+        assert!(store.succeeds(&reopened, now).is_ok() && reopened.succeeds(&reopened, now).is_ok());
     }
 }

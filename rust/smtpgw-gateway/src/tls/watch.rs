@@ -29,17 +29,7 @@ pub(crate) async fn watch<W: World>(house: Arc<House<W>>, addresses: Vec<SocketA
             let (store, now) = (Arc::clone(&tls.certificates), house.world.now());
             // A look that panicked has nothing to tell; the next one is tried.
             match tokio::task::spawn_blocking(move || store.look(now)).await.unwrap_or_default() {
-                Some(Ok(())) => tell(&house, *address, &tls.certificates),
-                Some(Err(error)) => {
-                    let served = tls.certificates.facts(house.world.now());
-                    let record = Kept {
-                        listener: *address,
-                        last_good_kept: true,
-                        error: error.to_string(),
-                        certificates: served,
-                    };
-                    house.log(LogLevel::Error, "certificates-refused", &record);
-                }
+                Some(_) => tell(&house, *address, &tls.certificates),
                 None if daily && record_of(&house, *address, &tls.certificates).has_concerns() => {
                     tell(&house, *address, &tls.certificates);
                 }
@@ -49,24 +39,34 @@ pub(crate) async fn watch<W: World>(house: Arc<House<W>>, addresses: Vec<SocketA
     }
 }
 
-/// Writes down what a listener serves: a warning where there is something to mend.
+/// Writes down what a listener serves: a warning where there is something to mend, an error where newer files are not
+/// served because they are not good.
 pub(crate) fn tell<W: World>(house: &House<W>, listener: SocketAddr, store: &Store) {
     let record = record_of(house, listener, store);
-    let level = if record.has_concerns() { LogLevel::Warning } else { LogLevel::Info };
-    house.log(level, "certificates", &record);
+    match (&record.error, record.has_concerns()) {
+        (Some(_), _) => house.log(LogLevel::Error, "certificates-refused", &record),
+        (None, true) => house.log(LogLevel::Warning, "certificates", &record),
+        (None, false) => house.log(LogLevel::Info, "certificates", &record),
+    }
 }
 
 fn record_of<W: World>(house: &House<W>, listener: SocketAddr, store: &Store) -> Served {
     let concern = "the gateway's own name (hostname) is in none of them: senders that check will refuse it";
     let concern = (!store.covers_hostname()).then_some(concern);
-    Served { listener, last_good_kept: false, concern, certificates: store.facts(house.world.now()) }
+    let error = store.refused();
+    let certificates = store.facts(house.world.now());
+    Served { listener, last_good_kept: error.is_some(), error, concern, certificates }
 }
 
 /// What a listener serves now.
 #[derive(Serialize)]
 struct Served {
     listener: SocketAddr,
+    /// What is served is older than what the files say.
     last_good_kept: bool,
+    /// What is wrong with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     concern: Option<&'static str>,
     certificates: Vec<CertificateFacts>,
@@ -74,18 +74,10 @@ struct Served {
 
 impl Served {
     fn has_concerns(&self) -> bool {
-        self.concern.is_some() || self.certificates.iter().any(|facts| !facts.concerns.is_empty())
+        self.last_good_kept
+            || self.concern.is_some()
+            || self.certificates.iter().any(|facts| !facts.concerns.is_empty())
     }
-}
-
-/// Files have changed and are not good.
-#[derive(Serialize)]
-struct Kept {
-    listener: SocketAddr,
-    /// What is served is older than what the files say.
-    last_good_kept: bool,
-    error: String,
-    certificates: Vec<CertificateFacts>,
 }
 
 /// Between two looks. A change is taken up at the second look that finds it at rest.

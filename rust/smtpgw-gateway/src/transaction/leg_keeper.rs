@@ -189,6 +189,7 @@ impl<W: World> LegKeeper<W> {
     pub(super) async fn deliver(&mut self, unique: String, message: Outgoing) -> Result<Reply, BackendError> {
         let Some(leg) = &mut self.leg else { return Err(BackendError::Closed) };
         let delivered = leg.deliver(unique, message).await;
+        note_unconfirmed(&self.house, &leg.place(), &delivered);
         if delivered.as_ref().map_or(true, Reply::is_closing) {
             self.leg = None;
         }
@@ -217,6 +218,7 @@ impl<W: World> LegKeeper<W> {
     pub(super) async fn finish(&mut self, rest: &[u8]) -> Result<Reply, BackendError> {
         let Some(leg) = &mut self.leg else { return Err(BackendError::Closed) };
         let finished = leg.finish(rest).await;
+        note_unconfirmed(&self.house, &leg.place(), &finished);
         if finished.is_err() || !leg.is_usable() {
             self.leg = None;
         }
@@ -260,6 +262,13 @@ impl<W: World> LegKeeper<W> {
             BackendError::Closed | BackendError::Io(_) | BackendError::Protocol(_) => replies::BACKEND_LOST,
             _ => replies::BACKEND_UNREACHABLE,
         }
+    }
+}
+
+/// Remembers a backend that takes a message in chunks and does not let us make sure of it.
+fn note_unconfirmed<W: World>(house: &House<W>, place: &Place, outcome: &Result<Reply, BackendError>) {
+    if let Err(error @ BackendError::Unconfirmed(_)) = outcome {
+        place.site.unconfirmed(house, place.address, error);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod backend;
 mod client;
+mod wire;
 mod writing;
 
 use std::sync::{Arc, Mutex};
@@ -32,6 +33,8 @@ pub struct Sent {
     /// Its client's address and port.
     pub from: String,
     pub content: Vec<u8>,
+    /// It was sent under TLS.
+    pub tls: bool,
     pub sender: String,
     /// Recipients for which the client heard 2yz.
     pub recipients: Vec<String>,
@@ -47,6 +50,8 @@ pub struct Taken {
     pub by: &'static str,
     /// The client's address and port as the backend was told.
     pub identity: Option<String>,
+    /// It came under TLS.
+    pub tls: bool,
     pub content: Vec<u8>,
     pub sender: String,
     pub recipients: Vec<String>,
@@ -56,7 +61,14 @@ pub struct Taken {
 
 pub type Log = Arc<Mutex<Witnessed>>;
 
-fn note(log: &Log, who: &str, what: &str) {
+pub fn note(log: &Log, who: &str, what: &str) {
     let at = turmoil::sim_elapsed().unwrap_or_default().as_millis();
-    log.lock().unwrap().transcript.push(format!("{at:>6} {who}: {}", what.escape_debug()));
+    let (shown, more) = match what.char_indices().nth(SHOWN) {
+        Some((end, _)) => (&what[..end], format!(" … {} octets", what.len())),
+        None => (what, String::new()),
+    };
+    log.lock().unwrap().transcript.push(format!("{at:>6} {who}: {}{more}", shown.escape_debug()));
 }
+
+/// Characters of what was said that stand in the transcript.
+const SHOWN: usize = 9_000;

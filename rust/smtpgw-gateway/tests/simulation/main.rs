@@ -13,12 +13,17 @@
 mod actors;
 mod auth;
 mod backend_faults;
+mod bites;
+mod certificates;
 mod clock;
 mod dribble;
+mod encrypted;
 mod entry;
 mod extensions;
 mod inspector;
 mod kept_legs;
+mod large;
+mod lies;
 mod looks;
 mod matrix;
 mod moody;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use smtpgw_gateway::inspect::{Answer, Batch, Hooks, Inspect, InspectorInfo, Mode, Outcome};
+use smtpgw_gateway::inspect::{Answer, Batch, Hooks, Inspect, InspectorInfo, Mode, Outcome, Subject};
+use smtpgw_gateway::message::Content;
 use smtpgw_gateway::verdict::{Action, Verdict};
 use tokio::time::sleep;
 
+use crate::actors::{Log, note};
 use crate::scenario::Temper;
 
 /// Two inspectors: one with moods, and one in shadow mode that would refuse everything, which must not matter.
@@ -15,10 +17,11 @@ pub struct Moody {
     roster: Vec<InspectorInfo>,
     tempers: Vec<Temper>,
     calls: AtomicUsize,
+    log: Log,
 }
 
 impl Moody {
-    pub fn new(tempers: Vec<Temper>) -> Self {
+    pub fn new(tempers: Vec<Temper>, log: Log) -> Self {
         let moody = InspectorInfo {
             name: "moody".into(),
             mode: Mode::Enforce,
@@ -32,7 +35,7 @@ impl Moody {
         };
         let shadow = InspectorInfo { name: "shadow".into(), mode: Mode::Shadow, ..moody.clone() };
         let shadow = InspectorInfo { on_error: Action::Reject, on_timeout: Action::Reject, ..shadow };
-        Self { roster: vec![moody, shadow], tempers, calls: AtomicUsize::new(0) }
+        Self { roster: vec![moody, shadow], tempers, calls: AtomicUsize::new(0), log }
     }
 }
 
@@ -43,7 +46,7 @@ impl Inspect for Moody {
 
     fn submit(&self, batch: Arc<Batch>) {
         let nth = self.calls.fetch_add(1, Ordering::Relaxed);
-        let tempers = self.tempers.clone();
+        let (tempers, log) = (self.tempers.clone(), Arc::clone(&self.log));
         tokio::spawn(async move {
             let mut nth = nth;
             while let Some(claim) = batch.claim() {
@@ -51,6 +54,9 @@ impl Inspect for Moody {
                 let refusal = || Outcome::Returned(vec![Verdict::new(Action::Reject, "told to")]);
                 let temper = tempers[nth % tempers.len()];
                 let shadow = claim.call().inspector == 1;
+                if let Some(octets) = octets_in_a_file(&claim.call().subject) {
+                    note(&log, "inspector", &format!("({octets} octets in a file)"));
+                }
                 let outcome = match temper {
                     _ if shadow && nth.is_multiple_of(2) => Outcome::Raised("shadow".into()),
                     _ if shadow => refusal(),
@@ -75,4 +81,14 @@ impl Inspect for Moody {
     fn overrun(&self, batch: &Arc<Batch>, _: usize) {
         self.submit(Arc::clone(batch));
     }
+}
+
+/// How much of what a call is about rests in a file.
+pub fn octets_in_a_file(subject: &Subject) -> Option<u64> {
+    let content = match subject {
+        Subject::Part(part, _) => Some(part.data.clone()),
+        Subject::Message(message) => message.progress.read().raw.clone(),
+        _ => None,
+    };
+    content.filter(|content| matches!(content, Content::File { .. })).map(|content| content.len())
 }

@@ -2,17 +2,19 @@
 //!
 //! - a 2yz at the dot is the backend's own reply to that very message, word for word;
 //! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients;
+//! - what came under TLS says so in its trace, and where TLS is required nothing goes to a backend in clear;
 //! - what was refused or deferred by verdict was completed at no backend;
 //! - no message is there twice, and none is at a backend under the identity of another client, or at one to which no
 //!   route leads;
 //! - replies are one to one and in order: each 2yz to MAIL and RCPT names the path it answers;
-//! - a client hears no 5yz that nobody gave;
-//! - everybody ends (unless the gateway's host was killed: then others need timeouts of their own), and every place and octet of memory is given back;
+//! - a client hears no 5yz that neither the backend nor an inspector gave, nor it itself brought about;
+//! - everybody ends (unless the gateway's host was killed: then others need timeouts of their own), and every place and
+//!   every octet of memory and of disk is given back;
 //! - where nothing went wrong, everything arrived.
 
 use crate::actors::{Sent, Taken, Witnessed};
 use crate::play::Played;
-use crate::scenario::{Event, Scenario};
+use crate::scenario::{Act, Event, Scenario, Temper};
 
 /// The first thing that is wrong, if any.
 pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
@@ -39,6 +41,13 @@ pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
         let intermediate = reply.starts_with('3') && !["DATA", "(nothing)"].contains(&command.as_str());
         if !well_formed || !names_it || intermediate {
             return Err(format!("c{client} said {command:?} and heard {reply:?}"));
+        }
+    }
+    for (at, (client, command, reply)) in heard.iter().enumerate() {
+        let mut before = heard[..at].iter().filter(|(other, ..)| other == client);
+        let refused_before = before.any(|(.., reply)| reply.starts_with(['4', '5']));
+        if reply.starts_with('5') && !refused_rightly(*client, reply, refused_before, scenario) {
+            return Err(format!("c{client} said {command:?} and nobody gave {reply:?}"));
         }
     }
     let killed = scenario.events.iter().any(|(_, event)| *event == Event::Kill);
@@ -69,6 +78,23 @@ fn acknowledged_rightly(message: &Sent, taken: &[Taken]) -> Result<(), String> {
     }
 }
 
+/// Whether somebody gave this 5yz.
+fn refused_rightly(client: usize, reply: &str, refused_before: bool, scenario: &Scenario) -> bool {
+    let mut acts = scenario.backend.connections.iter().chain(&scenario.second.connections).flatten();
+    let largest = scenario.settings.limits.message_size;
+    let mut messages = scenario.clients[client].messages.iter();
+    match reply.split_at_checked(10).unwrap_or_default() {
+        ("550 5.7.1 ", "never\r\n") => acts.any(|(_, act)| *act == Act::Permanent),
+        ("554 5.7.1 ", _) => scenario.tempers.contains(&Temper::Rejects),
+        ("552 5.3.4 ", _) => {
+            messages.any(|it| it.content.len() as u64 > largest || it.size.is_some_and(|it| it > largest))
+        }
+        // What it had said already behind something that was refused.
+        ("503 5.5.1 " | "554 5.5.1 ", _) => refused_before,
+        _ => false,
+    }
+}
+
 fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<(), String> {
     let whose = &message.sender;
     // No backend of a scenario says these.
@@ -82,6 +108,9 @@ fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<()
     if let Some(wrong) = scenario.wrong_backend(message.by, &message.recipients) {
         return Err(format!("{whose}: {wrong} was delivered to {}", message.by));
     }
+    if !message.tls && scenario.requires_tls() {
+        return Err(format!("{whose}: delivered in clear"));
+    }
     if !sent.ended {
         return Err(format!("{whose}: delivered before its client ended it"));
     }
@@ -91,6 +120,10 @@ fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<()
     let whole_fields = head.is_empty() || (head.ends_with(b"\r\n") && !head.windows(4).any(|four| four == b"\r\n\r\n"));
     if !whole_fields || head.starts_with(b"\r\n") {
         return Err(format!("{whose}: what was put on top is no header"));
+    }
+    let head = String::from_utf8_lossy(head);
+    if head.starts_with("Received: ") && head.contains(" with ESMTPS ") != sent.tls {
+        return Err(format!("{whose}: under TLS: {}, and the trace says {head}", sent.tls));
     }
     if !scenario.stutters() && message.recipients != sent.recipients {
         return Err(format!(

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use smtpgw_gateway::inspect::Inspect;
 use smtpgw_gateway::service::Service;
+use smtpgw_gateway::settings::Settings;
 use smtpgw_gateway::{Record, RecordSink};
 
 use crate::actors::{self, Log, Witnessed};
+use crate::certificates;
+use crate::lies::Lies;
 use crate::moody::Moody;
 use crate::scenario::{Event, Scenario};
 use crate::world::SimWorld;
@@ -17,7 +20,7 @@ use crate::world::SimWorld;
 #[derive(Debug)]
 pub struct Played {
     pub witnessed: Witnessed,
-    /// Connections and octets of memory that the gateway still holds; `None` if it is gone.
+    /// Connections and octets, of memory and of disk, that the gateway still holds; `None` if it is gone.
     pub left: Option<(usize, u64)>,
     pub records: Vec<String>,
 }
@@ -33,7 +36,22 @@ impl RecordSink for Records {
 /// Milliseconds after which whatever has not ended never will. The longest wait is for content: 60 s by default.
 const PATIENCE: u64 = 90_000;
 
+/// What is wrong with the gateway, on purpose.
+#[derive(Clone, Default)]
+pub struct Breach {
+    pub lies: Lies,
+    /// It goes by these.
+    pub settings: Option<Settings>,
+    /// It asks this one.
+    pub inspect: Option<Arc<dyn Inspect>>,
+}
+
 pub fn play(scenario: &Scenario) -> Played {
+    play_broken(scenario, &Breach::default())
+}
+
+/// Plays it with a gateway that is broken.
+pub fn play_broken(scenario: &Scenario, breach: &Breach) -> Played {
     let mut builder = turmoil::Builder::new();
     builder.rng_seed(scenario.seed).tick_duration(Duration::from_millis(1));
     builder.simulation_duration(Duration::from_millis(2 * PATIENCE));
@@ -55,20 +73,32 @@ pub fn play(scenario: &Scenario) -> Played {
         });
     }
     let left = Arc::new(Mutex::new(None));
-    let (told, gateway_left, gateway_records) = (scenario.clone(), Arc::clone(&left), Arc::clone(&records));
+    let (mut told, gateway_left, gateway_records) = (scenario.clone(), Arc::clone(&left), Arc::clone(&records));
+    told.settings = breach.settings.clone().unwrap_or(told.settings);
+    // A folder of its own, if it is to vanish.
+    let folder = told.spool_vanishes.map(|_| tempfile::tempdir().unwrap());
+    if let Some(folder) = &folder {
+        told.settings.spool.path = folder.path().to_owned();
+    }
+    let breach = breach.clone();
     let gateway_log = Arc::clone(&log);
     sim.host("gateway", move || {
         let (log, left, records) = (Arc::clone(&gateway_log), Arc::clone(&gateway_left), Arc::clone(&gateway_records));
-        gateway(told.clone(), log, left, records)
+        gateway(told.clone(), breach.clone(), log, left, records)
     });
+    let [mut tls, mut tls_12] = [None, None];
     for (number, plan) in scenario.clients.iter().enumerate() {
         let (plan, log) = (plan.clone(), Arc::clone(&log));
+        let tls = plan.tls.map(|tls_plan| {
+            let shared = if tls_plan.only_12 { &mut tls_12 } else { &mut tls };
+            Arc::clone(shared.get_or_insert_with(|| certificates::client(tls_plan.only_12)))
+        });
         log.lock().unwrap().clients_open += 1;
         sim.host(format!("c{number}"), move || {
-            let (plan, log) = (plan.clone(), Arc::clone(&log));
+            let (plan, tls, log) = (plan.clone(), tls.clone(), Arc::clone(&log));
             async move {
                 // How far it came is in the log; an error is a client that was cut off or left.
-                let _ = actors::client(number, plan, Arc::clone(&log)).await;
+                let _ = actors::client(number, plan, tls, Arc::clone(&log)).await;
                 log.lock().unwrap().clients_open -= 1;
                 std::future::pending::<()>().await;
                 Ok(())
@@ -91,6 +121,11 @@ pub fn play(scenario: &Scenario) -> Played {
                 Event::Reload | Event::Drain => {}
             }
         }
+        if scenario.spool_vanishes == Some(at)
+            && let Some(folder) = &folder
+        {
+            std::fs::remove_dir_all(folder.path()).unwrap();
+        }
         sim.step().unwrap();
         let over = {
             let log = log.lock().unwrap();
@@ -111,20 +146,29 @@ pub fn play(scenario: &Scenario) -> Played {
 
 async fn gateway(
     scenario: Scenario,
+    breach: Breach,
     log: Log,
     left: Arc<Mutex<Option<(usize, u64)>>>,
     records: Arc<Mutex<Vec<String>>>,
 ) -> turmoil::Result {
-    let inspect = || -> Option<Arc<dyn Inspect>> { Some(Arc::new(Moody::new(scenario.tempers.clone()))) };
+    let inspect = || -> Option<Arc<dyn Inspect>> {
+        let moody = || Arc::new(Moody::new(scenario.tempers.clone(), Arc::clone(&log))) as Arc<dyn Inspect>;
+        Some(breach.inspect.clone().unwrap_or_else(moody))
+    };
     let mut world = SimWorld::new(scenario.seed, None);
     world.clock_jumps = scenario.clock_jumps;
+    world.lies = breach.lies.clone();
     let settings = scenario.settings.clone();
     let service = Service::open(world, settings, inspect(), vec![Box::new(Records(records))]).await?;
     for at in 0_u64.. {
         tokio::time::sleep(Duration::from_millis(1)).await;
         for (_, event) in scenario.events.iter().filter(|(when, _)| *when == at) {
             match event {
-                Event::Reload => service.reload(scenario.settings.clone(), inspect())?,
+                Event::Reload => {
+                    // Without its folder it goes on as before.
+                    let reloaded = service.reload(scenario.settings.clone(), inspect());
+                    assert!(reloaded.is_ok() || scenario.spool_vanishes.is_some(), "{reloaded:?}");
+                }
                 Event::Drain => {
                     service.drain().await;
                     drop(service);
@@ -134,7 +178,7 @@ async fn gateway(
                 _ => {}
             }
         }
-        let held = (service.connections(), service.memory());
+        let held = (service.connections(), service.memory() + service.disk());
         log.lock().unwrap().gateway_at_rest = held == (0, 0);
         *left.lock().unwrap() = Some(held);
     }

@@ -117,6 +117,23 @@ fn tls_that_another_box_ended_is_a_fact_where_that_is_configured() {
 }
 
 #[test]
+fn who_talks_before_the_greeting_behind_a_proxy_is_written_down_too() {
+    for header in [b"PROXY TCP4 192.0.2.1 198.51.100.2 4660 25\r\n".to_vec(), version_2(b"")] {
+        for (pieces, early) in [
+            (vec![[&header[..], b"EHLO c.example\r\n"].concat(), b"QUIT\r\n".to_vec()], true),
+            (vec![header.clone(), b"EHLO c.example\r\nQUIT\r\n".to_vec()], false),
+        ] {
+            let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+            let entry = enter_octets(behind_a_proxy(), &pieces);
+            assert!(entry.heard.starts_with("220 ") && entry.heard.contains("250 "), "served all the same");
+            let record = connection(&entry);
+            assert_eq!(record.contains(r#""early_talker":true"#), early, "{record}");
+            assert!(record.contains(r#""client":"192.0.2.1:4660""#), "{record}");
+        }
+    }
+}
+
+#[test]
 fn limits_count_the_client_and_not_the_proxy() {
     let mut settings = behind_a_proxy();
     settings.limits.connections_per_client = 1;

@@ -5,6 +5,8 @@
 //! second of simulated time: what matters is which one runs out first, not how long it is.
 
 mod backend;
+mod large;
+mod tls;
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Relay, Settings, Unscanned, UnscannedAction};
 
 pub use self::backend::{Act, BackendPlan, Step};
+pub use self::tls::{ClientTls, Trouble};
 use crate::roll::Roll;
 
 /// One run, completely.
@@ -29,6 +32,8 @@ pub struct Scenario {
     pub events: Vec<(u64, Event)>,
     /// The gateway's wall clock jumps whenever it is looked at.
     pub clock_jumps: bool,
+    /// The millisecond in which the folder for files is gone.
+    pub spool_vanishes: Option<u64>,
     pub settings: Settings,
 }
 
@@ -37,6 +42,7 @@ pub struct Scenario {
 pub struct ClientPlan {
     /// The millisecond in which it connects.
     pub at: u64,
+    pub tls: Option<ClientTls>,
     /// Envelope in one group, and the next one right behind the dot (RFC 2920 §3.1).
     pub pipelined: bool,
     /// Octets written at a time, and how long it rests between them.
@@ -131,6 +137,7 @@ impl Scenario {
             tempers: vec![Temper::Fine(2)],
             events: Vec::new(),
             clock_jumps: false,
+            spool_vanishes: None,
             settings: settings(),
         }
     }
@@ -210,6 +217,17 @@ impl Scenario {
         self
     }
 
+    /// One of those, perhaps under TLS, and now and then with content that goes to files.
+    pub fn everything_from_seed(seed: u64) -> Self {
+        let mut roll = Roll(seed ^ 0x71c9_36e4_1db2_88f3);
+        let base = [Self::from_seed, Self::from_seed, Self::chunked_from_seed, Self::streaming_from_seed];
+        let mut scenario = base[roll.below(base.len())](seed);
+        if !roll.chance(4) {
+            scenario = scenario.draw_tls(&mut roll);
+        }
+        if roll.chance(16) { scenario.draw_large(&mut roll) } else { scenario }
+    }
+
     /// Nothing at all goes wrong: then everything must arrive.
     pub fn is_calm(&self) -> bool {
         let fits = |message: &MessagePlan| message.content.len() as u64 <= self.settings.limits.message_size;
@@ -220,6 +238,8 @@ impl Scenario {
             && self.second.opens_at == 0
             && self.backend.connections.is_empty()
             && self.second.connections.is_empty()
+            && self.tls_is_calm()
+            && self.spool_is_calm()
             && self.clients.iter().all(|client| client.leaves.is_none() && client.messages.iter().all(honest))
     }
 
@@ -235,8 +255,20 @@ impl Scenario {
 impl ClientPlan {
     pub fn calm(messages: Vec<MessagePlan>) -> Self {
         let (rest, patience) = (Duration::ZERO, Duration::from_secs(80));
-        let (chunks, empty_last, resets, leaves) = (None, false, false, None);
-        Self { at: 20, pipelined: true, piece: 4_096, rest, messages, chunks, empty_last, resets, leaves, patience }
+        let (tls, chunks, empty_last, resets, leaves) = (None, None, false, false, None);
+        Self {
+            at: 20,
+            tls,
+            pipelined: true,
+            piece: 4_096,
+            rest,
+            messages,
+            chunks,
+            empty_last,
+            resets,
+            leaves,
+            patience,
+        }
     }
 
     fn draw(roll: &mut Roll, number: usize, trouble: bool) -> Self {

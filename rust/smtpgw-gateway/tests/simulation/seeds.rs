@@ -1,11 +1,12 @@
 //! Scenarios by the thousand, each from a seed.
 //!
-//! `SMTPGW_SEEDS=5000` plays so many, `SMTPGW_SEEDS=5000..6000` those. A seed that fails is printed with its
-//! transcript; once mended it is kept in [`KEPT`].
+//! `SMTPGW_SEEDS=5000` plays so many, `SMTPGW_SEEDS=5000..6000` those; `many_seeds_of_everything` is the one for a long
+//! run. A seed that fails is printed with its transcript; once mended it is kept in [`KEPT`].
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::actors::Witnessed;
 use crate::oracle::judge;
 use crate::play::play;
 use crate::scenario::Scenario;
@@ -22,6 +23,9 @@ const KEPT: &[(u64, &str)] = &[
 /// How many are played where nothing else is said.
 const SEEDS: u64 = 2_000;
 
+/// A run waits for its gateway's log thread at its end, and another one can use the processor.
+const AT_A_TIME: usize = 6;
+
 /// How many failures are shown before the rest is left.
 const SHOWN: usize = 3;
 
@@ -34,32 +38,57 @@ fn range() -> std::ops::Range<u64> {
     }
 }
 
+/// What runs were about: a world in which nothing ever arrives would hold every promise.
+#[derive(Debug, Default)]
+struct Tally {
+    arrived: AtomicUsize,
+    /// Messages that came to the gateway, and went to a backend, under TLS.
+    under_tls: AtomicUsize,
+    on_under_tls: AtomicUsize,
+    /// Runs in which content went to files.
+    in_files: AtomicUsize,
+}
+
+impl Tally {
+    fn count(&self, witnessed: &Witnessed) {
+        let add = |to: &AtomicUsize, count| to.fetch_add(count, Ordering::Relaxed);
+        let arrived = |reply: &Option<String>| reply.as_ref().is_some_and(|it| it.starts_with('2'));
+        add(&self.arrived, witnessed.sent.iter().filter(|sent| arrived(&sent.reply)).count());
+        add(&self.under_tls, witnessed.sent.iter().filter(|sent| sent.tls && arrived(&sent.reply)).count());
+        add(&self.on_under_tls, witnessed.taken.iter().filter(|taken| taken.tls).count());
+        add(&self.in_files, usize::from(witnessed.transcript.iter().any(|line| line.ends_with(" octets in a file)"))));
+    }
+}
+
 /// Plays one seed; what is wrong with it, with all that happened.
-fn failure(scenario: &Scenario) -> (usize, Option<String>) {
+fn failure(scenario: &Scenario, tally: &Tally) -> Option<String> {
     let seed = scenario.seed;
     let played = play(scenario);
-    let arrived = played.witnessed.sent.iter().filter(|sent| sent.reply.as_ref().is_some_and(|it| it.starts_with('2')));
-    let arrived = arrived.count();
-    let failure = judge(scenario, &played).err().map(|wrong| {
+    tally.count(&played.witnessed);
+    judge(scenario, &played).err().map(|wrong| {
         let (transcript, records) = (played.witnessed.transcript.join("\n"), played.records.join("\n"));
         format!("seed {seed}: {wrong}\n{scenario:#?}\n{transcript}\n{records}")
-    });
-    (arrived, failure)
+    })
 }
 
 #[test]
 fn seeds_that_failed_once() {
     for (seed, why) in KEPT {
-        let (_, failure) = failure(&Scenario::from_seed(*seed));
+        let failure = failure(&Scenario::from_seed(*seed), &Tally::default());
         assert!(failure.is_none(), "{why}: {}", failure.unwrap_or_default());
     }
 }
 
 #[test]
 fn a_seed_plays_the_same_again() {
-    for seed in 0..20 {
-        for scenario in
-            [Scenario::from_seed, Scenario::streaming_from_seed, Scenario::chunked_from_seed].map(|it| it(seed))
+    for seed in 0..40 {
+        for scenario in [
+            Scenario::from_seed,
+            Scenario::streaming_from_seed,
+            Scenario::chunked_from_seed,
+            Scenario::everything_from_seed,
+        ]
+        .map(|it| it(seed))
         {
             let (one, two) = (play(&scenario).witnessed, play(&scenario).witnessed);
             assert_eq!(one.transcript, two.transcript, "seed {seed}");
@@ -82,11 +111,20 @@ fn many_seeds_streaming() {
     play_many(Scenario::streaming_from_seed);
 }
 
-fn play_many(scenario: fn(u64) -> Scenario) {
+#[test]
+fn many_seeds_of_everything() {
+    let (tally, played) = play_many(Scenario::everything_from_seed);
+    let Tally { under_tls, on_under_tls, in_files, .. } = &tally;
+    assert!(under_tls.load(Ordering::Relaxed) >= played / 5, "{tally:?}");
+    assert!(on_under_tls.load(Ordering::Relaxed) >= played / 5, "{tally:?}");
+    assert!(in_files.load(Ordering::Relaxed) >= played / 100, "{tally:?}");
+}
+
+fn play_many(scenario: fn(u64) -> Scenario) -> (Tally, usize) {
     let range = range();
-    let (next, arrived) = (AtomicU64::new(range.start), AtomicUsize::new(0));
+    let (next, tally) = (AtomicU64::new(range.start), Tally::default());
     let failures = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = AT_A_TIME * std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -95,8 +133,7 @@ fn play_many(scenario: fn(u64) -> Scenario) {
                     if seed >= range.end || failures.lock().unwrap().len() >= SHOWN {
                         break;
                     }
-                    let (acknowledged, failure) = failure(&scenario(seed));
-                    arrived.fetch_add(acknowledged, Ordering::Relaxed);
+                    let failure = failure(&scenario(seed), &tally);
                     failures.lock().unwrap().extend(failure);
                 }
             });
@@ -104,8 +141,7 @@ fn play_many(scenario: fn(u64) -> Scenario) {
     });
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    // A world in which nothing ever arrives would hold every promise.
     let played = usize::try_from(range.end - range.start).unwrap();
-    let arrived = arrived.into_inner();
-    assert!(arrived >= played / 2, "only {arrived} messages arrived in {played} runs");
+    assert!(tally.arrived.load(Ordering::Relaxed) >= played / 2, "{tally:?} in {played} runs");
+    (tally, played)
 }

@@ -62,7 +62,7 @@ impl Scenario {
         self.settings.listener[0].recipient_domains.push("example.net".into());
     }
 
-    fn with_second(&mut self, backend: Backends, routes: bool) {
+    pub fn with_second(&mut self, backend: Backends, routes: bool) {
         let mut second = self.settings.backend["backend"].clone();
         second.address = "second:25".into();
         self.settings.backend.insert("second".into(), second);

@@ -183,6 +183,29 @@ fn client_leaves_anywhere() {
 }
 
 #[test]
+fn chunks_that_are_never_confirmed_are_given_up_after_one_451() {
+    for act in [Act::Drop, Act::Closing, Act::Permanent, Act::Hang] {
+        let played = changed(&format!("{act:?} at the confirmation"), true, |it| {
+            slowly(it);
+            faulty(it, Step::Confirmation, act);
+            // The same message from a client that comes again, and one more.
+            let mut again = it.clients[0].clone();
+            again.at = 8_000;
+            again.messages.truncate(1);
+            it.clients.push(again);
+        });
+        let replies = at_the_dot(&played);
+        assert!(replies.len() == 3 && replies[0].starts_with("451 4.4.2 "), "{act:?}: {replies:?}");
+        assert!(replies[1..].iter().all(|reply| reply.starts_with("250 2.0.0 queued")), "{act:?}: {replies:?}");
+        assert_eq!((said(&played, "LAST"), said(&played, "<: DATA")), (1, 2), "{act:?}");
+        let told: Vec<_> = played.records.iter().filter(|record| record.starts_with("chunks-given-up ")).collect();
+        assert!(told.len() == 1 && told[0].contains(r#""level":"warning""#), "{told:?}");
+        assert!(told[0].contains(r#""backend":"backend","address":"192.168."#), "{told:?}");
+        assert!(told[0].contains(r#""for_s":86400"#) && told[0].contains("by DATA"), "{told:?}");
+    }
+}
+
+#[test]
 fn silence_in_content_takes_it_back() {
     for chunking in [true, false] {
         let played = changed("silent", chunking, |it| it.clients[0].leaves = Some((190, Leave::FallSilent)));

@@ -2,6 +2,8 @@
 //!
 //! Every read and write the gateway polls for is counted; at the operation that the [`Fault`] names, the stream it
 //! happens on breaks, and stays broken: the peer sees its end, the gateway sees an error or an end of stream.
+//!
+//! It can also lie ([`crate::lies`]), so that the gateway looks broken and the oracle must say so.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +16,8 @@ use std::time::{Duration, SystemTime};
 use smtpgw_gateway::world::{Listen, World};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::{TcpListener, TcpStream};
+
+use crate::lies::{Direction, Lies, Side};
 
 /// What breaks, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,7 @@ pub struct SimWorld {
     pub accepts_after: Duration,
     /// The wall clock jumps at each look at it, by years and both ways.
     pub clock_jumps: bool,
+    pub lies: Lies,
     rolls: Arc<AtomicU64>,
     looks: Arc<AtomicU64>,
 }
@@ -62,13 +67,14 @@ impl SimWorld {
             short_of_descriptors: Arc::default(),
             accepts_after: Duration::ZERO,
             clock_jumps: false,
+            lies: Lies::default(),
             rolls: Arc::default(),
             looks: Arc::default(),
         }
     }
 
-    fn stream(&self, stream: TcpStream) -> SimStream {
-        SimStream { inner: Some(stream), broken: None, world: self.clone() }
+    fn stream(&self, stream: TcpStream, side: Side) -> SimStream {
+        SimStream { inner: Some(stream), broken: None, side, world: self.clone() }
     }
 }
 
@@ -96,7 +102,7 @@ impl World for SimWorld {
         // A kernel that is told to give up on a connection that is just being made resets it; turmoil leaves the other
         // end open for ever. So it is made by a task, and closed if nobody wants it any more.
         let dialled = tokio::spawn(TcpStream::connect(address));
-        Ok(self.stream(dialled.await.map_err(io::Error::other)??))
+        Ok(self.stream(dialled.await.map_err(io::Error::other)??, Side::Backend))
     }
 
     fn local_addr(&self, stream: &SimStream) -> io::Result<SocketAddr> {
@@ -147,7 +153,7 @@ impl Listen for SimListener {
         if !self.world.accepts_after.is_zero() {
             tokio::time::sleep(self.world.accepts_after).await;
         }
-        Ok((self.world.stream(stream), peer))
+        Ok((self.world.stream(stream, Side::Client), peer))
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -161,6 +167,7 @@ pub struct SimStream {
     /// Dropped when it breaks, so that the peer sees it.
     inner: Option<TcpStream>,
     broken: Option<How>,
+    side: Side,
     world: SimWorld,
 }
 
@@ -184,6 +191,14 @@ impl SimStream {
     }
 }
 
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        if self.world.lies.leaks {
+            std::mem::forget(self.inner.take());
+        }
+    }
+}
+
 impl AsyncRead for SimStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
@@ -191,7 +206,16 @@ impl AsyncRead for SimStream {
             this.break_off(how);
         }
         match &mut this.inner {
-            Some(stream) => Pin::new(stream).poll_read(context, into),
+            Some(stream) => {
+                let before = into.filled().len();
+                let read = Pin::new(stream).poll_read(context, into);
+                if let (Poll::Ready(Ok(())), Some(lie)) = (&read, &this.world.lies.words) {
+                    let told = lie(this.side, Direction::In, &into.filled()[before..]);
+                    into.set_filled(before);
+                    into.put_slice(&told);
+                }
+                read
+            }
             None if this.broken == Some(How::End) => Poll::Ready(Ok(())),
             None => Poll::Ready(Err(this.failed())),
         }
@@ -208,7 +232,13 @@ impl AsyncWrite for SimStream {
             this.break_off(how);
         }
         match &mut this.inner {
-            Some(stream) => Pin::new(stream).poll_write(context, octets),
+            Some(stream) => match &this.world.lies.words {
+                None => Pin::new(stream).poll_write(context, octets),
+                Some(lie) => {
+                    let told = lie(this.side, Direction::Out, octets);
+                    Pin::new(stream).poll_write(context, &told).map_ok(|_| octets.len())
+                }
+            },
             None => Poll::Ready(Err(this.failed())),
         }
     }
@@ -221,7 +251,9 @@ impl AsyncWrite for SimStream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().inner {
+        let this = self.get_mut();
+        match &mut this.inner {
+            Some(_) if this.world.lies.leaks => Poll::Ready(Ok(())),
             Some(stream) => Pin::new(stream).poll_shutdown(context),
             None => Poll::Ready(Ok(())),
         }

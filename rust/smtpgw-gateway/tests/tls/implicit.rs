@@ -28,6 +28,27 @@ fn the_greeting_is_the_first_thing_under_tls() {
 }
 
 #[test]
+fn behind_a_proxy_a_handshake_at_once_is_no_early_talk() {
+    let house = House::start(ListenerTls::Implicit, |settings| {
+        settings.listener[0].proxy_protocol_from = vec!["127.0.0.0/8".parse().unwrap()];
+    });
+    let mut stream = TcpStream::connect(house.address()).unwrap();
+    stream.write_all(b"PROXY TCP4 192.0.2.1 198.51.100.2 4660 465\r\n").unwrap();
+    let mut peer = tls(stream, &default_client(), "mx.example.org").unwrap();
+    assert!(peer.reply().starts_with("220 "));
+    peer.say("QUIT");
+    let record = house.record("connection", 0);
+    assert_eq!((&record["client"], &record["early_talker"]), (&"192.0.2.1:4660".into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn who_is_turned_away_hears_nothing_in_clear_either() {
+    let house = House::start(ListenerTls::Implicit, |settings| settings.limits.connections = 0);
+    assert_eq!(connect(house.address()).reply(), "");
+    assert_eq!(house.record("refused", 0)["limit"], "connections");
+}
+
+#[test]
 fn nothing_is_said_in_clear() {
     let house = House::start(ListenerTls::Implicit, |_| {});
     let mut peer = connect(house.address());

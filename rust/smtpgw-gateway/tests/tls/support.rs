@@ -144,11 +144,23 @@ pub fn tls(
 pub fn client(
     versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
-    ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let all = provider.signature_verification_algorithms.supported_schemes();
+    ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .unwrap()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anything))
+        .with_custom_certificate_verifier(Arc::new(Anything(all)))
+}
+
+/// A client that can verify signatures of these kinds only.
+pub fn client_that_verifies(
+    version: &'static rustls::SupportedProtocolVersion,
+    schemes: &[SignatureScheme],
+) -> Arc<ClientConfig> {
+    let mut config = client(&[version]).with_no_client_auth();
+    config.dangerous().set_certificate_verifier(Arc::new(Anything(schemes.to_vec())));
+    Arc::new(config)
 }
 
 /// The same, with all versions and no certificate of its own.
@@ -156,8 +168,9 @@ pub fn default_client() -> Arc<ClientConfig> {
     Arc::new(client(rustls::ALL_VERSIONS).with_no_client_auth())
 }
 
+/// Takes any certificate, and says that it can verify these.
 #[derive(Debug)]
-struct Anything;
+struct Anything(Vec<SignatureScheme>);
 
 impl ServerCertVerifier for Anything {
     fn verify_server_cert(
@@ -190,7 +203,7 @@ impl ServerCertVerifier for Anything {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+        self.0.clone()
     }
 }
 

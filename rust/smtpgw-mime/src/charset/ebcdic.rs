@@ -1,37 +1,74 @@
-//! EBCDIC, the four tables that mail programs are known to open by name.
+//! EBCDIC: the tables that Python has, by which its mail programs read, and what can be read under the names of all
+//! others.
 //!
-//! Under such a label no octet is the letter that it is in ASCII. Each table is a permutation of Latin-1, so the
-//! others are kept as what they have differently from the first.
+//! Under such a label no octet is the letter that it is in ASCII. Tables are kept as what they have differently from
+//! the first. Nearly all agree on letters, digits and most of what a URL is made of, so a text in one that is not here is
+//! read by the first, and told not to be exact.
 
 use alloc::string::String;
 
 /// The octets that differ from [`CP037`], and their letters.
 type Differences = &'static [(u8, char)];
 
-/// What a label's table has differently from [`CP037`].
-pub(super) fn differences(label: &str) -> Option<Differences> {
-    let is = |names: &[&str]| names.iter().any(|name| label.eq_ignore_ascii_case(name));
-    if is(&["cp037", "ibm037", "037", "ebcdic-cp-us", "ebcdic-cp-ca", "ebcdic-cp-nl", "ebcdic-cp-wt", "csibm037"]) {
-        Some(&[])
-    } else if is(&["cp273", "ibm273", "273", "csibm273"]) {
-        Some(CP273)
-    } else if is(&["cp500", "ibm500", "500", "ebcdic-cp-be", "ebcdic-cp-ch", "csibm500"]) {
-        Some(CP500)
-    } else if is(&["cp1140", "ibm1140", "1140", "ibm01140", "cp01140", "ebcdic-us-37+euro"]) {
-        Some(CP1140)
-    } else {
-        None
+/// A table by which a text is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    differences: Differences,
+    /// Whether it is the label's own.
+    pub(super) is_exact: bool,
+}
+
+impl Table {
+    /// That of a label (as [`super::label`] makes it), if it is one of EBCDIC.
+    pub(super) fn of(label: &str) -> Option<Self> {
+        let exact = |differences| Some(Self { differences, is_exact: true });
+        let other = Some(Self { differences: &[], is_exact: false });
+        let label = label.strip_prefix("cs").unwrap_or(label);
+        let label = label.strip_prefix("x-").unwrap_or(label);
+        if label.starts_with("ebcdic") {
+            return match label {
+                "ebcdic-cp-us" | "ebcdic-cp-ca" | "ebcdic-cp-nl" | "ebcdic-cp-wt" => exact(&[]),
+                "ebcdic-cp-he" => exact(CP424),
+                "ebcdic-cp-be" | "ebcdic-cp-ch" => exact(CP500),
+                "ebcdic-us-37-euro" => exact(CP1140),
+                "ebcdic-cp-tr" => exact(CP1026),
+                _ => other,
+            };
+        }
+        let named = ["ibm-", "ibm", "cp-", "cp"].iter().find_map(|prefix| label.strip_prefix(prefix));
+        match named.unwrap_or(label).parse().ok()? {
+            37 | 39 => exact(&[]),
+            273 | 20273 => exact(CP273),
+            424 | 20424 => exact(CP424),
+            500 => exact(CP500),
+            875 => exact(CP875),
+            1026 => exact(CP1026),
+            1140 => exact(CP1140),
+            number if OTHERS.contains(&number) => other,
+            _ => None,
+        }
     }
 }
 
-/// The text; every octet is a letter.
-pub(super) fn decode(octets: &[u8], differences: Differences) -> String {
-    let letter = |&octet: &u8| {
-        let differs = differences.iter().find(|(known, _)| *known == octet);
-        differs.map_or_else(|| char::from(CP037[octet as usize]), |(_, letter)| *letter)
-    };
-    octets.iter().map(letter).collect()
+/// The text, and whether anything in it is not as its sender meant it.
+pub(super) fn decode(octets: &[u8], table: Table) -> (String, bool) {
+    let mut letters = CP037.map(char::from);
+    for &(octet, letter) in table.differences {
+        letters[usize::from(octet)] = letter;
+    }
+    let text: String = octets.iter().map(|&octet| letters[usize::from(octet)]).collect();
+    let odd = !table.is_exact || text.contains(char::REPLACEMENT_CHARACTER);
+    (text, odd)
 }
+
+/// The numbers of tables that are not here, and that other programs have: as IBM counts them, and as Windows does.
+const OTHERS: [u32; 93] = [
+    38, 256, 274, 275, 277, 278, 280, 281, 282, 284, 285, 290, 297, 420, 423, 803, 833, 836, 838, 870, 871, 880, 905,
+    918, 924, 930, 933, 935, 937, 939, 1025, 1047, 1070, 1079, 1081, 1084, 1097, 1112, 1122, 1123, 1130, 1132, 1137,
+    1141, 1142, 1143, 1144, 1145, 1146, 1147, 1148, 1149, 1153, 1154, 1155, 1156, 1157, 1158, 1160, 1164, 1166, 1364,
+    1371, 1388, 1390, 1399, 4517, 4899, 4971, 9030, 12712, 16804, 20277, 20278, 20280, 20284, 20285, 20290, 20297,
+    20420, 20423, 20833, 20838, 20871, 20880, 20905, 20924, 21025, 21027, 50930, 50933, 50935, 50937,
+];
 
 #[rustfmt::skip]
 const CP037: [u8; 256] = [
@@ -53,31 +90,64 @@ const CP037: [u8; 256] = [
     0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0xb3, 0xdb, 0xdc, 0xd9, 0xda, 0x9f,
 ];
 
+#[rustfmt::skip]
 const CP273: Differences = &[
-    (0x43, '{'),
-    (0x4a, 'Ä'),
-    (0x4f, '!'),
-    (0x59, '~'),
-    (0x5a, 'Ü'),
-    (0x5f, '^'),
-    (0x63, '['),
-    (0x6a, 'ö'),
-    (0x7c, '§'),
-    (0xa1, 'ß'),
-    (0xb0, '¢'),
-    (0xb5, '@'),
-    (0xba, '¬'),
-    (0xbb, '|'),
-    (0xbc, '‾'),
-    (0xc0, 'ä'),
-    (0xcc, '¦'),
-    (0xd0, 'ü'),
-    (0xdc, '}'),
-    (0xe0, 'Ö'),
-    (0xec, '\\'),
-    (0xfc, ']'),
+    (0x43, '{'), (0x4a, 'Ä'), (0x4f, '!'), (0x59, '~'), (0x5a, 'Ü'), (0x5f, '^'), (0x63, '['), (0x6a, 'ö'),
+    (0x7c, '§'), (0xa1, 'ß'), (0xb0, '¢'), (0xb5, '@'), (0xba, '¬'), (0xbb, '|'), (0xbc, '\u{203e}'), (0xc0, 'ä'),
+    (0xcc, '¦'), (0xd0, 'ü'), (0xdc, '}'), (0xe0, 'Ö'), (0xec, '\\'), (0xfc, ']'),
 ];
 
-const CP500: Differences = &[(0x4a, '['), (0x4f, '!'), (0x5a, ']'), (0x5f, '^'), (0xb0, '¢'), (0xba, '¬'), (0xbb, '|')];
+#[rustfmt::skip]
+const CP424: Differences = &[
+    (0x41, '\u{5d0}'), (0x42, '\u{5d1}'), (0x43, '\u{5d2}'), (0x44, '\u{5d3}'), (0x45, '\u{5d4}'), (0x46, '\u{5d5}'),
+    (0x47, '\u{5d6}'), (0x48, '\u{5d7}'), (0x49, '\u{5d8}'), (0x51, '\u{5d9}'), (0x52, '\u{5da}'), (0x53, '\u{5db}'),
+    (0x54, '\u{5dc}'), (0x55, '\u{5dd}'), (0x56, '\u{5de}'), (0x57, '\u{5df}'), (0x58, '\u{5e0}'), (0x59, '\u{5e1}'),
+    (0x62, '\u{5e2}'), (0x63, '\u{5e3}'), (0x64, '\u{5e4}'), (0x65, '\u{5e5}'), (0x66, '\u{5e6}'), (0x67, '\u{5e7}'),
+    (0x68, '\u{5e8}'), (0x69, '\u{5e9}'), (0x70, '\u{fffd}'), (0x71, '\u{5ea}'), (0x72, '\u{fffd}'),
+    (0x73, '\u{fffd}'), (0x74, '\u{a0}'), (0x75, '\u{fffd}'), (0x76, '\u{fffd}'), (0x77, '\u{fffd}'),
+    (0x78, '\u{2017}'), (0x80, '\u{fffd}'), (0x8c, '\u{fffd}'), (0x8d, '\u{fffd}'), (0x8e, '\u{fffd}'),
+    (0x9a, '\u{fffd}'), (0x9b, '\u{fffd}'), (0x9c, '\u{fffd}'), (0x9e, '\u{fffd}'), (0xaa, '\u{fffd}'),
+    (0xab, '\u{fffd}'), (0xac, '\u{fffd}'), (0xad, '\u{fffd}'), (0xae, '\u{fffd}'), (0xcb, '\u{fffd}'),
+    (0xcc, '\u{fffd}'), (0xcd, '\u{fffd}'), (0xce, '\u{fffd}'), (0xcf, '\u{fffd}'), (0xdb, '\u{fffd}'),
+    (0xdc, '\u{fffd}'), (0xdd, '\u{fffd}'), (0xde, '\u{fffd}'), (0xdf, '\u{fffd}'), (0xeb, '\u{fffd}'),
+    (0xec, '\u{fffd}'), (0xed, '\u{fffd}'), (0xee, '\u{fffd}'), (0xef, '\u{fffd}'), (0xfb, '\u{fffd}'),
+    (0xfc, '\u{fffd}'), (0xfd, '\u{fffd}'), (0xfe, '\u{fffd}'),
+];
 
-const CP1140: Differences = &[(0x9f, '€')];
+#[rustfmt::skip]
+const CP500: Differences = &[
+    (0x4a, '['), (0x4f, '!'), (0x5a, ']'), (0x5f, '^'), (0xb0, '¢'), (0xba, '¬'), (0xbb, '|'),
+];
+
+#[rustfmt::skip]
+const CP875: Differences = &[
+    (0x41, '\u{391}'), (0x42, '\u{392}'), (0x43, '\u{393}'), (0x44, '\u{394}'), (0x45, '\u{395}'), (0x46, '\u{396}'),
+    (0x47, '\u{397}'), (0x48, '\u{398}'), (0x49, '\u{399}'), (0x4a, '['), (0x4f, '!'), (0x51, '\u{39a}'),
+    (0x52, '\u{39b}'), (0x53, '\u{39c}'), (0x54, '\u{39d}'), (0x55, '\u{39e}'), (0x56, '\u{39f}'), (0x57, '\u{3a0}'),
+    (0x58, '\u{3a1}'), (0x59, '\u{3a3}'), (0x5a, ']'), (0x5f, '^'), (0x62, '\u{3a4}'), (0x63, '\u{3a5}'),
+    (0x64, '\u{3a6}'), (0x65, '\u{3a7}'), (0x66, '\u{3a8}'), (0x67, '\u{3a9}'), (0x68, '\u{3aa}'), (0x69, '\u{3ab}'),
+    (0x6a, '|'), (0x70, '¨'), (0x71, '\u{386}'), (0x72, '\u{388}'), (0x73, '\u{389}'), (0x74, '\u{a0}'),
+    (0x75, '\u{38a}'), (0x76, '\u{38c}'), (0x77, '\u{38e}'), (0x78, '\u{38f}'), (0x80, '\u{385}'), (0x8a, '\u{3b1}'),
+    (0x8b, '\u{3b2}'), (0x8c, '\u{3b3}'), (0x8d, '\u{3b4}'), (0x8e, '\u{3b5}'), (0x8f, '\u{3b6}'), (0x9a, '\u{3b7}'),
+    (0x9b, '\u{3b8}'), (0x9c, '\u{3b9}'), (0x9d, '\u{3ba}'), (0x9e, '\u{3bb}'), (0x9f, '\u{3bc}'), (0xa0, '´'),
+    (0xaa, '\u{3bd}'), (0xab, '\u{3be}'), (0xac, '\u{3bf}'), (0xad, '\u{3c0}'), (0xae, '\u{3c1}'), (0xaf, '\u{3c3}'),
+    (0xb0, '£'), (0xb1, '\u{3ac}'), (0xb2, '\u{3ad}'), (0xb3, '\u{3ae}'), (0xb4, '\u{3ca}'), (0xb5, '\u{3af}'),
+    (0xb6, '\u{3cc}'), (0xb7, '\u{3cd}'), (0xb8, '\u{3cb}'), (0xb9, '\u{3ce}'), (0xba, '\u{3c2}'), (0xbb, '\u{3c4}'),
+    (0xbc, '\u{3c5}'), (0xbd, '\u{3c6}'), (0xbe, '\u{3c7}'), (0xbf, '\u{3c8}'), (0xcb, '\u{3c9}'), (0xcc, '\u{390}'),
+    (0xcd, '\u{3b0}'), (0xce, '\u{2018}'), (0xcf, '\u{2015}'), (0xda, '±'), (0xdb, '½'), (0xdc, '\u{1a}'),
+    (0xdd, '\u{387}'), (0xde, '\u{2019}'), (0xdf, '¦'), (0xe1, '\u{1a}'), (0xeb, '§'), (0xec, '\u{1a}'),
+    (0xed, '\u{1a}'), (0xee, '«'), (0xef, '¬'), (0xfb, '©'), (0xfc, '\u{1a}'), (0xfd, '\u{1a}'), (0xfe, '»'),
+];
+
+#[rustfmt::skip]
+const CP1026: Differences = &[
+    (0x48, '{'), (0x4a, 'Ç'), (0x4f, '!'), (0x5a, 'Ğ'), (0x5b, 'İ'), (0x5f, '^'), (0x68, '['), (0x6a, 'ş'),
+    (0x79, 'ı'), (0x7b, 'Ö'), (0x7c, 'Ş'), (0x7f, 'Ü'), (0x8c, '}'), (0x8d, '`'), (0x8e, '¦'), (0xa1, 'ö'),
+    (0xac, ']'), (0xad, '$'), (0xae, '@'), (0xb0, '¢'), (0xba, '¬'), (0xbb, '|'), (0xc0, 'ç'), (0xcc, '~'),
+    (0xd0, 'ğ'), (0xdc, '\\'), (0xe0, 'ü'), (0xec, '#'), (0xfc, '"'),
+];
+
+#[rustfmt::skip]
+const CP1140: Differences = &[
+    (0x9f, '\u{20ac}'),
+];

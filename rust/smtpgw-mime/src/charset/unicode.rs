@@ -8,24 +8,27 @@ use alloc::vec::Vec;
 
 use encoding_rs::WINDOWS_1252;
 
-/// UTF-7 (RFC 2152), and whether anything was wrong.
-pub(super) fn utf_7(octets: &[u8]) -> (String, bool) {
+/// UTF-7 (RFC 2152), and whether anything was wrong. `imap`: with an ampersand for the plus, and a comma for the slash
+/// (RFC 3501 §5.1.3).
+pub(super) fn utf_7(octets: &[u8], imap: bool) -> (String, bool) {
+    let plus = if imap { b'&' } else { b'+' };
+    let in_run = |octet: u8| sextet(octet).is_some() || (imap && octet == b',');
     let mut text = String::with_capacity(octets.len());
     let mut odd = false;
     let mut units: Vec<u16> = Vec::new();
     let mut rest = octets;
     while !rest.is_empty() {
-        let (direct, after) = rest.split_at(memchr::memchr(b'+', rest).unwrap_or(rest.len()));
+        let (direct, after) = rest.split_at(memchr::memchr(plus, rest).unwrap_or(rest.len()));
         odd |= !direct.is_ascii();
         text.push_str(&WINDOWS_1252.decode_without_bom_handling(direct).0);
         let Some((_, after)) = after.split_first() else { break };
-        let (shifted, after) = after.split_at(after.iter().position(|&o| sextet(o).is_none()).unwrap_or(after.len()));
+        let (shifted, after) = after.split_at(after.iter().position(|&o| !in_run(o)).unwrap_or(after.len()));
         // The hyphen that ends a run is no text; right behind the plus it makes it one.
         let (hyphen, after) = after.strip_prefix(b"-").map_or((false, after), |after| (true, after));
         rest = after;
         if shifted.is_empty() {
             odd |= !hyphen;
-            text.push('+');
+            text.push(char::from(plus));
             continue;
         }
         let left_over = shift(shifted, &mut units);
@@ -44,7 +47,7 @@ pub(super) fn utf_7(octets: &[u8]) -> (String, bool) {
 /// The units of one run; whether more is left over than the zeros that may be (RFC 2152, rule 2).
 fn shift(shifted: &[u8], units: &mut Vec<u16>) -> bool {
     let (mut bits, mut count) = (0_u32, 0);
-    for value in shifted.iter().filter_map(|&octet| sextet(octet)) {
+    for value in shifted.iter().filter_map(|&octet| sextet(if octet == b',' { b'/' } else { octet })) {
         bits = bits << 6 | value;
         count += 6;
         if count >= 16 {

@@ -5,7 +5,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Encoding, Names};
+use super::{Encoding, Named, Names};
 use crate::defect::DefectKind;
 use crate::dialect::Dialect;
 use crate::header::{
@@ -32,35 +32,55 @@ impl ContentType {
     }
 }
 
-/// The types of Content-Type fields, and their names into `names`.
+/// The types of Content-Type fields, or the default where there is none; at least one. Their names go into the first of
+/// `names`, those in a parameter of another field into the second.
 pub(super) fn content_types(
-    fields: &[&Field],
+    fields: &Named<'_>,
+    default_type: &str,
     dialect: &Dialect,
     budget: &mut Budget,
-    names: &mut Names,
+    [names, others]: &mut [&mut Names; 2],
     odd: Odd<'_>,
 ) -> Vec<ContentType> {
     let mut all: Vec<ContentType> = Vec::new();
-    for field in fields {
+    for field in &fields.exact {
         let value = field.octets_unfolded();
         let (read, list) = parse_media_type(&value, odd);
         let parameters = parse_list(list, budget, odd);
         names.add(&parameters, "name", dialect, odd);
+        others.add(&parameters, "filename", dialect, &mut |_| {});
         let is_readable = read.is_some();
+        let is_multipart = read.as_ref().is_some_and(|read| read.starts_with("multipart/"));
         add(&mut all, content_type(read, &parameters, &value, dialect, odd));
-        if is_readable {
-            continue;
-        }
         // Encoded words, which a structured field cannot have (RFC 2047 §5).
-        if memchr::memmem::find(&value, b"=?").is_some() {
+        if !is_readable && memchr::memmem::find(&value, b"=?").is_some() {
             let decoded = decode_words(&value).into_bytes();
             let (read, list) = parse_media_type(&decoded, &mut |_| {});
             let parameters = parse_list(list, budget, &mut |_| {});
             add(&mut all, content_type(read, &parameters, &decoded, dialect, &mut |_| {}));
         }
-        // What only looks for the word.
-        if find_word(&value, b"multipart", 0).is_some() {
+        // What only looks for the word, or goes by a boundary whatever the type is.
+        let has_boundary = || parameters.iter().any(|parameter| parameter.name.eq_ignore_ascii_case(b"boundary"));
+        let is_named = !is_readable && find_word(&value, b"multipart", 0).is_some();
+        if is_named || (!is_multipart && has_boundary()) {
+            let before = all.len();
             add(&mut all, content_type(Some("multipart/mixed".to_string()), &parameters, &value, dialect, odd));
+            if !is_named && all.len() > before {
+                odd(DefectKind::BoundaryReadings);
+            }
+        }
+    }
+    if all.is_empty() {
+        all.push(ContentType::plain(default_type.to_string()));
+    }
+    for field in &fields.loose {
+        let value = field.octets_unfolded();
+        let (read, list) = parse_media_type(&value, &mut |_| {});
+        let parameters = parse_list(list, budget, &mut |_| {});
+        names.add(&parameters, "name", dialect, &mut |_| {});
+        let read = read.or_else(|| find_word(&value, b"multipart", 0).map(|_| "multipart/mixed".to_string()));
+        if read.is_some() {
+            add(&mut all, content_type(read, &parameters, &value, dialect, &mut |_| {}));
         }
     }
     // A charset in a form that only some programs know, behind what all of them read.
@@ -154,32 +174,32 @@ pub(super) fn boundaries(content_type: &ContentType, most: u8, odd: Odd<'_>) -> 
 }
 
 /// The encodings of Content-Transfer-Encoding fields, with their names; at least one.
-pub(super) fn encodings(fields: &[&Field], odd: Odd<'_>) -> Vec<(String, Encoding)> {
-    let Some(first) = fields.first() else {
-        return Vec::from([("7bit".to_string(), Encoding::Identity)]);
-    };
-    let mut is_odd = fields.len() > 1;
+pub(super) fn encodings(fields: &Named<'_>, odd: Odd<'_>) -> Vec<(String, Encoding)> {
+    let mut is_odd = fields.exact.len() > 1;
     let mut is_unknown = false;
-    let default = read_encoding(first, &mut |kind| {
-        is_odd = true;
-        is_unknown |= kind == DefectKind::UnknownEncoding;
-        odd(kind);
+    let default = fields.exact.first().map(|first| {
+        read_encoding(first, &mut |kind| {
+            is_odd = true;
+            is_unknown |= kind == DefectKind::UnknownEncoding;
+            odd(kind);
+        })
     });
-    let mut all = Vec::from([default]);
+    let mut all = Vec::from([default.unwrap_or_else(|| ("7bit".to_string(), Encoding::Identity))]);
     let mut insert = |name: &str, encoding| {
         if !all.iter().any(|(_, known)| *known == encoding) {
             all.push((name.to_string(), encoding));
         }
     };
-    if is_odd {
-        for field in fields {
-            let value = decode_words(&field.octets_unfolded()).to_ascii_lowercase();
-            for word in value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
-                if let Some(encoding) = known_encoding(word) {
-                    insert(word, encoding);
-                }
+    let exact = if is_odd { fields.exact.as_slice() } else { &[] };
+    for field in exact.iter().chain(&fields.loose) {
+        let value = decode_words(&field.octets_unfolded()).to_ascii_lowercase();
+        for word in value.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-')) {
+            if let Some(encoding) = known_encoding(word) {
+                insert(word, encoding);
             }
         }
+    }
+    if is_odd {
         // A program that cannot read the field leaves the body as it is.
         insert("7bit", Encoding::Identity);
     }

@@ -8,8 +8,9 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::{Field, Header};
+use super::{Field, Header, MimeField};
 use crate::defect::DefectKind;
 use crate::dialect::{BlankBeforeColon, BlankLine, Dialect, JunkLine, Nul};
 use crate::limits::Limits;
@@ -50,6 +51,8 @@ pub(crate) struct Collector {
     full: bool,
     /// The field before the current line was not kept (limit) or there is none: continuations go with it.
     dropped: bool,
+    /// The last field is one by its name alone; its colon may follow on the next line.
+    awaits_colon: bool,
     /// What is odd, and where.
     notes: Vec<(DefectKind, u64)>,
     /// The header is that of a message: an mbox line may stand before it.
@@ -120,6 +123,9 @@ impl Collector {
 
     /// Notes that it is one.
     pub(crate) fn note_junk(&mut self, at: u64) {
+        if loose_name(self.line()).is_some() {
+            note(&mut self.notes, DefectKind::LooseFieldName, at);
+        }
         note(&mut self.notes, DefectKind::JunkInHeader, at);
     }
 
@@ -187,7 +193,14 @@ impl Collector {
                 }
                 match self.spans.last_mut() {
                     Some(_) if self.dropped || self.full => {}
-                    Some(span) => span.value_end = position(text_end),
+                    Some(span) => {
+                        if let (true, Some(at)) = (self.awaits_colon, first_word(text)) {
+                            self.awaits_colon = false;
+                            let colon = usize::from(text.get(at) == Some(&b':'));
+                            span.value = position(self.line_start + at + colon);
+                        }
+                        span.value_end = position(text_end);
+                    }
                     None => {
                         note(&mut self.notes, DefectKind::LeadingContinuation, at);
                         self.dropped = true;
@@ -195,8 +208,15 @@ impl Collector {
                 }
                 return Line::Taken;
             }
+            // Where the line before is a field without a colon, this is it.
+            [b':', ..] if let (true, false, Some(span)) = (self.awaits_colon, self.full, self.spans.last_mut()) => {
+                self.awaits_colon = false;
+                (span.value, span.value_end) = (position(self.line_start + 1), position(text_end));
+                return Line::Taken;
+            }
             _ => {}
         }
+        self.awaits_colon = false;
         let Some((name_len, blanks)) = field_name(text, dialect) else {
             if self.is_mbox_line(text) {
                 note(&mut self.notes, DefectKind::MboxFromLine, at);
@@ -209,28 +229,50 @@ impl Collector {
                 note(&mut self.notes, kind, at);
             }
             note(&mut self.notes, DefectKind::JunkInHeader, at);
-            let skip_junk = dialect.junk_line == JunkLine::Skip;
-            self.dropped |= skip_junk;
-            return if skip_junk { Line::Taken } else { Line::Junk };
+            let loose = loose_name(text);
+            if loose.is_some() {
+                note(&mut self.notes, DefectKind::LooseFieldName, at);
+            }
+            return match (dialect.junk_line, loose) {
+                (JunkLine::EndsHeader, _) => Line::Junk,
+                (JunkLine::Field, Some(name)) => {
+                    let rest = text.get(name.end..).unwrap_or_default();
+                    let word = first_word(rest);
+                    let colon = word.filter(|&at| rest.get(at) == Some(&b':')).map_or(0, |at| at + 1);
+                    let [start, end] = [name.start, name.end].map(|at| self.line_start + at);
+                    self.field(start..end, end + colon..text_end, limits);
+                    self.awaits_colon = word.is_none();
+                    Line::Taken
+                }
+                (JunkLine::Skip | JunkLine::Field, _) => {
+                    self.dropped = true;
+                    Line::Taken
+                }
+            };
         };
         if name_len == 0 {
             note(&mut self.notes, DefectKind::EmptyFieldName, at);
         } else if blanks > 0 {
             note(&mut self.notes, DefectKind::BlankBeforeColon, at);
         }
+        let (name, name_end) = (self.line_start, self.line_start + name_len);
+        self.field(name..name_end, name_end + blanks + 1..text_end, limits);
+        Line::Taken
+    }
+
+    /// A field begins, within the limits.
+    fn field(&mut self, name: Range<usize>, value: Range<usize>, limits: &Limits) {
         self.dropped = self.spans.len() >= limits.fields;
         if self.dropped {
             self.hit_fields = true;
         } else if !self.full {
-            let name = self.line_start;
             self.spans.push(Span {
-                name: position(name),
-                name_end: position(name + name_len),
-                value: position(name + name_len + blanks + 1),
-                value_end: position(text_end),
+                name: position(name.start),
+                name_end: position(name.end),
+                value: position(value.start),
+                value_end: position(value.end),
             });
         }
-        Line::Taken
     }
 
     /// Takes the current line out, to be read as something else.
@@ -269,6 +311,7 @@ impl Collector {
         self.nul_seen = false;
         self.full = false;
         self.dropped = false;
+        self.awaits_colon = false;
         self.hit_octets = false;
         self.hit_fields = false;
     }
@@ -280,9 +323,26 @@ fn field_name(line: &[u8], dialect: &Dialect) -> Option<(usize, usize)> {
     let line = line.get(..JUDGED).unwrap_or(line);
     let name = line.iter().position(|b| !matches!(b, b'!'..=b'9' | b';'..=b'~'))?;
     let after = line.get(name..)?;
-    let blanks = after.iter().position(|b| !matches!(b, b' ' | b'\t' | b'\x0b' | b'\x0c'))?;
+    let blanks = first_word(after)?;
     let allowed = (blanks == 0 && name > 0) || dialect.blank_before_colon == BlankBeforeColon::Field;
     (allowed && after.get(blanks) == Some(&b':')).then_some((name, blanks))
+}
+
+/// Where the name of a field of MIME stands within the first word of a line.
+fn loose_name(line: &[u8]) -> Option<Range<usize>> {
+    let line = line.get(..JUDGED).unwrap_or(line);
+    let word = line.split(|&octet| is_blank(octet)).next()?;
+    let (at, name) = MimeField::within(word)?;
+    Some(at..at + name.name().len())
+}
+
+/// Where something other than blanks begins.
+fn first_word(text: &[u8]) -> Option<usize> {
+    text.iter().position(|&octet| !is_blank(octet))
+}
+
+const fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\x0b' | b'\x0c')
 }
 
 /// Once a kind: a header of a million odd lines is one note.

@@ -147,7 +147,8 @@ fn split_charset<'a>(value: &'a [u8], odd: Odd<'_>) -> (Option<String>, &'a [u8]
     (None, value)
 }
 
-fn decode_percent(value: &[u8], out: &mut Vec<u8>, odd: Odd<'_>) {
+/// Puts `value` into `out` with its percent codes resolved.
+pub(crate) fn decode_percent(value: &[u8], out: &mut Vec<u8>, odd: Odd<'_>) {
     let mut rest = value;
     loop {
         let len = memchr::memchr(b'%', rest).unwrap_or(rest.len());

@@ -120,7 +120,7 @@ pub(crate) fn parse_list<'a>(list: &'a [u8], budget: &mut Budget, odd: Odd<'_>) 
         }
         budget.parameters -= 1;
         cursor.skip_blanks_and_comments(odd);
-        let (value, loose) = cursor.value(odd);
+        let (value, loose) = cursor.value(is_name_of_file(name), odd);
         let parameter = Parameter::new(name, value, loose, odd);
         if parameter.piece.is_some() {
             if budget.pieces == 0 {
@@ -152,6 +152,14 @@ impl<'a> Parameter<'a> {
         Self { name: base, piece, extended, value, loose }
     }
 }
+
+/// Whether a parameter is the name of a file.
+fn is_name_of_file(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"filename") || name.eq_ignore_ascii_case(b"name")
+}
+
+/// Octets of a name that may have parameters in it; each of them is read once more.
+const LOOSE_NAME: usize = 255;
 
 fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
@@ -216,8 +224,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A value, and the other value that it has where the grammar is not kept.
-    fn value(&mut self, odd: Odd<'_>) -> (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>) {
+    /// A value, and the other value that it has where the grammar is not kept. `is_name`: of a file, which may have an
+    /// equals sign.
+    fn value(&mut self, is_name: bool, odd: Odd<'_>) -> (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>) {
         if self.skip(b'"') {
             let value = self.quoted(odd);
             // `"report.pdf".exe`
@@ -242,7 +251,8 @@ impl<'a> Cursor<'a> {
         }
         if memchr::memchr(b'=', tail).is_some() {
             // A forgotten semicolon, or a comment: what follows is read as the next parameter.
-            return (Cow::Borrowed(value), None);
+            let is_whole = is_name && loose.len() <= LOOSE_NAME;
+            return (Cow::Borrowed(value), is_whole.then(|| Cow::Borrowed(trim(loose))));
         }
         if tail.starts_with(b"(") && tail.ends_with(b")") {
             // A comment by the grammar, part of the name to many programs: `report(1).pdf`, `us-ascii (plain)`.

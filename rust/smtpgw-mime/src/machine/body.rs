@@ -173,7 +173,7 @@ fn outside(octets: &[u8], at: Offset, region: Region, shown: &mut bool, frame: &
             report.defect(DefectKind::EpilogueNotEmpty, at.plus(something).get(), &mut frame.part);
         }
         if report.context.parts >= report.context.limits.parts {
-            report.hit(LimitKind::Parts);
+            report.hit(LimitKind::Parts, &frame.part.path);
             return;
         }
         report.context.parts += 1;
@@ -182,7 +182,7 @@ fn outside(octets: &[u8], at: Offset, region: Region, shown: &mut bool, frame: &
         octets = octets.get(something..).unwrap_or_default();
     }
     if !octets.is_empty() {
-        report.context.data(octets, report.sink);
+        report.context.data(octets, &frame.part.path, report.sink);
     }
 }
 
@@ -194,7 +194,7 @@ struct LeafOutput<'a, 'b> {
 
 impl Output for LeafOutput<'_, '_> {
     fn data(&mut self, octets: &[u8]) {
-        self.report.context.data(octets, self.report.sink);
+        self.report.context.data(octets, &self.part.path, self.report.sink);
     }
 
     fn defect(&mut self, kind: DefectKind, at: Offset) {

@@ -39,16 +39,19 @@ impl Machine {
         let State::Header(entity) = core::mem::replace(&mut self.state, State::Body(Body::None)) else { return };
         self.splitter.restart();
         let at = entity.at.get();
+        let mut hits = Vec::new();
         if self.collector.hit_octets {
-            report.hit(LimitKind::HeaderOctets);
+            hits.push(LimitKind::HeaderOctets);
         }
         if self.collector.hit_fields {
-            report.hit(LimitKind::Fields);
+            hits.push(LimitKind::Fields);
         }
         let (header, notes) = self.collector.take(at);
         let mut notes = Notes { known: DefectSet::default(), list: notes };
         if report.context.parts >= report.context.limits.parts {
-            report.hit(LimitKind::Parts);
+            let (Place::Top(path) | Place::Child(path)) = &entity.place;
+            hits.push(LimitKind::Parts);
+            hits.into_iter().for_each(|limit| report.hit(limit, path));
             self.state = State::Body(Body::Beyond);
             return;
         }
@@ -56,7 +59,6 @@ impl Machine {
         if let Some(end) = unclosed {
             notes.add(DefectKind::HeaderNotClosed, end.get());
         }
-        let mut hits = Vec::new();
         let Described { mut head, boundary, encoding, alternatives } = describe(
             header,
             entity.default_type,
@@ -122,7 +124,7 @@ impl Machine {
         let mut part = Part { path: head.path.clone(), defects: DefectSet::default() };
         report.sink.event(Event::PartBegin(Box::new(head)));
         for limit in hits {
-            report.hit(limit);
+            report.hit(limit, &part.path);
         }
         for (kind, at) in notes.list {
             report.defect(kind, at, &mut part);

@@ -21,6 +21,8 @@ pub struct Tree {
     /// `kind@offset path`
     pub defects: Vec<String>,
     pub limits: Vec<&'static str>,
+    /// `limit path`
+    pub limits_at: Vec<String>,
     /// What stands outside the parts of multiparts: `region path "data"`.
     pub outside: Vec<String>,
     open: Vec<usize>,
@@ -67,7 +69,8 @@ impl Sink for Tree {
                 assert!(!self.parts.is_empty(), "a defect follows the part that it belongs to");
                 self.defects.push(format!("{}@{} {}", defect.kind.name(), defect.offset, defect.path));
             }
-            Event::LimitHit(limit) => {
+            Event::LimitHit(limit, path) => {
+                self.limits_at.push(format!("{} {path}", limit.name()));
                 assert!(!self.limits.contains(&limit.name()), "a limit is reported once");
                 self.limits.push(limit.name());
             }

@@ -86,3 +86,28 @@ async fn what_needs_a_key_is_told_whatever_it_is_called() {
         assert_eq!(gaps, Vec::from_iter(reason), "{head} {body}");
     }
 }
+
+/// A CMS in the lines of PEM is what it is: enveloped, encrypted and authenticated-enveloped ones need a key, signatures and
+/// certificates do not, and what is signed is shown.
+#[tokio::test]
+async fn what_stands_between_the_lines_of_pem_is_looked_at() {
+    let pem = |label: &str, body: &str| format!("see below\n-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+    let sealed = ["MBIGCSqGSIb3DQEHA6AFMAMCAQA=", "MBQGCyqGSIb3DQEJEAEXoAUwAwIBAA==", "MBIGCSqGSIb3DQEHBqAFMAMCAQA="];
+    let bundle = "MCoGCSqGSIb3DQEHAqAdMBsCAQExADALBgkqhkiG9w0BBwGgBTADAgEFMQA=";
+    let signed = "MC4GCSqGSIb3DQEHAqAhMB8CAQExADAWBgkqhkiG9w0BBwGgCQQHTVogZXZpbDEA";
+    for label in ["PKCS7", "CMS", "PKCS #7 SIGNED DATA", "ENCRYPTED MESSAGE"] {
+        for head in ["", "Content-Type: application/octet-stream; name=a.pem\n"] {
+            for body in sealed {
+                let (_, gaps) = parts_of(&format!("{head}\n{}", pem(label, body))).await;
+                assert_eq!(gaps, [Unscanned::Encrypted], "{label} {body}");
+            }
+            let (_, gaps) = parts_of(&format!("{head}\n{}", pem(label, bundle))).await;
+            assert_eq!(gaps, [], "{label}");
+            let raw = format!("{head}\n{}", pem(label, signed));
+            let parts = decode(&[raw.as_bytes()], 1 << 20).await;
+            assert!(parts.contains(&("1/pem/content".to_owned(), b"MZ evil".to_vec())), "{parts:?}");
+        }
+    }
+    let (_, gaps) = parts_of(&format!("\n{}", pem("CERTIFICATE", bundle))).await;
+    assert_eq!(gaps, []);
+}

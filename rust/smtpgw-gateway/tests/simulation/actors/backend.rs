@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::time::sleep;
-use turmoil::net::{TcpListener, TcpStream};
+use turmoil::net::TcpListener;
 
 use self::chunks::Envelope;
+use super::wire::Wire;
 use super::writing::put;
 use super::{Log, Taken, note};
+use crate::certificates::{self, Server};
 use crate::scenario::{Act, BackendPlan, Step};
 
 /// A backend that is strict, and does to each connection what its plan says.
@@ -22,6 +24,7 @@ pub async fn backend(name: &'static str, plan: BackendPlan, log: Log, count: Arc
         sleep(Duration::from_millis(plan.opens_at)).await;
     }
     let listener = TcpListener::bind("0.0.0.0:25").await?;
+    let tls = plan.tls.then(certificates::server);
     loop {
         let (stream, _) = listener.accept().await?;
         let nth = count.fetch_add(1, Ordering::Relaxed);
@@ -29,8 +32,9 @@ pub async fn backend(name: &'static str, plan: BackendPlan, log: Log, count: Arc
             0 => Vec::new(),
             connections => plan.connections[nth % connections].clone(),
         };
-        let (chunking, log, stream) = (plan.chunking, Arc::clone(&log), BufReader::new(stream));
-        let served = Served { name, nth, faults, chunking, log, stream, identity: None };
+        let (chunking, log, stream) = (plan.chunking, Arc::clone(&log), BufReader::new(Wire::clear(stream)));
+        let served =
+            Served { name, nth, faults, chunking, tls: tls.clone(), log, stream, identity: None, chunked: false };
         tokio::spawn(async move { served.run().await });
     }
 }
@@ -50,10 +54,14 @@ struct Served {
     nth: usize,
     faults: Vec<(Step, Act)>,
     chunking: bool,
+    /// STARTTLS is offered.
+    tls: Option<Server>,
     log: Log,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
     /// Who the client is, by XCLIENT.
     identity: Option<String>,
+    /// A last chunk has come, and no MAIL since.
+    chunked: bool,
 }
 
 impl Served {
@@ -80,11 +88,13 @@ impl Served {
                 "EHLO" => {
                     envelope = Envelope::default();
                     let chunking = if self.chunking { "250-CHUNKING\r\n" } else { "" };
+                    let starttls = if self.offers_tls() { "250-STARTTLS\r\n" } else { "" };
                     let reply = format!(
-                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}250-SIZE 1000000\r\n250-8BITMIME\r\n\
+                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}{starttls}250-SIZE 1000000\r\n250-8BITMIME\r\n\
                          250 XCLIENT NAME ADDR PORT PROTO HELO"
                     );
-                    greeted |= self.answer(Step::Ehlo, &reply).await?;
+                    let step = if self.chunked { Step::Confirmation } else { Step::Ehlo };
+                    greeted |= self.answer(step, &reply).await?;
                 }
                 "XCLIENT" if envelope.sender.is_some() => self.say("503 5.5.1 in a transaction").await?,
                 "XCLIENT" => {
@@ -99,9 +109,16 @@ impl Served {
                     greeted = false;
                     self.say("220 backend.example ESMTP").await?;
                 }
+                "STARTTLS" if self.offers_tls() => {
+                    if self.answer(Step::Starttls, "220 2.0.0 go").await? {
+                        self.handshake().await?;
+                        (envelope, greeted) = (Envelope::default(), false);
+                    }
+                }
                 "MAIL" if !greeted => self.say("503 5.5.1 EHLO first").await?,
                 "MAIL" if envelope.sender.is_some() => self.say("503 5.5.1 nested MAIL").await?,
                 "MAIL" => {
+                    self.chunked = false;
                     if self.answer(Step::Mail, &format!("250 2.1.0 {path} ok")).await? {
                         envelope.sender = Some(path);
                     }
@@ -125,6 +142,9 @@ impl Served {
                     self.answer(Step::Reset, "250 2.0.0 forgotten").await?;
                 }
                 "NOOP" => self.say("250 2.0.0 ok").await?,
+                "QUIT" if self.chunked => {
+                    return self.answer(Step::Confirmation, "221 2.0.0 bye").await.map(drop);
+                }
                 "QUIT" => return self.say("221 2.0.0 bye").await,
                 _ => self.say("500 5.5.1 what?").await?,
             }
@@ -146,8 +166,8 @@ impl Served {
         }
         let lines = raw[2..raw.len() - 3].split_inclusive(|octet| *octet == b'\n');
         let content = lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect();
-        let (by, identity) = (self.name, self.identity.clone());
-        Ok(Taken { by, identity, content, sender: sender.unwrap_or_default(), recipients, reply: None })
+        let (by, identity, tls) = (self.name, self.identity.clone(), self.stream.get_ref().is_tls());
+        Ok(Taken { by, identity, tls, content, sender: sender.unwrap_or_default(), recipients, reply: None })
     }
 
     async fn taken(&mut self, taken: Taken) -> io::Result<()> {
@@ -160,6 +180,31 @@ impl Served {
             log.taken.push(Taken { reply: Some(format!("{reply}\r\n")), ..taken });
         }
         self.answer(Step::Dot, &reply).await.map(drop)
+    }
+
+    fn offers_tls(&self) -> bool {
+        self.tls.is_some() && !self.stream.get_ref().is_tls()
+    }
+
+    /// The handshake, or what the plan has in its place.
+    async fn handshake(&mut self) -> io::Result<()> {
+        match self.fault(Step::Handshake) {
+            None => {}
+            Some(Act::Hang) => return self.hang().await,
+            Some(Act::Drop | Act::Closing) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Some(_) => {
+                self.say("454 4.7.0 not this time").await?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        let tls = self.tls.clone().ok_or(io::ErrorKind::Unsupported)?;
+        if !self.stream.buffer().is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it did not wait for the 220"));
+        }
+        let clear = std::mem::replace(self.stream.get_mut(), Wire::Gone);
+        *self.stream.get_mut() = clear.accept(tls).await?;
+        note(&self.log, &format!("{}{}", self.name, self.nth), "(TLS)");
+        Ok(())
     }
 
     fn fault(&self, step: Step) -> Option<Act> {

@@ -1,35 +1,40 @@
 //! A client of a scenario: it does what its plan says, and hears every reply to it.
 
 mod chunks;
+mod starttls;
 
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::time::sleep;
 use turmoil::net::TcpStream;
 
+use super::wire::Wire;
 use super::writing::put;
 use super::{Log, Sent, note};
+use crate::certificates::Client;
 use crate::scenario::{ClientPlan, Leave, MessagePlan};
 
 struct Caller {
     number: usize,
     plan: ClientPlan,
     log: Log,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Wire>,
     written: usize,
+    /// It has stopped, and still listens.
+    listens: bool,
 }
 
 /// One client's whole connection. An error is a client that was cut off or left: the log says how far it came.
-pub async fn client(number: usize, plan: ClientPlan, log: Log) -> io::Result<()> {
+pub async fn client(number: usize, plan: ClientPlan, tls: Option<Client>, log: Log) -> io::Result<()> {
     sleep(Duration::from_millis(plan.at)).await;
     // A host that is down answers nothing at all.
-    let connect = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect("gateway:25"));
-    let stream = BufReader::new(connect.await.map_err(|_| io::ErrorKind::TimedOut)??);
-    let mut caller = Caller { number, plan, log, stream, written: 0 };
-    let result = caller.converse().await;
-    if result.is_err() && caller.plan.leaves.is_some_and(|(_, how)| how != Leave::Close) {
+    let connect = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(plan.door()));
+    let stream = BufReader::new(Wire::clear(connect.await.map_err(|_| io::ErrorKind::TimedOut)??));
+    let mut caller = Caller { number, plan, log, stream, written: 0, listens: false };
+    let result = caller.converse(tls).await;
+    if result.is_err() && caller.listens {
         // It still listens, until the gateway has had enough of it.
         let until = caller.plan.patience;
         let _ = tokio::time::timeout(until, async { while caller.hear("(nothing)").await.is_ok() {} }).await;
@@ -39,10 +44,8 @@ pub async fn client(number: usize, plan: ClientPlan, log: Log) -> io::Result<()>
 }
 
 impl Caller {
-    async fn converse(&mut self) -> io::Result<()> {
-        self.hear("connect").await?;
-        self.say(b"EHLO client.example\r\n").await?;
-        self.hear("EHLO").await?;
+    async fn converse(&mut self, tls: Option<Client>) -> io::Result<()> {
+        self.begin(tls).await?;
         let messages = self.plan.messages.clone();
         let mut ahead = false;
         for (nth, message) in messages.iter().enumerate() {
@@ -89,6 +92,7 @@ impl Caller {
         let sent = Sent {
             from: self.stream.get_ref().local_addr()?.to_string(),
             content: message.content.clone(),
+            tls: self.stream.get_ref().is_tls(),
             sender: self.sender(nth),
             recipients: Vec::new(),
             ended: false,
@@ -152,17 +156,23 @@ impl Caller {
             if let Some((after, how)) = self.plan.leaves
                 && self.written == after
             {
-                note(&self.log, &format!("c{}", self.number), &format!("{how:?}"));
-                if how == Leave::HalfClose {
-                    self.stream.get_mut().shutdown().await?;
-                }
-                return Err(io::Error::other("leaves"));
+                return self.leave(how).await;
             }
             if !self.plan.rest.is_zero() {
                 sleep(self.plan.rest).await;
             }
         }
         Ok(())
+    }
+
+    async fn leave(&mut self, how: Leave) -> io::Result<()> {
+        note(&self.log, &format!("c{}", self.number), &format!("{how:?}"));
+        self.listens = how != Leave::Close;
+        if how == Leave::HalfClose {
+            let truncates = self.plan.tls.is_some_and(|tls| tls.truncates);
+            self.stream.get_mut().half_close(truncates).await?;
+        }
+        Err(io::Error::other("leaves"))
     }
 
     async fn hear(&mut self, to: &str) -> io::Result<String> {
@@ -175,7 +185,7 @@ impl Caller {
     }
 }
 
-async fn read_reply(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+async fn read_reply(stream: &mut BufReader<Wire>) -> io::Result<String> {
     let mut reply = String::new();
     loop {
         let begin = reply.len();

@@ -8,17 +8,19 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
-use turmoil::net::TcpStream;
 
 use super::Log;
 
 /// Between two looks: longer than any wait of the gateway.
 const LOOK: Duration = Duration::from_secs(2);
 
-pub(super) async fn put(stream: &mut TcpStream, octets: &[u8], log: &Log) -> io::Result<()> {
-    let mut writing = pin!(stream.write_all(octets));
+pub(super) async fn put(stream: &mut (impl AsyncWrite + Unpin), octets: &[u8], log: &Log) -> io::Result<()> {
+    let mut writing = pin!(async {
+        stream.write_all(octets).await?;
+        stream.flush().await
+    });
     loop {
         match timeout(LOOK, &mut writing).await {
             Ok(written) => return written,

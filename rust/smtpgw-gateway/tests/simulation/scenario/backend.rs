@@ -11,6 +11,8 @@ pub struct BackendPlan {
     pub connections: Vec<Vec<(Step, Act)>>,
     /// Whether it offers CHUNKING.
     pub chunking: bool,
+    /// Whether it offers STARTTLS.
+    pub tls: bool,
 }
 
 /// What the backend is answering.
@@ -29,10 +31,19 @@ pub enum Step {
     /// The end of content, be it a dot or the last chunk.
     Dot,
     Reset,
+    /// What is asked behind the last chunk: EHLO once more, or QUIT. A backend that does not answer it drops, or denies
+    /// both.
+    Confirmation,
+    /// STARTTLS itself.
+    Starttls,
+    /// Behind its 220: what is said in the place of the handshake, in clear; [`Act::Drop`] and [`Act::Hang`] are
+    /// themselves.
+    Handshake,
 }
 
 impl Step {
-    pub const ALL: [Self; 9] = [
+    /// All but those of TLS.
+    pub const ALL: [Self; 10] = [
         Self::Greeting,
         Self::Ehlo,
         Self::Mail,
@@ -42,7 +53,10 @@ impl Step {
         Self::Dot,
         Self::Reset,
         Self::Chunk,
+        Self::Confirmation,
     ];
+    /// Those that mean something with a backend that gets no chunks.
+    const WITHOUT_CHUNKS: usize = 8;
 }
 
 /// How it answers wrongly.
@@ -71,10 +85,15 @@ pub enum Act {
 impl BackendPlan {
     pub fn draw(roll: &mut Roll) -> Self {
         let connections = (0..roll.within(2, 6)).map(|_| {
-            (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::ALL.len() - 1)], Act::draw(roll))).collect()
+            (0..roll.below(3)).map(|_| (Step::ALL[roll.below(Step::WITHOUT_CHUNKS)], Act::draw(roll))).collect()
         });
         let connections = connections.collect();
-        Self { opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 }, connections, chunking: false }
+        Self {
+            opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 },
+            connections,
+            chunking: false,
+            tls: false,
+        }
     }
 }
 

@@ -53,9 +53,10 @@ impl Served {
             envelope.spoilt = !self.answer(Step::Chunk, &format!("250 2.0.0 {size} octets")).await?;
             return Ok(());
         }
+        self.chunked = true;
         let Envelope { sender, recipients, chunks, .. } = std::mem::take(envelope);
         let (content, sender) = (chunks.unwrap_or_default(), sender.unwrap_or_default());
-        let (by, identity) = (self.name, self.identity.clone());
-        self.taken(Taken { by, identity, content, sender, recipients, reply: None }).await
+        let (by, identity, tls) = (self.name, self.identity.clone(), self.stream.get_ref().is_tls());
+        self.taken(Taken { by, identity, tls, content, sender, recipients, reply: None }).await
     }
 }
