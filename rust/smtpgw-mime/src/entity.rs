@@ -89,7 +89,9 @@ pub(crate) fn describe(
     for field in &fields.disposition.loose {
         let value = field.octets_unfolded();
         let list = parse_token(&value, &mut |_| {}).1;
-        names.add(&parse_list(list, &mut budget, &mut |_| {}), "filename", dialect, &mut |_| {});
+        let parameters = parse_list(list, &mut budget, &mut |_| {});
+        names.add(&parameters, "filename", dialect, &mut |_| {});
+        others.add(&parameters, "name", dialect, &mut |_| {});
     }
     let mut count = Alternatives { content_types: counted(&mut types, limits, hit), ..Alternatives::default() };
     let content_type = chosen(types, dialect.content_type);

@@ -78,6 +78,7 @@ pub(super) fn content_types(
         let (read, list) = parse_media_type(&value, &mut |_| {});
         let parameters = parse_list(list, budget, &mut |_| {});
         names.add(&parameters, "name", dialect, &mut |_| {});
+        others.add(&parameters, "filename", dialect, &mut |_| {});
         let read = read.or_else(|| find_word(&value, b"multipart", 0).map(|_| "multipart/mixed".to_string()));
         if read.is_some() {
             add(&mut all, content_type(read, &parameters, &value, dialect, &mut |_| {}));
