@@ -22,10 +22,18 @@ pub fn client(octets: &[u8]) {
         let pieces = turns.iter().flat_map(|turn| cuts.pieces(turn));
         assert_eq!(conversation(*plan, pieces), whole, "in pieces and whole");
         assert_eq!(conversation(*plan, octets.chunks(1)), whole, "octet by octet and whole");
-        // All at once: whatever it comes to, nothing that came behind the 220 is read inside TLS.
-        conversation(*plan, [octets].into_iter());
+        // In time up to some reply, and then all the rest at once: whatever it comes to, nothing that came behind the 220
+        // is read inside TLS.
+        let mut begin = 0;
+        for (at, turn) in turns.iter().enumerate().take(GLUTS) {
+            conversation(*plan, turns.iter().copied().take(at).chain(octets.get(begin..)));
+            begin += turn.len();
+        }
     }
 }
+
+/// How many replies come in time at most, where the rest does not.
+const GLUTS: usize = 16;
 
 /// What stands between the ends of replies: the lines whose fourth octet is no hyphen.
 fn turns(octets: &[u8]) -> Vec<&[u8]> {
@@ -177,6 +185,8 @@ struct Talking {
     /// Commands in the order in which they were sent, as long as they are not answered.
     sent: VecDeque<Verb>,
     answers: usize,
+    /// The last answer was that there is none.
+    cancelled: bool,
     /// Some content was binary.
     binary: bool,
     told: Vec<String>,
@@ -192,6 +202,7 @@ fn conversation<'a>((pipelines, steps): Plan, pieces: impl Iterator<Item = &'a [
         steps: steps.iter().copied().collect(),
         sent: VecDeque::new(),
         answers: 0,
+        cancelled: false,
         binary: false,
         told: Vec::new(),
         written: Vec::new(),
@@ -221,8 +232,11 @@ impl Talking {
                     assert!(consumed <= unread.len());
                     unread.drain(..consumed);
                     let Some(event) = event else { continue };
-                    if let ClientEvent::Reply { to, .. } = &event {
+                    if let ClientEvent::Reply { to, reply } = &event {
                         assert_eq!(self.sent.pop_front(), Some(*to), "a reply to another command");
+                        let refused = reply.is_transient() || reply.is_permanent();
+                        assert!(refused || !std::mem::take(&mut self.cancelled), "authenticated by giving up");
+                        self.cancelled = false;
                     }
                     self.told.push(format!("{event:?}"));
                     if self.client.state() == ClientStateName::Handshake {
@@ -250,6 +264,7 @@ impl Talking {
             ClientStateName::Exchange => {
                 self.answers += 1;
                 let answer = Secret::parse(b"YQ==").filter(|_| !self.answers.is_multiple_of(3));
+                self.cancelled = answer.is_none();
                 let answer = answer.map_or(AuthAnswer::Cancel, AuthAnswer::Response);
                 assert!(self.client.answer(&answer).is_ok());
                 self.sent.push_back(Verb::Auth);

@@ -119,7 +119,13 @@ impl Listening {
                 "remembered across the handshake"
             );
         }
+        let injected = self.server.state() == StateName::Handshake && !piece.is_empty();
         self.unread.extend_from_slice(piece);
+        self.read();
+        assert!(!injected || self.server.state() == StateName::Closed, "it waits behind octets in clear");
+    }
+
+    fn read(&mut self) {
         loop {
             let unread = std::mem::take(&mut self.unread);
             let before = self.server.state();

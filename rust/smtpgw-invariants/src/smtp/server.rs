@@ -39,9 +39,9 @@ fn heard<'a>(manners: Manners, before: &[u8], pieces: impl IntoIterator<Item = &
 /// they come with a rest behind each line that may be STARTTLS. Without the rest they are taken for an injection.
 fn handshake(octets: &[u8], clear: Manners) {
     let mut cuts = Cuts::of(octets);
-    let tls = if cuts.below(3) == 0 { Tls::Refused } else { Tls::Done };
-    let manners = Manners { tls, ..clear };
-    for before in [&b""[..], b"EHLO c\r\n"] {
+    let hello = &b"EHLO c\r\n"[..];
+    for (tls, before) in [(Tls::Done, &b""[..]), (Tls::Done, hello), (Tls::Refused, hello)] {
+        let manners = Manners { tls, ..clear };
         let whole = heard(manners, before, &segments(octets));
         let pieces: Vec<&[u8]> = segments(octets).into_iter().flat_map(|segment| cuts.pieces(segment)).collect();
         assert_eq!(heard(manners, before, &pieces), whole, "in pieces (left) and whole (right)");
