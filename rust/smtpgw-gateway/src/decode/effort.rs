@@ -84,6 +84,12 @@ mod tests {
         while thread_time() < until {}
     }
 
+    /// Longer than any limit here.
+    fn wait() {
+        let (_kept, nobody) = std::sync::mpsc::channel::<()>();
+        nobody.recv_timeout(Duration::from_millis(60)).unwrap_err();
+    }
+
     #[test]
     fn steps_on_any_thread_add_up_and_waiting_is_free() {
         let effort = Effort::new(Duration::from_millis(30));
@@ -91,8 +97,7 @@ mod tests {
         assert!(!effort.is_over());
         // Neither what happens between steps nor what a step waits for.
         work(Duration::from_millis(20));
-        let (_kept, nobody) = std::sync::mpsc::channel::<()>();
-        effort.step(|| nobody.recv_timeout(Duration::from_millis(60)).unwrap_err()).unwrap();
+        effort.step(wait).unwrap();
         assert!(!effort.is_over());
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -111,10 +116,10 @@ mod tests {
         let effort = Effort::new(Duration::from_millis(30));
         effort.brief_step(|| work(Duration::from_millis(16))).unwrap();
         assert!(!effort.is_over());
-        effort.brief_step(|| std::thread::sleep(Duration::from_millis(60))).unwrap();
+        effort.brief_step(wait).unwrap();
         assert!(effort.is_over(), "a wait counts, and not more than a step can take");
         let effort = Effort::new(Duration::from_millis(21));
-        effort.brief_step(|| std::thread::sleep(Duration::from_millis(60))).unwrap();
+        effort.brief_step(wait).unwrap();
         assert!(!effort.is_over());
         assert!(effort.brief_step(|| std::panic::resume_unwind(Box::new("a mistake of ours"))).is_err());
     }
