@@ -7,7 +7,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::world::{Instant, thread_time};
@@ -20,11 +20,18 @@ pub(super) struct Effort {
     spent: AtomicU64,
     /// What the clock of the working thread showed when its step began; [`IDLE`] between steps.
     begun: AtomicU64,
+    /// A brief step was none: from then on each asks for the time of its thread.
+    is_exact: AtomicBool,
 }
 
 impl Effort {
     pub(super) fn new(limit: Duration) -> Self {
-        Self { limit: nanoseconds(limit), spent: AtomicU64::new(0), begun: AtomicU64::new(IDLE) }
+        Self {
+            limit: nanoseconds(limit),
+            spent: AtomicU64::new(0),
+            begun: AtomicU64::new(IDLE),
+            is_exact: AtomicBool::new(false),
+        }
     }
 
     /// Does a step on this thread and counts its time. A panic is an error that costs the message: whoever sent it is
@@ -38,11 +45,17 @@ impl Effort {
     }
 
     /// The same for a step that takes less than it would cost to ask what this thread has taken: time counts as on the
-    /// wall, and no more of it than such a step can take, if others had the processor meanwhile.
+    /// wall. If it was longer than such a step is, others had the processor meanwhile, or the step was dear after all: one
+    /// is given the benefit of the doubt, and all that come after it are asked.
     pub(super) fn brief_step<T>(&self, step: impl FnOnce() -> T) -> io::Result<T> {
+        if self.is_exact.load(Relaxed) {
+            return self.step(step);
+        }
         let begun = Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(step));
-        let taken = nanoseconds(begun.elapsed().min(BRIEF));
+        let elapsed = begun.elapsed();
+        self.is_exact.store(elapsed > BRIEF, Relaxed);
+        let taken = nanoseconds(elapsed.min(BRIEF));
         self.spent.store(self.spent.load(Relaxed).saturating_add(taken), Relaxed);
         outcome.map_err(|_| io::Error::other("what decodes messages failed"))
     }
@@ -70,7 +83,7 @@ const IDLE: u64 = u64::MAX;
 /// Octets of content that are decoded in a brief step.
 pub(super) const BRIEF_OCTETS: usize = 8 << 10;
 
-/// More than decoding so many takes: the dearest of them begin a part every ten octets.
+/// More than decoding so many should take: the dearest of them begin a part every ten octets.
 const BRIEF: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
@@ -113,15 +126,27 @@ mod tests {
 
     #[test]
     fn a_brief_step_counts_and_its_share_of_a_wait_is_small() {
-        let effort = Effort::new(Duration::from_millis(30));
-        effort.brief_step(|| work(Duration::from_millis(16))).unwrap();
-        assert!(!effort.is_over());
+        let effort = Effort::new(Duration::from_millis(4));
+        effort.brief_step(|| work(Duration::from_millis(5))).unwrap();
+        assert!(effort.is_over());
+        let effort = Effort::new(Duration::from_millis(19));
         effort.brief_step(wait).unwrap();
-        assert!(effort.is_over(), "a wait counts, and not more than a step can take");
+        assert!(effort.is_over(), "a wait counts, and not more than a step should take");
         let effort = Effort::new(Duration::from_millis(21));
         effort.brief_step(wait).unwrap();
         assert!(!effort.is_over());
         assert!(effort.brief_step(|| std::panic::resume_unwind(Box::new("a mistake of ours"))).is_err());
+    }
+
+    #[test]
+    fn brief_steps_that_are_none_are_timed_exactly_after_the_first() {
+        let effort = Effort::new(Duration::from_millis(70));
+        effort.brief_step(|| work(Duration::from_millis(60))).unwrap();
+        assert!(!effort.is_over());
+        effort.brief_step(wait).unwrap();
+        assert!(!effort.is_over(), "waiting is free from now on");
+        effort.brief_step(|| work(Duration::from_millis(60))).unwrap();
+        assert!(effort.is_over(), "and work counts whole");
     }
 
     #[test]
