@@ -180,6 +180,8 @@ fn refused_content_is_swallowed_and_what_follows_is_no_mistake() {
         (b"BDAT 2 LAST\r\na\r".to_vec(), "BareNewline", "550"),
         (b"BDAT 2\r\na\rBDAT 1 LAST\r\nb".to_vec(), "BareNewline", "250 550"),
         (b"BDAT 2\r\na\rBDAT 0 LAST\r\n".to_vec(), "BareNewline", "250 550"),
+        // What stands behind an empty chunk is behind the CR all the same.
+        (b"BDAT 2\r\na\rBDAT 0\r\nBDAT 1 LAST\r\nb".to_vec(), "BareNewline", "250 250 550"),
         (b"BDAT 2\r\na\nBDAT 4\r\nQUITBDAT 0 LAST\r\n".to_vec(), "BareNewline", "550 503 503"),
         (long, "LineTooLong", "554"),
         (large, "TooLarge", "552"),
@@ -203,6 +205,8 @@ fn bare_newlines_become_lines_where_that_is_asked_for() {
     for (input, content) in [
         (&b"BDAT 4 LAST\r\na\nb\r"[..], &b"a\r\nb\r\n"[..]),
         (b"BDAT 2\r\na\rBDAT 1 LAST\r\nb", b"a\r\nb"),
+        (b"BDAT 2\r\na\rBDAT 0\r\nBDAT 1 LAST\r\nb", b"a\r\nb"),
+        (b"BDAT 2\r\na\rBDAT 2\r\n\r.BDAT 0 LAST\r\n", b"a\r\n\r\n."),
         (b"BDAT 2\r\na\rBDAT 2 LAST\r\n\r\n", b"a\r\n\r\n"),
         (b"BDAT 5 LAST\r\n\n.\n\r\r", b"\r\n.\r\n\r\n\r\n"),
     ] {
