@@ -1,10 +1,13 @@
 //! Records on their way out: one JSON object each, written by a thread of their own.
 //!
 //! A log that blocks must never hold up mail: connections put records into a bounded ring and go on; when it is
-//! full the record is lost, the loss is counted, and the count is the next record that gets through.
+//! full the record is lost, the loss is counted, and the count is the next record that gets through. A disk that is full
+//! is no other matter (see [`lines`]).
+
+mod lines;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -12,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use serde::Serialize;
 
+use self::lines::Losses;
 use crate::settings::{Log, LogFormat, LogLevel};
 
 /// One thing that happened.
@@ -147,7 +151,7 @@ pub fn log_sink(settings: &Log) -> io::Result<Box<dyn RecordSink>> {
     };
     let for_people =
         settings.format == LogFormat::Logfmt || (matches!(output, Output::StandardError) && io::stderr().is_terminal());
-    Ok(Box::new(LineSink { output, for_people, lines: String::new() }))
+    Ok(Box::new(LineSink { output, for_people, lines: String::new(), losses: Losses::default() }))
 }
 
 enum Output {
@@ -160,30 +164,40 @@ struct LineSink {
     for_people: bool,
     /// Whole lines that wait to be written together.
     lines: String,
+    losses: Losses,
 }
 
 impl RecordSink for LineSink {
     fn write(&mut self, record: &Record) {
-        if self.for_people {
-            self.lines.push_str(&logfmt(&record.json));
-        } else {
-            self.lines.push_str(&record.json);
-        }
-        self.lines.push('\n');
+        push_line(&mut self.lines, &record.json, self.for_people);
         if self.lines.len() >= PIECE {
             self.flush();
         }
     }
 
     fn flush(&mut self) {
-        // Whole lines in one write, so that lines of several processes do not mix. A log that cannot be written
-        // has no better place to say so.
-        let _ = match &mut self.output {
-            Output::File(file) => file.write_all(self.lines.as_bytes()),
-            Output::StandardError => io::stderr().lock().write_all(self.lines.as_bytes()),
+        let Self { output, for_people, lines, losses } = self;
+        let notice = |count| {
+            let mut line = String::new();
+            let lost = record_of(LogLevel::Warning, "records-lost", None, &Lost { count });
+            push_line(&mut line, &lost.json, *for_people);
+            line
         };
-        self.lines.clear();
+        match output {
+            Output::File(file) => losses.write(file, lines, notice),
+            Output::StandardError => losses.write(&mut io::stderr().lock(), lines, notice),
+        }
+        lines.clear();
     }
+}
+
+fn push_line(lines: &mut String, json: &str, for_people: bool) {
+    if for_people {
+        lines.push_str(&logfmt(json));
+    } else {
+        lines.push_str(json);
+    }
+    lines.push('\n');
 }
 
 /// A JSON object as `key=value` pairs; values that need it are quoted as JSON does.
