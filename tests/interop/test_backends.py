@@ -158,3 +158,36 @@ def test_a_reply_beyond_bounds_is_no_reply(recorder: Recorder, run_gateway: Star
         assert client.command(b"MAIL FROM:<ann@example.net>").startswith(b"250")
         assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"451 4.4.2 ")
     assert "reply" in gateway.record("backend-failed")["error"]
+
+
+@pytest.mark.parametrize("tls", ["opportunistic", "required"])
+def test_a_postfix_of_old_gets_mail_in_clear(
+    tls: str, mailbox: Recorder, certificate: Certificate, run_gateway: Start
+) -> None:
+    """It offers STARTTLS and has nothing newer than TLS 1.1: gone round where TLS is opportunistic, and only there."""
+    old = {
+        "smtpd_tls_security_level": "may",
+        "smtpd_tls_cert_file": str(certificate.chain),
+        "smtpd_tls_key_file": str(certificate.key),
+        "smtpd_tls_protocols": ">=TLSv1, <=TLSv1.1",
+        "smtpd_tls_loglevel": "1",
+    }
+    with Postfix(next_hop=mailbox.address, main=old) as postfix:
+        to = {"address": postfix.address, "tls": tls, "identity": "xclient"}
+        gateway = run_gateway(postfix.address, listener=listener(), backend={"main": to})
+        if tls == "required":
+            with Dialogue(gateway.port) as client:
+                client.open()
+                assert client.command(b"MAIL FROM:<ann@example.net>").startswith((b"451 4.4.1 ", b"421 4.3.2 "))
+            assert gateway.record("backend-down")["error"].startswith("TLS: ")
+            assert not gateway.found("backend-in-clear")
+            return
+        replies = [send(gateway, f"{tls} {number}", "bob@example.org") for number in range(3)]
+        assert all(reply[-1].startswith(b"250 2.0.0 Ok: queued as") for reply in replies), replies
+        record = gateway.record("backend-in-clear")
+        assert record["error"].startswith("TLS: ")
+        assert (record["backend"], record["address"]) == ("main", postfix.address)
+        assert len(gateway.found("backend-in-clear")) == 1
+        assert not gateway.found("backend-down")
+        # One handshake in vain, by the look at start or by a message beside it, and no more.
+        assert 1 <= len(re.findall("SSL_accept error", postfix.log())) <= 2

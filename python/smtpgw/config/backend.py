@@ -18,8 +18,9 @@ class Backend(Table):
     address: BackendAddress
     """`host:port`, or `maildir:/folder` to deliver into a Maildir without any server."""
     tls: Literal["none", "opportunistic", "required", "verified"] = "opportunistic"
-    """TLS on the way to it: `none`; `opportunistic`: if offered; `required`: or no mail; `verified`: or no mail, and
-    only to the server that `ca`, `pin` or both know. The certificate is looked at by `verified` alone."""
+    """TLS on the way to it: `none`; `opportunistic`: if offered, and in clear for a minute where the handshake fails;
+    `required`: or no mail; `verified`: or no mail, and only to the server that `ca`, `pin` or both know. The certificate
+    is looked at by `verified` alone, and who sits on the way and wants to read can make `opportunistic` go in clear."""
     ca: File | None = None
     """PEM file of the authorities to which a verified backend's certificate must lead. No others are trusted."""
     name: Hostname | None = None
@@ -39,7 +40,8 @@ class Backend(Table):
     """Octets that gather before they go to it with `stream`; a message up to this size goes as a whole, once it is
     accepted."""
     connect_s: Seconds = 10.0
-    """The longest wait for connection, greeting and handshake, seconds."""
+    """The longest wait for connection, greeting and handshake, seconds. With `tls = "opportunistic"` a handshake that
+    fails is followed by a connection in clear, which has as long once more."""
     reply_s: Seconds = 60.0
     """The longest wait for the reply to a command, seconds."""
     data_s: Seconds = 300.0

@@ -8,6 +8,7 @@
 
 mod chunks;
 mod circuit;
+mod clear;
 mod envelope;
 mod health;
 mod leg;

@@ -76,6 +76,9 @@ pub enum BackendError {
     /// TLS is required and was not offered or failed.
     #[error("TLS: {0}")]
     Tls(String),
+    /// It offered TLS and failed at it, where mail may go in clear as well.
+    #[error("STARTTLS failed: {0}")]
+    Handshake(Box<BackendError>),
     /// It does not offer, or refused, the identity extension it is configured for (rule O1).
     #[error("identity: {0}")]
     Identity(String),

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::chunks::GIVEN_UP;
 use super::circuit::jittered;
+use super::clear::IN_CLEAR;
 use super::site::Site;
 use super::smtp::Smtp;
 use crate::error::BackendError;
@@ -114,13 +115,21 @@ pub(super) fn tell_chunks_given_up<W: World>(
 ) {
     let turn = Turn { backend: &site.name, address, error: Some(error.to_string()) };
     let message = "content goes to it by DATA until `for_s` has passed";
-    let record = ChunksGivenUp { turn, for_s: GIVEN_UP.as_secs(), message };
+    let record = ForAWhile { turn, for_s: GIVEN_UP.as_secs(), message };
     house.log(LogLevel::Warning, "chunks-given-up", &record);
 }
 
-/// The record of that.
+/// An address at which TLS failed gets mail in clear for a while.
+pub(super) fn tell_in_clear<W: World>(house: &House<W>, site: &Site, address: SocketAddr, error: &BackendError) {
+    let turn = Turn { backend: &site.name, address: Some(address), error: Some(error.to_string()) };
+    let message = "mail goes to it in clear until `for_s` has passed; tls = \"required\" would defer it";
+    let record = ForAWhile { turn, for_s: IN_CLEAR.as_secs(), message };
+    house.log(LogLevel::Warning, "backend-in-clear", &record);
+}
+
+/// The record of such a thing.
 #[derive(Serialize)]
-struct ChunksGivenUp<'a> {
+struct ForAWhile<'a> {
     #[serde(flatten)]
     turn: Turn<'a>,
     for_s: u64,

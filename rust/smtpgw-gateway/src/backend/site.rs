@@ -12,6 +12,7 @@ use smtpgw_smtp::{Offer, SessionLimits};
 use tokio::sync::Notify;
 
 use super::chunks::Chunks;
+use super::clear::Clear;
 use super::health;
 use super::leg::Leg;
 use super::maildir::Maildir;
@@ -42,6 +43,8 @@ pub(crate) struct Site {
     lookup: Shared<Result<(), Arc<str>>>,
     /// Whether content goes to it in chunks.
     pub(super) chunks: Chunks,
+    /// Where TLS failed a moment ago and mail goes in clear.
+    pub(super) clear: Clear,
     /// When it last said what it offers to anybody.
     heard: Mutex<Option<Instant>>,
     /// Wakes whoever looks after it: a circuit has opened.
@@ -79,6 +82,7 @@ impl Site {
             ways: Mutex::default(),
             lookup: Shared::default(),
             chunks: Chunks::default(),
+            clear: Clear::default(),
             heard: Mutex::new(None),
             opened: Notify::new(),
         }))
@@ -231,6 +235,11 @@ impl Site {
         if let Some(offer) = leg.offered_to_all {
             self.offer.store(Arc::new(offer));
             *self.heard.lock() = Some(Instant::now());
+        }
+        if let Some(error) = &leg.fell_back
+            && self.clear.remember(address, Instant::now())
+        {
+            health::tell_in_clear(house, self, address, error);
         }
         self.reached(house, address);
     }

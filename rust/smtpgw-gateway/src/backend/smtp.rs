@@ -1,16 +1,17 @@
 //! One SMTP connection to the backend.
 //!
-//! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207), who the client is ([`identity`]), all within
-//! `connect_s`. Every later wait has its own limit too: a reply, and all the content of a message together. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
+//! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207, see [`starttls`]), who the client is
+//! ([`identity`]), all within `connect_s`. Every later wait has its own limit too: a reply, and all the content of a message together. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
 mod auth;
 mod conduct;
 mod identity;
+mod starttls;
 mod tunnel;
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -24,11 +25,12 @@ use smtpgw_smtp::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::conduct::Conduct;
+use self::starttls::Starttls;
 use super::Site;
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::outgoing::Outgoing;
-use crate::settings::{Backend, BackendTls};
+use crate::settings::Backend;
 use crate::wire::Wire;
 use crate::world::{Instant, World, timeout, timeout_at};
 
@@ -47,6 +49,9 @@ pub(crate) struct Smtp<S> {
     /// Messages after whose last chunk it was asked for a further sign.
     pub(super) confirmed: u32,
     conduct: Conduct,
+    starttls: Starttls,
+    /// Why another connection had to be given up for this one, which is in clear.
+    pub(super) fell_back: Option<Box<BackendError>>,
     /// What it offers whoever the client is; `None` where it knew the client before it was asked.
     pub(super) offered_to_all: Option<Offer>,
     /// What is said before each MAIL (XFORWARD).
@@ -54,20 +59,27 @@ pub(crate) struct Smtp<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
-    /// Connects and introduces the client; without one, only to see what is offered.
-    pub(crate) async fn dial<W: World<Stream = S>>(
+    /// A dial, with or without STARTTLS.
+    async fn dial_once<W: World<Stream = S>>(
         world: &W,
         site: &Arc<Site>,
         address: SocketAddr,
         session: Option<&Session>,
+        course: Starttls,
     ) -> Result<Self, BackendError> {
         let until = Instant::now() + site.settings.connect_s;
         let mut leg = by(until, Self::connect(world, site, address)).await?;
+        leg.starttls = course;
         let introduction = async {
             leg.announce(session).await?;
             leg.introduce().await
         };
-        by(until, introduction).await.map_err(|error| site.blames(error, session))?;
+        if let Err(error) = by(until, introduction).await {
+            return Err(match leg.gone_round(error) {
+                round @ BackendError::Handshake(_) => round,
+                error => site.blames(error, session),
+            });
+        }
         // What is offered to one client is not everybody's.
         let knows_client = session.is_some() && site.settings.identity.precedes_greeting();
         leg.offered_to_all = (!knows_client).then(|| leg.offer(u64::MAX));
@@ -93,6 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             introduced: String::new(),
             confirmed: 0,
             conduct: Conduct::new(),
+            starttls: Starttls::Wanted,
+            fell_back: None,
             offered_to_all: None,
             forward: Vec::new(),
         })
@@ -168,6 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         if self.wants_tls()? {
             self.start_tls().await?;
             self.hello(&hostname).await?;
+            self.starttls = Starttls::Done;
         }
         Ok(())
     }
@@ -177,31 +192,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         if greeting.code().value() != 220 {
             return Err(BackendError::Greeting(greeting.code().to_string()));
         }
-        Ok(())
-    }
-
-    fn wants_tls(&self) -> Result<bool, BackendError> {
-        match (self.site.settings.tls, self.client.extensions().starttls) {
-            (BackendTls::None, _) | (BackendTls::Opportunistic, false) => Ok(false),
-            (BackendTls::Opportunistic | BackendTls::Required | BackendTls::Verified, true) => Ok(true),
-            (BackendTls::Required | BackendTls::Verified, false) => {
-                Err(BackendError::Tls("required, and not offered".into()))
-            }
-        }
-    }
-
-    async fn start_tls(&mut self) -> Result<(), BackendError> {
-        let reply = self.exchange(&Command::Starttls).await?;
-        if reply.code().value() != 220 {
-            return Err(BackendError::Tls(format!("STARTTLS was answered {}", reply.code())));
-        }
-        let trust = self.site.trust.as_ref().ok_or_else(|| BackendError::Tls("not configured".into()))?;
-        let config = trust.config();
-        let nameless = ServerName::IpAddress(IpAddr::from([0; 4]).into());
-        // Only where nothing is verified: such a name does not start there.
-        let name = server_name(&self.site.settings).unwrap_or(nameless);
-        self.wire.connect_tls(config, name).await.map_err(|error| BackendError::Tls(error.to_string()))?;
-        self.client.starttls_done();
         Ok(())
     }
 
@@ -327,6 +317,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
                 Some(ClientEvent::Reply { to, reply }) => {
                     self.heard = Instant::now();
                     self.conduct.heard(to, &reply);
+                    self.insists_on_tls(&reply)?;
                     return Ok(Some(reply));
                 }
                 None if consumed == 0 => return Ok(None),

@@ -2,6 +2,8 @@
 //! thinks ill of a client; one that takes its time.
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
+mod starttls;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

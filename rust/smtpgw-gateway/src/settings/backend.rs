@@ -27,7 +27,7 @@ pub struct Backend {
     pub relay: Relay,
     /// Octets that gather before they go to it with [`Relay::Stream`].
     pub stream_chunk: u64,
-    /// The longest wait for connection, greeting and handshake.
+    /// The longest wait for connection, greeting and handshake; as long once more in clear where opportunistic TLS fails.
     #[serde(with = "seconds")]
     pub connect_s: Duration,
     /// The longest wait for a command's reply.
@@ -71,7 +71,7 @@ impl Backend {
 pub enum BackendTls {
     /// Never.
     None,
-    /// If offered; the certificate is not checked.
+    /// If offered; the certificate is not checked. Where the handshake fails, in clear for a while.
     Opportunistic,
     /// Always, or no mail; the certificate is not checked.
     Required,

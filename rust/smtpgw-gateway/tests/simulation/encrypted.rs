@@ -71,13 +71,37 @@ fn nothing_goes_in_clear_where_tls_is_required() {
 }
 
 #[test]
+fn where_it_is_opportunistic_mail_goes_round_a_failed_handshake() {
+    for (step, acts) in [
+        (Step::Starttls, &[Act::Temporary, Act::Permanent, Act::Closing, Act::Drop, Act::Hang][..]),
+        (Step::Handshake, &[Act::Drop, Act::Hang]),
+    ] {
+        for act in acts {
+            let what = format!("{step:?} {act:?}");
+            let played = changed(&what, |it| {
+                with_backend(it, BackendTls::Opportunistic, true, None);
+                it.backend.connections = vec![vec![(step, *act)]];
+            });
+            let taken = &played.witnessed.taken;
+            assert!(taken.len() == 2 && taken.iter().all(|taken| !taken.tls), "{what}: {:?}", at_the_dot(&played));
+            let told = played.records.iter().filter(|record| record.contains("backend-in-clear")).count();
+            assert_eq!(told, 1, "{what}");
+        }
+    }
+}
+
+#[test]
 fn what_stands_behind_the_backends_220_is_not_believed() {
-    for act in [Act::Twice, Act::TwiceLate(1)] {
+    for (tls, act) in [
+        (BackendTls::Required, Act::Twice),
+        (BackendTls::Required, Act::TwiceLate(1)),
+        (BackendTls::Opportunistic, Act::Twice),
+    ] {
         let played = changed("injected", |it| {
-            with_backend(it, BackendTls::Required, true, None);
+            with_backend(it, tls, true, None);
             it.backend.connections = vec![vec![(Step::Starttls, act)]];
         });
-        assert!(played.witnessed.taken.is_empty(), "{act:?}: {:?}", at_the_dot(&played));
+        assert!(played.witnessed.taken.is_empty(), "{tls:?} {act:?}: {:?}", at_the_dot(&played));
     }
 }
 
