@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Smtp, server_name};
 use crate::backend::Site;
+use crate::backend::clear::Found;
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::settings::BackendTls;
@@ -47,9 +48,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         address: SocketAddr,
         session: Option<&Session>,
     ) -> Result<Self, BackendError> {
-        let avoided = site.clear.is_for(address, Instant::now());
-        let course = if avoided { Starttls::Avoided } else { Starttls::Wanted };
+        let found = site.clear.of(address, Instant::now());
+        let course = if found == Some(Found::GoesInClear) { Starttls::Avoided } else { Starttls::Wanted };
         match Self::dial_once(world, site, address, session, course).await {
+            Err(BackendError::Handshake(error)) if found == Some(Found::Insists) => Err(site.blames(*error, session)),
             Err(BackendError::Handshake(error)) => {
                 let mut leg = Self::dial_once(world, site, address, session, Starttls::Avoided).await?;
                 leg.fell_back = Some(error);
@@ -98,10 +100,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     }
 
     /// RFC 3207 §4: 530 where a backend insists on TLS. It is ours that failed, so the client must not take that for the last
-    /// word on its message; and the next dial tries TLS again.
+    /// word on its message; and the next dial tries TLS again, and nothing else.
     pub(super) fn insists_on_tls(&self, reply: &Reply) -> Result<(), BackendError> {
         if self.starttls == Starttls::Avoided && reply.code().value() == 530 {
-            self.site.clear.forget(self.address);
+            self.site.clear.insists(self.address, Instant::now());
             return Err(BackendError::Tls("it failed a moment ago, and the backend insists on it".into()));
         }
         Ok(())
