@@ -18,7 +18,7 @@ import pytest
 from peers import free_port, wait_until
 from peers.clients import Dialogue
 from peers.contents import CONTENTS, infected, letter, without_received
-from peers.gateway import SMTPGW, Certificate, RunningGateway, configuration, toml
+from peers.gateway import SMTPGW, Certificate, RunningGateway, configuration, streaming, toml
 from peers.recorder import Recorder
 
 Run = Callable[..., RunningGateway]
@@ -188,3 +188,23 @@ def test_the_log_is_full(disk: Disk, recorder: Recorder, certificate: Certificat
     assert lost > 0
     assert lost + told == 2 * (sent + 1)
     assert [without_received(one.content) for one in recorder.deliveries][-1] == letter("room again")
+
+
+def test_a_message_that_is_on_its_way_already_is_broken_off(
+    disk: Disk, recorder: Recorder, run_gateway: Run, certificate: Certificate
+) -> None:
+    """With `relay = "stream"` the server behind has some of it when the disk is full, and never its end."""
+    spool = disk("size=128k")
+    gateway = run_gateway(
+        "",
+        **streaming(recorder.address),
+        spool={"path": str(spool), "memory": "16 KiB"},
+        inspectors=[{"use": "inspectors:Nothing"}],
+    )
+    assert deliver(gateway.port, certificate, CONTENTS["in the spool file"]).startswith(FULL)
+    record = gateway.record("transaction")
+    assert (record["outcome"], record["streamed"]) == ("deferred", True)
+    wait_until(lambda: recorder.abandoned, "the backend's connection ends without a dot")
+    assert not recorder.deliveries
+    assert deliver(gateway.port, certificate, letter("small")).startswith(b"250 ")
+    assert [without_received(one.content) for one in recorder.deliveries] == [letter("small")]
