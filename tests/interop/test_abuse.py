@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -25,6 +26,11 @@ from peers.recorder import Recorder
 NUMBER = int(os.environ.get("SMTPGW_ABUSE", "0"))
 """Connections to make; 0: as many as fit into SECONDS."""
 SECONDS = 20.0
+ENCRYPTED = 0.05
+"""The share of those that shake hands before they do their worst."""
+TRUSTING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+TRUSTING.check_hostname = False
+TRUSTING.verify_mode = ssl.CERT_NONE
 WARM_UP = 3_000
 """Connections that may fill caches, pools and arenas."""
 GROWTH = 8 << 20
@@ -59,15 +65,29 @@ KINDS: tuple[tuple[bytes, bool], ...] = (
 """What is sent, and whether the connection is reset at its end instead of closed."""
 
 
+def handshake(client: socket.socket) -> ssl.SSLSocket:
+    """The same connection under TLS; whatever comes then is not ended as TLS is to end."""
+    client.recv(512)
+    client.sendall(b"EHLO client.example.net\r\n")
+    client.recv(4096)
+    client.sendall(b"STARTTLS\r\n")
+    client.recv(512)
+    return TRUSTING.wrap_socket(client)
+
+
 def abuse(port: int, number: int, dice: random.Random) -> None:
     """One connection."""
     octets, reset = KINDS[number % len(KINDS)]
-    with socket.socket() as client:
+    encrypted = dice.random() < ENCRYPTED
+    client = socket.socket()
+    try:
         client.settimeout(10)
         client.bind((f"127.{1 + number % 7}.{number // 7 % 250}.{1 + number % 200}", 0))
         try:
             client.connect(("127.0.0.1", port))
-            if dice.random() < 0.7:
+            if encrypted:
+                client = handshake(client)
+            elif dice.random() < 0.7:
                 client.recv(512)
             client.sendall(octets)
             if dice.random() < 0.5:
@@ -75,8 +95,10 @@ def abuse(port: int, number: int, dice: random.Random) -> None:
                 client.recv(4096)
         except OSError:
             pass  # Hung up on, as it deserves.
-        if reset:
+        if reset and client.fileno() >= 0:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    finally:
+        client.close()
 
 
 def crowd(port: int, count: int | None, seconds: float) -> int:
@@ -133,6 +155,7 @@ def test_nothing_is_left_of_abuse(
     assert made > 1_000
     ends = Counter(record["end"] for record in gateway.found("connection"))
     assert len(ends) >= 6, f"each kind is to meet its own end: {ends}"
+    assert sum(bool(record.get("tls")) for record in gateway.found("connection")) > made * ENCRYPTED / 4
     assert growth < GROWTH, f"{growth} octets after {made} connections"
     # And it serves as before.
     recorder.deliveries.clear()
