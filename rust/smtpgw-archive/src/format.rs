@@ -8,6 +8,7 @@ use crate::cms::begins_as_cms;
 use crate::cpio;
 use crate::iso::is_image;
 use crate::office_xml::begins_as_office_xml;
+use crate::pdf::begins_as_pdf;
 use crate::rtf::begins_as_rtf;
 use crate::sight::Sight;
 use crate::source::{le16, le32, le64};
@@ -51,6 +52,8 @@ pub enum Format {
     Rtf,
     /// Office documents in a single file of XML: flat OPC, and what came before it.
     OfficeXml,
+    /// PDF, for the files, scripts and packed objects in it.
+    Pdf,
     /// CMS, PKCS #7: what is signed, packed or encrypted by S/MIME (`.p7m`).
     Cms,
     /// ACE.
@@ -67,7 +70,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -83,6 +86,7 @@ impl Format {
         Self::Cfb,
         Self::Rtf,
         Self::OfficeXml,
+        Self::Pdf,
         Self::Cms,
         Self::Iso,
         Self::Ace,
@@ -111,6 +115,7 @@ impl Format {
             Self::Cfb => "cfb",
             Self::Rtf => "rtf",
             Self::OfficeXml => "office_xml",
+            Self::Pdf => "pdf",
             Self::Cms => "cms",
             Self::Ace => "ace",
             Self::Arj => "arj",
@@ -180,8 +185,10 @@ pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
         found.push(Format::Other);
     }
     let beginning: Vec<_> = by_beginning(head).collect();
-    // Members that are only stored stand in the open in most containers, and come out of these.
-    let hidden = (!is_zip && beginning.is_empty()).then(|| sfx::kinds(head, sight)).into_iter().flatten();
+    // Members that are only stored stand in the open in most containers, and come out of these. Of a PDF only what it
+    // names comes out.
+    let is_open = beginning.iter().all(|format| *format == Format::Pdf);
+    let hidden = (!is_zip && is_open).then(|| sfx::kinds(head, sight)).into_iter().flatten();
     for format in beginning.into_iter().chain(hidden) {
         if !found.contains(&format) {
             found.push(format);
@@ -209,6 +216,7 @@ pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
         begins_as_cms(head).then_some(Format::Cms),
         begins_as_rtf(head).then_some(Format::Rtf),
         begins_as_office_xml(head).then_some(Format::OfficeXml),
+        begins_as_pdf(head).then_some(Format::Pdf),
         begins_as_lzma(head).then_some(Format::Lzma),
         others::begins(head).then_some(Format::Other),
     ];

@@ -35,6 +35,7 @@ mod member;
 mod office_xml;
 mod others;
 mod packed;
+mod pdf;
 mod rar;
 mod rtf;
 mod sevenzip;
@@ -118,6 +119,7 @@ fn unpack_one<R: Read + Seek>(
             office.tell();
             outcome
         }
+        Format::Pdf => pdf::unpack(source, budget, members),
         Format::Cms => cms::unpack(Flow::new(source, budget, members)),
         Format::Ar => ar::unpack(Flow::new(source, budget, members)),
         Format::Cpio => cpio::unpack(Flow::new(source, budget, members)),

@@ -130,6 +130,11 @@ pub fn office_xml(octets: &[u8]) {
     holds(Format::OfficeXml, octets);
 }
 
+/// As [`Format::Pdf`].
+pub fn pdf(octets: &[u8]) {
+    holds(Format::Pdf, octets);
+}
+
 /// As [`Format::Cms`].
 pub fn cms(octets: &[u8]) {
     holds(Format::Cms, octets);

@@ -44,6 +44,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("cfb", archive::cfb),
     ("rtf", archive::rtf),
     ("office_xml", archive::office_xml),
+    ("pdf", archive::pdf),
     ("cms", archive::cms),
     ("tnef", archive::tnef),
     ("iso", archive::iso),
