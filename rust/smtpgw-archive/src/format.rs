@@ -14,7 +14,7 @@ use crate::sight::Sight;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 use crate::tnef::SIGNATURE;
-use crate::{others, sfx};
+use crate::{active_mime, others, sfx};
 
 /// A kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +52,8 @@ pub enum Format {
     Rtf,
     /// Office documents in a single file of XML: flat OPC, and what came before it.
     OfficeXml,
+    /// What Office packs macros in where the document is text (`.mso`).
+    ActiveMime,
     /// PDF, for the files, scripts and packed objects in it.
     Pdf,
     /// CMS, PKCS #7: what is signed, packed or encrypted by S/MIME (`.p7m`).
@@ -70,7 +72,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -86,6 +88,7 @@ impl Format {
         Self::Cfb,
         Self::Rtf,
         Self::OfficeXml,
+        Self::ActiveMime,
         Self::Pdf,
         Self::Cms,
         Self::Iso,
@@ -115,6 +118,7 @@ impl Format {
             Self::Cfb => "cfb",
             Self::Rtf => "rtf",
             Self::OfficeXml => "office_xml",
+            Self::ActiveMime => "active_mime",
             Self::Pdf => "pdf",
             Self::Cms => "cms",
             Self::Ace => "ace",
@@ -128,7 +132,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 21] = [
+const MARKS: [(usize, &[u8], Format); 22] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -148,6 +152,7 @@ const MARKS: [(usize, &[u8], Format); 21] = [
     (0, b"MSCF\0\0\0\0", Format::Cab),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Cfb),
     (0, &SIGNATURE, Format::Tnef),
+    (0, active_mime::MARK, Format::ActiveMime),
     (7, b"**ACE**", Format::Ace),
     (0, b"\x60\xea", Format::Arj),
     (2, b"-lh", Format::Lha),

@@ -18,6 +18,7 @@
 //! Invariants, tested: no panic on any input; memory does not grow with the container; time is linear in the octets
 //! of the container and those that come out; no size that a container declares is believed.
 
+mod active_mime;
 mod ar;
 mod budget;
 mod cab;
@@ -120,6 +121,7 @@ fn unpack_one<R: Read + Seek>(
             outcome
         }
         Format::Pdf => pdf::unpack(source, budget, members),
+        Format::ActiveMime => active_mime::unpack(source, budget, members),
         Format::Cms => cms::unpack(Flow::new(source, budget, members)),
         Format::Ar => ar::unpack(Flow::new(source, budget, members)),
         Format::Cpio => cpio::unpack(Flow::new(source, budget, members)),
