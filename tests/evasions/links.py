@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from urllib.parse import quote
 from zlib import compress
 
-from .messages import letter, mixed, zipped
+from .enclosed import pdf, zipped
+from .pieces import letter, mixed
 
 
 def encoded(octets: bytes) -> str:
@@ -101,7 +102,7 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
     page = compress(f"<a href=//{host}/>".encode())
     for name, octets in {
         "objects.pdf": pdf(("/Type/ObjStm/N 1/First 4/Filter/FlateDecode", packed)), "digits.pdf": pdf(("/N 1/First 4/Filter/Fl", digits)),
-        "chain.pdf": pdf(("/Type/Obj#53tm/Filter[/A85/FlateDecode]", ascii85)), "file.pdf": pdf(("/Filter/FlateDecode", page), b"<</F(a.html)/EF<</F 1 0 R>>>>"),
+        "chain.pdf": pdf(("/Type/Obj#53tm/Filter[/A85/FlateDecode]", ascii85)), "file.pdf": pdf(("/Filter/FlateDecode", page), ("/X<</F(a.html)/EF<</F 1 0 R>>>>", b"x")),
         "nested.pdf": pdf(("/Type/EmbeddedFile", pdf(("/N 1/First 4/Filter/Fl", packed)))),
         "a.svg": svg, "a.html": f"<form action=//{host}/>".encode(), "a.xhtml": f"<a href='//{host}/'/>".encode("utf-16"), "a.ics": folded.encode(),
         "a.url": f"[InternetShortcut]\r\nURL=https://{host}/\r\n".encode(), "a.rtf": rtf.encode(), "a.docx": zipped("word/_rels/document.xml.rels", rels.encode()),
@@ -109,13 +110,6 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
     }.items():  # fmt: skip
         for kind in ("application/octet-stream", "image/png", "text/plain"):
             yield f"{name} as {kind}", attached(name, kind, octets)
-
-
-def pdf(stream: tuple[str, bytes], other: bytes = b"<<>>") -> bytes:
-    """One with a stream and another object."""
-    dictionary, data = stream
-    head = f"%PDF-1.7\n1 0 obj<<{dictionary}/Length {len(data)}>>stream\n".encode()
-    return head + data + b"\nendstream endobj 2 0 obj" + other + b"endobj\n"
 
 
 def innocent(host: str) -> Iterator[tuple[str, bytes]]:
