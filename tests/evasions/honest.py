@@ -13,10 +13,12 @@ import gzip
 import io
 import quopri
 import tarfile
+import zlib
 from collections.abc import Iterator
 from itertools import product
 
-from .messages import crlf, letter, zipped
+from .enclosed import pdf, zipped
+from .pieces import crlf, letter
 
 TEXT = "Dear colleague,\nplease find below what we talked about. It is due on Friday.\n"
 HTML = '<html><body><p>See <a href="https://www.example.org/a?b=1&amp;c=2">the page</a>.</p></body></html>\n'
@@ -236,10 +238,35 @@ def files() -> Iterator[tuple[str, bytes]]:
         "mail.eml": letter(f"\n{TEXT}"), "key.asc": b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END\n",
         "utf16.txt": TEXT.encode("utf-16"), "random.bin": bytes(range(256)) * 40, "umlaut.txt": "Grüße\n".encode("cp850"),
     }  # fmt: skip
+    contents |= {f"{name}.pdf": octets for name, octets in documents()}
     for name, octets in contents.items():
         for kind in ("application/octet-stream", "text/plain", "application/x-unknown"):
             text = part("text/plain", TEXT)
             yield f"{name} as {kind}", letter(joined("mixed", "b", text, attached(kind, name, octets)))
+
+
+def documents() -> Iterator[tuple[str, bytes]]:
+    """PDFs as programs write them, sound and less so."""
+    page = ("/Filter/FlateDecode", zlib.compress(b"BT /F1 12 Tf (hello) Tj ET\n" * 2_000))
+    blank = ("/Type/XObject/Subtype/Image/Width 4000/Height 2000/Filter/FlateDecode", zlib.compress(bytes(8_000_000)))
+    photo = ("/Type/XObject/Subtype/Image/Filter/DCTDecode", b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40)
+    font = ("/Length1 900/Filter[/FlateDecode]", zlib.compress(b"\0\1\0\0" + bytes(900)))
+    table = ("/Type/XRef/W[1 2 1]/Filter/FlateDecode/DecodeParms<</Predictor 12/Columns 4>>", zlib.compress(bytes(500)))
+    entry = b"<</Type/Annot/Subtype/Link/Rect[0 0 9 9]/F 4/A<</S/URI/URI(https://www.example.org/)>>>>"
+    objects = ("/Type/ObjStm/N 100/First 900/Filter/FlateDecode", zlib.compress(b"1 0 " * 200 + entry * 100))
+    spec = ("/X<</Type/Filespec/F(data.xml)/UF(data.xml)/EF<</F 1 0 R>>>>", b"")
+    data = ("/Type/EmbeddedFile/Subtype/text#2Fxml/Filter/FlateDecode", zlib.compress(b"<?xml version='1.0'?><a/>"))
+    yield "plain", pdf(page, font)
+    yield "pictures", pdf(photo, blank)
+    yield "objects", pdf(objects, page, table)
+    yield "revised", pdf(objects, page) + pdf(objects, table)[9:]
+    yield "invoice", pdf(data, spec)
+    yield "script", pdf(("", b"app.alert(1)"), ("/OpenAction<</S/JavaScript/JS 1 0 R>>", b""))
+    yield "no table", pdf(page, font) + b"startxref\n99999\n%%EOF\n"
+    yield "cut", pdf(page, photo)[:-300]
+    yield "no page", b"%PDF-1.4\n%%EOF\n"
+    yield "many pages", pdf(*[page, font] * 300)
+    yield "late", b"\r\n" * 90 + pdf(page, objects)
 
 
 FAMILIES = {

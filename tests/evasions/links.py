@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from urllib.parse import quote
+from zlib import compress
 
-from .messages import letter, mixed, zipped
+from .enclosed import pdf, zipped
+from .pieces import letter, mixed
 
 
 def encoded(octets: bytes) -> str:
@@ -94,7 +96,14 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
     rels = f'<Relationships><Relationship Id="a" Type="x/hyperlink" Target="https://{host}/" TargetMode="External"/></Relationships>'
     folded = f"BEGIN:VCALENDAR\r\nURL:https://{host[:3]}\r\n {host[3:]}/x\r\nEND:VCALENDAR\r\n"
     rtf = r"{\rtf1{\field{\*\fldinst{HYPERLINK " + '"http://' + host.replace(".", r"\'2e") + '"}}}}'
+    packed = compress(f"5 0 <</S/URI/URI(https://{host}/)>>".encode())
+    digits = compress(f"5 0 <{f'https://{host}/'.encode().hex()}>".encode())
+    ascii85 = base64.a85encode(packed) + b"~>"
+    page = compress(f"<a href=//{host}/>".encode())
     for name, octets in {
+        "objects.pdf": pdf(("/Type/ObjStm/N 1/First 4/Filter/FlateDecode", packed)), "digits.pdf": pdf(("/N 1/First 4/Filter/Fl", digits)),
+        "chain.pdf": pdf(("/Type/Obj#53tm/Filter[/A85/FlateDecode]", ascii85)), "file.pdf": pdf(("/Filter/FlateDecode", page), ("/X<</F(a.html)/EF<</F 1 0 R>>>>", b"x")),
+        "nested.pdf": pdf(("/Type/EmbeddedFile", pdf(("/N 1/First 4/Filter/Fl", packed)))),
         "a.svg": svg, "a.html": f"<form action=//{host}/>".encode(), "a.xhtml": f"<a href='//{host}/'/>".encode("utf-16"), "a.ics": folded.encode(),
         "a.url": f"[InternetShortcut]\r\nURL=https://{host}/\r\n".encode(), "a.rtf": rtf.encode(), "a.docx": zipped("word/_rels/document.xml.rels", rels.encode()),
         "a.pdf": f"%PDF-1.4\n1 0 obj << /A << /S /URI /URI (https://{host}/) >> >> endobj\n".encode(), "a.zip": zipped("a.html", f"<a href=//{host}/>".encode()),

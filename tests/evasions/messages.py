@@ -10,38 +10,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
-import zipfile
 from collections.abc import Iterator
 
-from .locked import locked_zip
-
-MARKER = b"marker-of-evil-7f3a"
-B64 = base64.b64encode(b"padding " + MARKER + b" padding.").decode()
-QP = "padding =6Darker-of-evil-7f3a padding."
-PLAIN = f"padding {MARKER.decode()} padding."
-DECOY = "nothing to see"
-
-
-def crlf(text: str) -> bytes:
-    return text.replace("\n", "\r\n").encode("latin-1")
-
-
-def letter(rest: str) -> bytes:
-    return crlf(f"From: a@sender.example\nTo: b@recipient.example\nSubject: hello\nMIME-Version: 1.0\n{rest}")
-
-
-def mixed(body: str, content_type: str = "multipart/mixed; boundary=b") -> bytes:
-    return letter(f"Content-Type: {content_type}\n\n{body}")
-
-
-def evil(header: str = "") -> str:
-    """A part with the marker in base64."""
-    return f"{header}Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{B64}\n"
-
-
-def one(delimiter: str = "b") -> str:
-    return f"--{delimiter}\n\n{DECOY}\n--{delimiter}\n{evil()}--{delimiter}--\n"
+from .enclosed import containers, passwords
+from .pieces import B64, DECOY, MARKER, PLAIN, QP, crlf, evil, letter, mixed, one
 
 
 def encoding_fields() -> Iterator[tuple[str, bytes]]:
@@ -116,6 +88,8 @@ def boundaries() -> Iterator[tuple[str, bytes]]:
         quoted = "".join(f"{line}\n" for line in ("This is your mail.", "", "From: a@b.example", "", one()))
         yield f"parts in {kind}", letter(f"Content-Type: {kind}\n\n{one()}")
         yield f"parts in {kind}, quoted", letter(f"Content-Type: {kind}\n\n{quoted}")
+        for field in ("Content-Disposition: attachment", "Content-ID: <a@b.example>", "X-A: b\n c\nX-B: c"):
+            yield f"parts in {kind}, by {field}", letter(f"Content-Type: {kind}\n\n--b\n{evil(field + chr(10))}--b--\n")
     quoted = one("b").replace("--b", '--"b"')
     yield "quoted in the delimiter", mixed(quoted, 'multipart/mixed; boundary="b"')
     yield "never closed", mixed(one().removesuffix("--b--\n"))
@@ -354,90 +328,6 @@ def charsets() -> Iterator[tuple[str, bytes]]:
             yield f"{page[:40]!r} as {kind}", letter(f"Content-Type: {kind}\n\n{page}\n")
     body = base64.b64encode("\0".join(text).encode()).decode()
     yield "NULs between letters", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n{body}\n")
-
-
-def tnef(*attributes: tuple[int, int, bytes]) -> bytes:
-    out = b"\x78\x9f\x3e\x22\x01\x00"
-    for level, number, data in attributes:
-        out += bytes([level]) + number.to_bytes(4, "little") + len(data).to_bytes(4, "little") + data
-        out += (sum(data) & 0xFFFF).to_bytes(2, "little")
-    return out
-
-
-def containers() -> Iterator[tuple[str, bytes]]:
-    """Files within files; what archives do to hide something is tested where they are opened."""
-    program = b"MZ " + MARKER
-    attached = tnef((2, 0x00069002, b"x" * 14), (2, 0x0006800F, program), (2, 0x00018010, b"a.exe\0"))
-    files = {"winmail.dat": attached, "a.zip": zipped("a.exe", program), "b.zip": zipped("winmail.dat", attached)}
-    files["a.uu.zip"] = zipped("a.uu", b"begin 644 a\n" + binascii.b2a_uu(MARKER) + b"`\nend\n")
-    files["a.eml.zip"] = zipped("a.eml", letter(evil()))
-    digits = rtf_object(
-        "Package", b"\x02\0a.txt\0C:\\a.exe\0\0\0\x03\0\0\0\0\0" + len(program).to_bytes(4, "little") + program
-    ).hex()
-    files["a.rtf"] = b"{\\rt{\\object\\objemb{\\*\\objdata " + digits.encode() + b"}}}"
-    files["b.rtf"] = b"{\\rtf1{\\objdata{}" + f"{digits[:99]}\\par1 {{{digits[99:]}}}}}}}".encode()
-    element = base64.encodebytes(program).decode()
-    files["a.xml"] = (
-        f"<?xml version='1.0'?><p:package><p:part p:name='/a.bin'><p:binaryData>{element}</p:binaryData></p:part></p:package>".encode()
-    )
-    files["b.xml"] = (
-        f"<?xml version='1.0'?><w:wordDocument><w:binData w:name='a.mso'>{element}</w:binData></w:wordDocument>".encode(
-            "utf-16"
-        )
-    )
-    for name, content in files.items():
-        for kind in ("application/ms-tnef", "application/octet-stream", "image/png", "text/plain"):
-            body = base64.encodebytes(content).decode()
-            header = f"Content-Type: {kind}; name={name}\nContent-Transfer-Encoding: base64\n"
-            yield f"{name} as {kind}", mixed(f"--b\n{header}\n{body}--b--\n")
-
-
-def rtf_object(kind: str, content: bytes) -> bytes:
-    name = kind.encode() + b"\0"
-    size = (len(name).to_bytes(4, "little"), len(content).to_bytes(4, "little"))
-    return b"\x01\x05\0\0\x02\0\0\0" + size[0] + name + bytes(8) + size[1] + content
-
-
-def zipped(name: str, content: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(name, content)
-    return file.getvalue()
-
-
-def passwords() -> Iterator[tuple[str, bytes]]:
-    """An archive that needs a password, and where the recipient reads it."""
-    locked = base64.encodebytes(locked_zip("a.exe", b"MZ " + MARKER, "Tr0ub4dor")).decode()
-    archive = f"--b\nContent-Type: application/zip; name=a.zip\nContent-Transfer-Encoding: base64\n\n{locked}"
-    texts = {
-        "in a sentence": "\nthe password for the file is Tr0ub4dor.\n",
-        "behind a colon": "\nPasswort:Tr0ub4dor\n",
-        "on the next line": "\npw\n\nTr0ub4dor\n",
-        "in quotes": "\nopen it with 'Tr0ub4dor'!\n",
-        "in the open": f"\n{'open it with the well known word of today ' * 40}Tr0ub4dor\n",
-        "in base64": "Content-Transfer-Encoding: base64\n\n" + base64.b64encode(b"pw: Tr0ub4dor").decode() + "\n",
-        "in quoted-printable": "Content-Transfer-Encoding: quoted-printable\n\npw: Tr0=\nub4dor\n",
-        "in UTF-7": "Content-Type: text/plain; charset=utf-7\n\npw: +AFQ-r0ub4dor\n",
-        "in HTML": "Content-Type: text/html\n\n<p>Password</p><p>Tr0ub4dor</p>\n",
-        "within elements": "Content-Type: text/html\n\n<p>Password: <b>Tr0</b><i>ub4</i>dor</p>\n",
-        "in entities": "Content-Type: text/html\n\n<p>Password: &#84;r&#x30;ub4dor</p>\n",
-        "in a table below a style": "Content-Type: text/html\n\n<style>"
-        + "p { margin: 10px }\n" * 60
-        + "</style><td>Code</td><td>Tr0ub4dor</td>\n",
-    }
-    for name, text in texts.items():
-        yield name, mixed(f"--b\n{text}{archive}--b--\n")
-    yield "behind the archive", mixed(f"{archive}--b\n\npw: Tr0ub4dor\n--b--\n")
-    subject = mixed(f"{archive}--b--\n")
-    for name, value in {
-        "in the subject": "pw: Tr0ub4dor",
-        "in a word of it": "=?utf-8?B?cHc6IFRyMHViNGRvcg==?=",
-    }.items():
-        yield name, subject.replace(b"Subject: hello", b"Subject: " + value.encode())
-    for name, inner in {"archive in an archive": zipped("b.zip", locked_zip("a.exe", MARKER, "infected")),
-                        "by the custom of the trade": locked_zip("a.exe", MARKER, "infected")}.items():  # fmt: skip
-        body = base64.encodebytes(inner).decode()
-        yield name, mixed(f"--b\nContent-Type: application/zip\nContent-Transfer-Encoding: base64\n\n{body}--b--\n")
 
 
 FAMILIES = {

@@ -13,7 +13,8 @@ from smtpgw.inspector import roster
 from smtpgw.inspectors.names import extensions
 from smtpgw.inspectors.text import texts_of
 
-from .messages import FAMILIES, MARKER
+from .messages import FAMILIES
+from .pieces import MARKER
 
 HARMLESS = MARKER.replace(b"7f3a", b"7f30")
 """Looks like the marker, and is none."""
@@ -65,11 +66,13 @@ def test_every_marker_is_found_or_the_message_is_not_clean(judge, family):
 def test_what_is_as_odd_and_harmless_passes(judge, family, monkeypatch):
     import base64
 
-    from . import messages
+    from . import enclosed, messages, pieces
 
-    monkeypatch.setattr(messages, "MARKER", HARMLESS)
-    monkeypatch.setattr(messages, "B64", base64.b64encode(b"padding " + HARMLESS + b" padding.").decode())
-    monkeypatch.setattr(messages, "PLAIN", f"padding {HARMLESS.decode()} padding.")
+    for module in (enclosed, messages, pieces):
+        monkeypatch.setattr(module, "MARKER", HARMLESS)
+    for module in (messages, pieces):
+        monkeypatch.setattr(module, "B64", base64.b64encode(b"padding " + HARMLESS + b" padding.").decode())
+        monkeypatch.setattr(module, "PLAIN", f"padding {HARMLESS.decode()} padding.")
     refused = {}
     for name, raw in FAMILIES[family]():
         report = judge(raw.replace(b"7f3a", b"7f30"))

@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evasions.messages import B64, MARKER, PLAIN, QP, evil, letter, mixed, one
+from evasions.pieces import B64, MARKER, PLAIN, QP, evil, letter, mixed, one
 from peers import program
 
 CTE = "Content-Transfer-Encoding"

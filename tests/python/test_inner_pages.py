@@ -75,7 +75,8 @@ BINARY = b"%PDF-1.4\n" + bytes(range(256)) * 8
 @pytest.mark.parametrize(
     "link",
     [b"/URI (https://bad.example/)", b"/URI(https://bad.example/(x))", b"/URI\n(https:\\057\\057bad\\056example)",
-     b"/URI <68747470733A2F2F 6261642E6578616D706C65>", b"/URI (https://bad.\\\nexample/)"],
+     b"/URI <68747470733A2F2F 6261642E6578616D706C65>", b"/URI (https://bad.\\\nexample/)",
+     b"/URI 5 0 R 5 0 obj<6874 7470 3A2F2F6261642E6578616D706C65>"],
 )  # fmt: skip
 def test_links_of_a_pdf(link):
     for text in (link, link.replace(b"bad", b"got").replace(b"626164", b"676F74").replace(b"6261642E", b"676F742E")):
@@ -84,7 +85,7 @@ def test_links_of_a_pdf(link):
         assert (Urls().on_part(part) is not None) == (text is link)
 
 
-@pytest.mark.parametrize("piece", [b"/URI (", b"/URI <", b"/URI", b"/URI (\\", b"/URI <41"])
+@pytest.mark.parametrize("piece", [b"/URI (", b"/URI <", b"/URI", b"/URI (\\", b"/URI <41", b"<6", b"< ", b"<687474"])
 def test_a_pdf_takes_linear_time(piece):
     begun = time.process_time()
     links(piece * 200_000)

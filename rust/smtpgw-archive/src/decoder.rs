@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek};
 
 use bzip2::bufread::BzDecoder;
 use deflate64::Deflate64Decoder;
-use flate2::bufread::GzDecoder;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 use lzma_rust2::{LzmaReader, XzReader, lzma_get_memory_usage_by_props};
 use ppmd_rust::{Ppmd8Decoder, RestoreMethod};
 
@@ -21,6 +21,8 @@ use crate::zstd::Frames;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
     Gzip,
+    /// RFC 1950.
+    Zlib,
     Bzip2,
     Xz,
     /// All frames that follow each other.
@@ -44,6 +46,7 @@ impl Packing {
     pub(crate) fn open<'p, R: Read + Seek>(self, packed: &'p mut Packed<'_, R>) -> io::Result<Box<dyn Read + 'p>> {
         Ok(match self {
             Self::Gzip => Box::new(GzDecoder::new(packed)),
+            Self::Zlib => Box::new(ZlibDecoder::new(packed)),
             Self::Bzip2 => Box::new(BzDecoder::new(packed)),
             Self::Xz => Box::new(XzReader::new_mem_limit(packed, false, kibioctets(WINDOW))),
             Self::Zstd => Box::new(Frames::new(packed)),

@@ -8,12 +8,13 @@ use crate::cms::begins_as_cms;
 use crate::cpio;
 use crate::iso::is_image;
 use crate::office_xml::begins_as_office_xml;
+use crate::pdf::begins_as_pdf;
 use crate::rtf::begins_as_rtf;
 use crate::sight::Sight;
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 use crate::tnef::SIGNATURE;
-use crate::{others, sfx};
+use crate::{active_mime, others, sfx};
 
 /// A kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +52,10 @@ pub enum Format {
     Rtf,
     /// Office documents in a single file of XML: flat OPC, and what came before it.
     OfficeXml,
+    /// What Office packs macros in where the document is text (`.mso`).
+    ActiveMime,
+    /// PDF, for the files, scripts and packed objects in it.
+    Pdf,
     /// CMS, PKCS #7: what is signed, packed or encrypted by S/MIME (`.p7m`).
     Cms,
     /// ACE.
@@ -67,7 +72,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -83,6 +88,8 @@ impl Format {
         Self::Cfb,
         Self::Rtf,
         Self::OfficeXml,
+        Self::ActiveMime,
+        Self::Pdf,
         Self::Cms,
         Self::Iso,
         Self::Ace,
@@ -111,6 +118,8 @@ impl Format {
             Self::Cfb => "cfb",
             Self::Rtf => "rtf",
             Self::OfficeXml => "office_xml",
+            Self::ActiveMime => "active_mime",
+            Self::Pdf => "pdf",
             Self::Cms => "cms",
             Self::Ace => "ace",
             Self::Arj => "arj",
@@ -123,7 +132,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 21] = [
+const MARKS: [(usize, &[u8], Format); 22] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -143,6 +152,7 @@ const MARKS: [(usize, &[u8], Format); 21] = [
     (0, b"MSCF\0\0\0\0", Format::Cab),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Cfb),
     (0, &SIGNATURE, Format::Tnef),
+    (0, active_mime::MARK, Format::ActiveMime),
     (7, b"**ACE**", Format::Ace),
     (0, b"\x60\xea", Format::Arj),
     (2, b"-lh", Format::Lha),
@@ -180,8 +190,10 @@ pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
         found.push(Format::Other);
     }
     let beginning: Vec<_> = by_beginning(head).collect();
-    // Members that are only stored stand in the open in most containers, and come out of these.
-    let hidden = (!is_zip && beginning.is_empty()).then(|| sfx::kinds(head, sight)).into_iter().flatten();
+    // Members that are only stored stand in the open in most containers, and come out of these. Of a PDF only what it
+    // names comes out.
+    let is_open = beginning.iter().all(|format| *format == Format::Pdf);
+    let hidden = (!is_zip && is_open).then(|| sfx::kinds(head, sight)).into_iter().flatten();
     for format in beginning.into_iter().chain(hidden) {
         if !found.contains(&format) {
             found.push(format);
@@ -209,6 +221,7 @@ pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
         begins_as_cms(head).then_some(Format::Cms),
         begins_as_rtf(head).then_some(Format::Rtf),
         begins_as_office_xml(head).then_some(Format::OfficeXml),
+        begins_as_pdf(head).then_some(Format::Pdf),
         begins_as_lzma(head).then_some(Format::Lzma),
         others::begins(head).then_some(Format::Other),
     ];

@@ -18,6 +18,7 @@
 //! Invariants, tested: no panic on any input; memory does not grow with the container; time is linear in the octets
 //! of the container and those that come out; no size that a container declares is believed.
 
+mod active_mime;
 mod ar;
 mod budget;
 mod cab;
@@ -35,6 +36,7 @@ mod member;
 mod office_xml;
 mod others;
 mod packed;
+mod pdf;
 mod rar;
 mod rtf;
 mod sevenzip;
@@ -118,6 +120,8 @@ fn unpack_one<R: Read + Seek>(
             office.tell();
             outcome
         }
+        Format::Pdf => pdf::unpack(source, budget, members),
+        Format::ActiveMime => active_mime::unpack(source, budget, members),
         Format::Cms => cms::unpack(Flow::new(source, budget, members)),
         Format::Ar => ar::unpack(Flow::new(source, budget, members)),
         Format::Cpio => cpio::unpack(Flow::new(source, budget, members)),

@@ -92,6 +92,31 @@ pub(crate) const TNEF_NAME: u64 = 4 << 10;
 /// stand in each other are read more often.
 pub(crate) const RTF_READS: u64 = 16;
 
+/// Octets in which the mark of a PDF stands: so far Acrobat looks for it.
+pub(crate) const PDF_HEADER: usize = 1_024;
+
+/// How many times its length a PDF may be read for objects and the ends of streams. Each is read twice at most; only such
+/// as stand in each other are read more often.
+pub(crate) const PDF_READS: u64 = 16;
+
+/// Octets of one word of a PDF that are kept: names of keys, of files.
+pub(crate) const PDF_TOKEN: usize = 1_024;
+
+/// Brackets in brackets in a PDF that are told apart. Real ones have some ten.
+pub(crate) const PDF_DEPTH: usize = 64;
+
+/// Decoders of one stream of a PDF. Real ones have one or two.
+pub(crate) const PDF_FILTERS: usize = 8;
+
+/// Streams that a PDF may name as files, scripts or forms. Real ones name some.
+pub(crate) const PDF_REFERENCES: usize = 10_000;
+
+/// Octets of packed objects of a PDF after which a further member begins, so that a large file has none that is too large.
+pub(crate) const PDF_OBJECTS: u64 = 8 << 20;
+
+/// Octets of a row by which a stream of a PDF is predicted. Tables have some; only pictures have thousands.
+pub(crate) const PDF_ROW: usize = 1 << 20;
+
 /// Octets of one tag of an XML document that are looked at. Real ones have a name and a few addresses.
 pub(crate) const XML_TAG: usize = 16 << 10;
 

@@ -118,6 +118,27 @@ fn objects_that_stand_in_each_other_are_bounded() {
     }
 }
 
+#[test]
+fn macros_come_out_of_active_mime() {
+    use std::io::Write as _;
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(COMPOUND).unwrap();
+    let packed = packed.finish().unwrap();
+    // Where the header says, where most stand, and where neither is so.
+    for (said, at) in [(4_u8, 0x32), (0, 0x32), (0x10, 0x3e), (0xff, 0x22a), (0, 99)] {
+        let mut octets = [&b"ActiveMime\0\0\x01\xf0\x04\0\0\0"[..], &[0; 600]].concat();
+        octets[0x1e] = said;
+        octets.truncate(at);
+        octets.extend(&packed);
+        assert_eq!(detect_all(&octets, &octets).collect::<Vec<_>>(), [Format::ActiveMime]);
+        let (outcome, members, _) = open(Format::ActiveMime, &octets);
+        assert_eq!((outcome, members.outcome("content")), (Ok(()), Ok(())), "{said} {at}");
+        assert_eq!(members.data("content"), COMPOUND, "{said} {at}");
+    }
+    let (_, members, _) = open(Format::ActiveMime, b"ActiveMime and no more");
+    assert_eq!(members.outcome("content"), Err(Unscanned::Corrupted));
+}
+
 fn xml(text: &str) -> Collected {
     let (outcome, members, _) = open(Format::OfficeXml, text.as_bytes());
     assert_eq!(outcome, Ok(()));

@@ -44,6 +44,7 @@ fn of_format(format: Format) -> &'static str {
         "cfb" => "application/x-ole-storage",
         "rtf" => "text/rtf",
         "office_xml" => "text/xml",
+        "pdf" => "application/pdf",
         "iso" => "application/x-iso9660-image",
         "tnef" => "application/ms-tnef",
         // Other archives have no registered name; the record of their members says which.

@@ -60,15 +60,16 @@ impl Scanner {
         let session = Arc::new(Session { esmtp: true, ..Session::new("scan", nowhere, nowhere) });
         self.runtime.block_on(async {
             let mut reception = Reception::new(&self.desk, session, envelope);
-            let mut piece = BytesMut::zeroed(PIECE);
+            let (mut piece, mut line_ends) = (BytesMut::zeroed(PIECE), LineEnds::default());
             loop {
                 let read = source.read(&mut piece)?;
                 if read == 0 {
                     break;
                 }
-                reception.push(&piece[..read]);
+                line_ends.push(&piece[..read], |octets| reception.push(octets));
                 reception.settle().await;
             }
+            line_ends.finish(|octets| reception.push(octets));
             let deadline = Instant::now() + self.desk.settings.verdict.budget_s;
             let judged = reception.finish(Vec::new(), deadline).await?;
             let progress = judged.message.progress.read();
@@ -82,5 +83,98 @@ impl Scanner {
     }
 }
 
+/// The line ends of a file: where its first line ends with CR alone, as old systems wrote, all of them become CRLF, since so
+/// programs that read files take it. On the wire such a message is refused.
+#[derive(Default)]
+struct LineEnds {
+    kind: Kind,
+    /// The last octet was a CR.
+    after_cr: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Unknown,
+    /// They stay as they are.
+    Usual,
+    CrAlone,
+}
+
+impl LineEnds {
+    fn push(&mut self, octets: &[u8], mut take: impl FnMut(&[u8])) {
+        if self.kind == Kind::Unknown && !octets.is_empty() {
+            let end = octets.iter().position(|octet| matches!(octet, b'\r' | b'\n'));
+            let found = match (self.after_cr, end.map(|at| octets.get(at..).unwrap_or_default())) {
+                (true, _) if !octets.starts_with(b"\n") => Kind::CrAlone,
+                (true, _) | (_, Some([b'\n', ..] | [b'\r', b'\n', ..])) => Kind::Usual,
+                (_, Some([b'\r', _, ..])) => Kind::CrAlone,
+                _ => Kind::Unknown,
+            };
+            if self.after_cr {
+                take(if found == Kind::Usual { b"\r" } else { b"\r\n" });
+            }
+            self.kind = found;
+            self.after_cr = false;
+        }
+        match self.kind {
+            Kind::Usual => take(octets),
+            Kind::Unknown => {
+                let text = octets.strip_suffix(b"\r");
+                self.after_cr = text.is_some();
+                take(text.unwrap_or(octets));
+            }
+            Kind::CrAlone => {
+                for (at, line) in octets.split(|octet| *octet == b'\r').enumerate() {
+                    if at > 0 {
+                        take(b"\r\n");
+                        self.after_cr = true;
+                    }
+                    let line = if self.after_cr { line.strip_prefix(b"\n").unwrap_or(line) } else { line };
+                    self.after_cr &= line.is_empty();
+                    take(line);
+                }
+            }
+        }
+    }
+
+    /// Nothing more comes.
+    fn finish(self, mut take: impl FnMut(&[u8])) {
+        if self.kind == Kind::Unknown && self.after_cr {
+            take(b"\r\n");
+        }
+    }
+}
+
 /// Octets read at a time.
 const PIECE: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(file: &[u8], piece: usize) -> Vec<u8> {
+        let (mut ends, mut read) = (LineEnds::default(), Vec::new());
+        file.chunks(piece).for_each(|octets| ends.push(octets, |octets| read.extend_from_slice(octets)));
+        ends.finish(|octets| read.extend_from_slice(octets));
+        read
+    }
+
+    #[test]
+    fn a_file_whose_first_line_ends_with_cr_has_such_lines() {
+        let table: [(&[u8], &[u8]); 7] = [
+            (b"a: b\r\r--b\rx\r", b"a: b\r\n\r\n--b\r\nx\r\n"),
+            (b"a: b\rc\r\nd\ne\r", b"a: b\r\nc\r\nd\ne\r\n"),
+            (b"a: b\r\nc\rd\n", b"a: b\r\nc\rd\n"),
+            (b"a: b\nc\rd", b"a: b\nc\rd"),
+            (b"\r\r\n", b"\r\n\r\n"),
+            (b"a\r", b"a\r\n"),
+            (b"a", b"a"),
+        ];
+        for (file, lines) in table {
+            for piece in 1..=file.len() {
+                assert_eq!(read(file, piece), lines, "{} by {piece}", file.escape_ascii());
+            }
+        }
+    }
+}

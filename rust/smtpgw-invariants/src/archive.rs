@@ -130,6 +130,16 @@ pub fn office_xml(octets: &[u8]) {
     holds(Format::OfficeXml, octets);
 }
 
+/// As [`Format::ActiveMime`].
+pub fn active_mime(octets: &[u8]) {
+    holds(Format::ActiveMime, octets);
+}
+
+/// As [`Format::Pdf`].
+pub fn pdf(octets: &[u8]) {
+    holds(Format::Pdf, octets);
+}
+
 /// As [`Format::Cms`].
 pub fn cms(octets: &[u8]) {
     holds(Format::Cms, octets);

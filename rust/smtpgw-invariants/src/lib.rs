@@ -44,6 +44,8 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("cfb", archive::cfb),
     ("rtf", archive::rtf),
     ("office_xml", archive::office_xml),
+    ("active_mime", archive::active_mime),
+    ("pdf", archive::pdf),
     ("cms", archive::cms),
     ("tnef", archive::tnef),
     ("iso", archive::iso),

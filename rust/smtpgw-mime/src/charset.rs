@@ -60,8 +60,7 @@ pub fn other_texts(label: Option<&str>, octets: &[u8]) -> Vec<String> {
         }
     }
     let mut is_utf_8 = None;
-    texts.extend(declared::labels(octets).filter_map(|label| {
-        let charset = Charset::of(Some(&label));
+    texts.extend(declared::charsets(octets).filter_map(|charset| {
         let says_something = match charset {
             Charset::Ascii | Charset::Unknown | Charset::Foreign => false,
             // Without a NUL there is no letter of ASCII in it.

@@ -126,6 +126,12 @@ fn other_programs_show_other_texts() {
         (Some("utf-8"), b"<?xml version='1.0' encoding='utf-7'?>+AGE-", &["<?xml version='1.0' encoding='utf-7'?>a"]),
         (Some("utf-8"), "<meta charset=gbk>gr\u{fc}n".as_bytes(), &[]),
         (None, b"<meta charset=gbk>\xc4\xe3", &["<meta charset=gbk>\u{4f60}"]),
+        // Browsers pass over what is no charset, however many there are.
+        (
+            None,
+            b"<meta charset=1 charset=2 charset=3 charset=4 charset=5 charset=6 charset=7 charset=8 charset=gbk>\xc4\xe3",
+            &["<meta charset=1 charset=2 charset=3 charset=4 charset=5 charset=6 charset=7 charset=8 charset=gbk>\u{4f60}"],
+        ),
         (Some("utf-8"), b"<meta charset=utf-16>plain <meta charset=x-nonsense>", &[]),
         // Shifts that browsers recognise.
         (None, b"ht\x1b(Btp", &["http"]),

@@ -70,7 +70,7 @@ class Urls(Inspector):
         texts = texts_of(part)
         if texts and (further := unfolded(part, texts[0])) is not None:
             texts = (*texts, further)
-        if part.real_type == "application/pdf":
+        if part.real_type == "application/pdf" or part.container == "pdf":
             texts = (*texts, links(part.data))
         if part.media_type == "message/external-body":
             texts = (*texts, external_body(part.header))

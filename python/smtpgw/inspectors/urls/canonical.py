@@ -132,9 +132,11 @@ def _label(text: str) -> str | None:
 
 def _ipv6(text: str) -> str | None:
     try:
-        return f"[{ipaddress.IPv6Address(text[1:].partition(']')[0].partition('%')[0]).compressed}]"
+        address = ipaddress.IPv6Address(text[1:].partition("]")[0].partition("%")[0])
     except ValueError:
         return None
+    # Systems connect to the IPv4 address within (RFC 4291 §2.5.5.2): it is the same host.
+    return str(address.ipv4_mapped) if address.ipv4_mapped else f"[{address.compressed}]"
 
 
 def _ipv4(host: str) -> str | None:

@@ -9,9 +9,12 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The labels, each once, in the order of the page. Linear.
-pub(super) fn labels(octets: &[u8]) -> impl Iterator<Item = String> {
-    let mut labels: Vec<String> = Vec::new();
+use super::label::Charset;
+
+/// The charsets, each label once, in the order of the page. Linear. What is no label of a charset that can be read does not
+/// count: browsers pass over it and look on.
+pub(super) fn charsets(octets: &[u8]) -> impl Iterator<Item = Charset> {
+    let mut charsets: Vec<(String, Charset)> = Vec::new();
     let page = octets.get(..PAGE).unwrap_or(octets);
     let mut rest = page;
     while let Some(at) = memchr::memchr(b'<', rest) {
@@ -24,13 +27,16 @@ pub(super) fn labels(octets: &[u8]) -> impl Iterator<Item = String> {
         let tag = rest.get(..memchr::memchr2(b'>', b'<', rest).unwrap_or(rest.len())).unwrap_or_default();
         let tag = tag.get(..TAG).unwrap_or(tag);
         for label in values(&resolved(tag), word) {
-            if labels.len() < LABELS && !labels.contains(&label) {
-                labels.push(label);
+            if charsets.len() < LABELS && !charsets.iter().any(|(known, _)| *known == label) {
+                let charset = Charset::of(Some(&label));
+                if !matches!(charset, Charset::Unknown | Charset::Foreign) {
+                    charsets.push((label, charset));
+                }
             }
         }
         rest = rest.get(tag.len()..).unwrap_or_default();
     }
-    labels.into_iter()
+    charsets.into_iter().map(|(_, charset)| charset)
 }
 
 /// What follows each `word` and an equals sign in a tag.

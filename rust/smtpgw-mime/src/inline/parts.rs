@@ -1,5 +1,5 @@
-//! Says whether there may be parts of a multipart within what is none: a line that begins as a delimiter does, and right
-//! behind it one that begins as a field of MIME.
+//! Says whether there may be parts of a multipart within what is none: a line that begins as a delimiter does, and in the
+//! header behind it a field of MIME.
 //!
 //! Mail that comes back is quoted so, and some programs open the parts of it.
 
@@ -18,8 +18,12 @@ enum State {
     Text(usize),
     /// In the line of a delimiter.
     Delimiter,
-    /// So many octets of [`FIELD`] have come.
+    /// So many octets of [`FIELD`] have come, at the beginning of a line of its header.
     Field(usize),
+    /// In the name of another field.
+    Name,
+    /// Behind it, or in a line that goes on.
+    Value,
     Found,
 }
 
@@ -45,6 +49,14 @@ impl PartsWatch {
                     rest.get(end.map_or(rest.len(), |at| at + 1)..).unwrap_or_default()
                 }
                 State::Field(known) => self.field(known, rest),
+                State::Name => self.name(rest),
+                State::Value => {
+                    let end = memchr::memchr(b'\n', rest);
+                    if end.is_some() {
+                        self.state = State::Field(0);
+                    }
+                    rest.get(end.map_or(rest.len(), |at| at + 1)..).unwrap_or_default()
+                }
                 State::Found => return,
             };
         }
@@ -73,23 +85,41 @@ impl PartsWatch {
     }
 
     fn field<'a>(&mut self, known: usize, octets: &'a [u8]) -> &'a [u8] {
+        if known == FIELD.len() {
+            let is_meant = octets.first().is_some_and(|octet| MEANT.contains(&octet.to_ascii_lowercase()));
+            self.state = if is_meant { State::Found } else { State::Name };
+            return octets;
+        }
         let missing = FIELD.get(known..).unwrap_or_default();
         let here = missing.get(..octets.len()).unwrap_or(missing);
         if octets.get(..here.len()).is_some_and(|octets| octets.eq_ignore_ascii_case(here)) {
             let known = known + here.len();
-            self.state = if known == FIELD.len() { State::Found } else { State::Field(known) };
+            self.state = State::Field(known);
             return octets.get(here.len()..).unwrap_or_default();
         }
-        // The line end before this line may be that before a delimiter.
-        self.state = State::Text(usize::from(known == 0));
+        self.state = match octets.first() {
+            Some(b' ' | b'\t') if known == 0 => State::Value,
+            Some(octet) if known > 0 || octet.is_ascii_alphanumeric() => State::Name,
+            // The line end before this line may be that before a delimiter.
+            _ => State::Text(1),
+        };
         octets
+    }
+
+    fn name<'a>(&mut self, octets: &'a [u8]) -> &'a [u8] {
+        let is_of_name = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        let Some(end) = octets.iter().position(|octet| !is_of_name(octet)) else { return &[] };
+        let rest = octets.get(end..).unwrap_or_default();
+        self.state = if rest.first() == Some(&b':') { State::Value } else { State::Text(0) };
+        rest
     }
 }
 
 const DELIMITER: &[u8] = b"\n--";
 
-/// How `Content-Type` and `Content-Transfer-Encoding` begin.
-const FIELD: &[u8] = b"content-t";
+/// How fields of MIME begin, and how those go on that matter: the type, the encoding, the disposition.
+const FIELD: &[u8] = b"content-";
+const MEANT: &[u8] = b"td";
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +137,12 @@ mod tests {
             ("x--b\nContent-Type", false),
             ("--b\n\nContent-Type", false),
             ("--b\n Content-Type", false),
+            ("--b\nContent-Disposition: attachment", true),
+            ("--b\nX-A: b\n c\nContent-Id: x\r\nContent-Type", true),
+            ("--b\nX A: b\nContent-Type", false),
+            ("--b\nX-A: b\n\nContent-Type", false),
+            ("--b\nJohn\n--b\nContent-Type", true),
+            ("--b\nX-A: b\n--b\nContent-Type", true),
             ("--b\nContent-Language: x", false),
             ("-- \nJohn\nContent-Type", false),
             ("\n-\n-\n-", false),
