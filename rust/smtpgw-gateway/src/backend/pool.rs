@@ -1,7 +1,7 @@
 //! Legs that were done with in good order, kept warm for the next client (`pool`, `pool_s`).
 //!
-//! A leg is kept only if every word on it was as it should be: a message went over it, nothing was refused, RSET was
-//! answered well, nothing is owed and nothing was said unasked. It carries nothing of the client that had it: with
+//! A leg is kept only if every word on it was as it should be: a message went over it, nothing was refused, a transaction
+//! without an end was reset, nothing is owed and nothing was said unasked. It carries nothing of the client that had it: with
 //! `identity = "xclient"` the next one is introduced anew before its MAIL, and with `none` a backend never knew one client
 //! from another. XCLIENT may be sent whenever no mail is open and begins the session anew, but what is not said again
 //! stays: so whatever is ever said of a client must be said of each. Legs whose backend learnt the client in another
@@ -26,9 +26,16 @@ use crate::world::{Instant, World, sleep_until, timeout};
 
 /// Legs at rest, of all backends.
 pub(crate) struct Pool<S> {
-    resting: Mutex<Vec<Resting<S>>>,
-    /// Wakes the sweep: there is something to sweep.
-    changed: Notify,
+    shelf: Mutex<Shelf<S>>,
+    /// Wakes the sweep: there is something to sweep before it would look. With much mail a leg rests for milliseconds,
+    /// and waking somebody each time would cost a message more than a reply does.
+    sooner: Notify,
+}
+
+struct Shelf<S> {
+    resting: Vec<Resting<S>>,
+    /// When the sweep looks next; what it would have looked for may be gone by then.
+    look: Option<Instant>,
 }
 
 struct Resting<S> {
@@ -38,14 +45,14 @@ struct Resting<S> {
 
 impl<S> Default for Pool<S> {
     fn default() -> Self {
-        Self { resting: Mutex::default(), changed: Notify::new() }
+        Self { shelf: Mutex::new(Shelf { resting: Vec::new(), look: None }), sooner: Notify::new() }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Pool<S> {
     /// A leg to `site`, the one that rested least.
     pub(crate) fn take(&self, site: &Arc<Site>) -> Option<Leg<S>> {
-        let mut resting = self.resting.lock();
+        let resting = &mut self.shelf.lock().resting;
         let now = Instant::now();
         let at = resting.iter().rposition(|it| Arc::ptr_eq(&it.leg.site, site) && now < it.until)?;
         Some(Leg::Smtp(resting.remove(at).leg))
@@ -62,10 +69,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pool<S> {
             Ok(Ok(())) if leg.is_spotless() => {
                 let until = Instant::now() + leg.site.settings.pool_s;
                 {
-                    let mut resting = self.resting.lock();
-                    if has_room(&resting, &leg.site) {
-                        resting.push(Resting { leg, until });
-                        self.changed.notify_one();
+                    let mut shelf = self.shelf.lock();
+                    if has_room(&shelf.resting, &leg.site) {
+                        shelf.resting.push(Resting { leg, until });
+                        if shelf.look.is_none_or(|look| until < look) {
+                            shelf.look = Some(until);
+                            self.sooner.notify_one();
+                        }
                         return;
                     }
                 }
@@ -77,17 +87,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Pool<S> {
     }
 
     fn has_room(&self, site: &Arc<Site>) -> bool {
-        has_room(&self.resting.lock(), site)
+        has_room(&self.shelf.lock().resting, site)
     }
 
-    /// When the first one's time is up.
-    fn next(&self) -> Option<Instant> {
-        self.resting.lock().iter().map(|it| it.until).min()
+    /// When to look for legs whose time is up.
+    fn look(&self) -> Option<Instant> {
+        self.shelf.lock().look
     }
 
     fn outdated(&self) -> Vec<Box<Smtp<S>>> {
         let now = Instant::now();
-        self.resting.lock().extract_if(.., |it| it.until <= now).map(|it| it.leg).collect()
+        let mut shelf = self.shelf.lock();
+        let outdated = shelf.resting.extract_if(.., |it| it.until <= now).map(|it| it.leg).collect();
+        shelf.look = shelf.resting.iter().map(|it| it.until).min();
+        outdated
     }
 }
 
@@ -104,13 +117,13 @@ fn has_room<S>(resting: &[Resting<S>], site: &Arc<Site>) -> bool {
 pub(crate) async fn sweep<W: World>(house: Arc<House<W>>) {
     loop {
         // One that comes later may have to go sooner: each backend has its own `pool_s`.
-        let changed = house.pool.changed.notified();
-        match house.pool.next() {
+        let sooner = house.pool.sooner.notified();
+        match house.pool.look() {
             Some(until) => tokio::select! {
                 () = sleep_until(until) => {}
-                () = changed => {}
+                () = sooner => {}
             },
-            None => changed.await,
+            None => sooner.await,
         }
         for leg in house.pool.outdated() {
             leg.quit().await;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::inspector::Scripted;
 use crate::settings;
-use crate::stage::{Stage, obliging};
+use crate::stage::{CLOSE, Caller, Stage, obliging};
 
 fn two_backends() -> Settings {
     let mut settings = settings();
@@ -71,6 +71,58 @@ fn a_leg_begins_no_more_transactions_than_its_backend_said() {
             assert!((1..=2).contains(&mails), "{mails} on connection {connection}");
         }
         assert_eq!(staged.connections("backend"), 4, "the look, and three for five messages");
+    }
+}
+
+/// Two clients of a backend whose leg is kept: the first leaves one message, and perhaps a transaction without an end;
+/// what RSET is answered, what the first leg heard, and how many legs there were.
+fn two_clients(leaves_open: bool, reset: &'static str) -> (Vec<String>, usize) {
+    let mut settings = settings();
+    let backend = settings.backend.get_mut("backend").unwrap();
+    (backend.pool, backend.pool_s) = (1, Duration::from_secs(60));
+    let stage = Stage::with(settings, move |_, line| match line {
+        "RSET" => reset.into(),
+        _ => obliging(&[], line),
+    });
+    let staged = stage.play(move |mut first| async move {
+        first.hear().await?;
+        first.ask("EHLO c.example").await?;
+        assert!(first.send("b@example.org").await?.starts_with("250 "));
+        if leaves_open {
+            assert!(first.ask("MAIL FROM:<a@client.example>").await?.starts_with("250 "));
+            assert!(first.ask("RCPT TO:<c@example.org>").await?.starts_with("250 "));
+        }
+        first.ask("QUIT").await?;
+        sleep(Duration::from_secs(5)).await;
+        let mut second = Caller::connect().await?;
+        second.hear().await?;
+        second.ask("EHLO d.example").await?;
+        assert!(second.send("d@example.org").await?.starts_with("250 2.0.0 backend queued"));
+        Ok(())
+    });
+    let heard = staged.lines("backend", 1).into_iter().map(str::to_owned).collect();
+    (heard, staged.connections("backend") - 1)
+}
+
+#[test]
+fn only_a_transaction_without_an_end_costs_a_reset() {
+    const VERBS: [&str; 6] = ["EHLO", "MAIL", "RCPT", "DATA", "RSET", "QUIT"];
+    let verbs = |heard: &[String]| -> String {
+        let verbs = heard.iter().filter_map(|line| VERBS.into_iter().find(|verb| line.starts_with(verb)));
+        verbs.collect::<Vec<_>>().join(" ")
+    };
+    let (heard, legs) = two_clients(false, "250 2.0.0 ok");
+    assert_eq!((verbs(&heard).as_str(), legs), ("EHLO MAIL RCPT DATA MAIL RCPT DATA", 1));
+    let (heard, legs) = two_clients(true, "250 2.0.0 ok");
+    assert_eq!((verbs(&heard).as_str(), legs), ("EHLO MAIL RCPT DATA MAIL RCPT RSET MAIL RCPT DATA", 1));
+}
+
+#[test]
+fn a_leg_that_cannot_be_reset_is_not_kept() {
+    for answer in ["450 4.0.0 not now", "", "250 2.0.0 ok\r\n250 2.0.0 ok", CLOSE] {
+        let (heard, legs) = two_clients(true, answer);
+        assert_eq!(legs, 2, "{answer:?}: {heard:#?}");
+        assert_eq!(heard.iter().filter(|line| line.starts_with("MAIL")).count(), 2, "{heard:#?}");
     }
 }
 

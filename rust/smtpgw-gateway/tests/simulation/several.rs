@@ -328,10 +328,6 @@ fn a_leg_that_is_not_spotless_is_not_kept() {
         (Step::Dot, Act::Twice),
         (Step::Recipient, Act::Permanent),
         (Step::Data, Act::Temporary),
-        (Step::Reset, Act::Temporary),
-        (Step::Reset, Act::Hang),
-        (Step::Reset, Act::Twice),
-        (Step::Reset, Act::Drop),
     ];
     for (step, act) in blots {
         let run = played(|it| {
@@ -349,7 +345,7 @@ fn what_happens_to_a_leg_at_rest_costs_nothing() {
     // A word that nobody asked for, while it rests; and the backend's host goes down and comes back.
     let late = played(|it| {
         it.with_pool(3, 900);
-        it.backend.connections = vec![vec![], vec![(Step::Reset, Act::TwiceLate(30))], vec![]];
+        it.backend.connections = vec![vec![], vec![(Step::Dot, Act::TwiceLate(30))], vec![]];
         callers(it, &[20, 600]);
     });
     let death = played(|it| {

@@ -17,6 +17,8 @@ pub(super) struct Conduct {
     dialled: Instant,
     /// A message went over it since its client has it.
     relayed: bool,
+    /// MAIL was accepted, and neither the end of a message nor RSET has been since.
+    open: bool,
     /// Transactions it has begun, of all its clients.
     mails: u32,
     /// Something was refused. Servers count such things per connection, and the next client must not pay for it.
@@ -25,20 +27,25 @@ pub(super) struct Conduct {
 
 impl Conduct {
     pub(super) fn new() -> Self {
-        Self { dialled: Instant::now(), relayed: false, mails: 0, blotted: false }
+        Self { dialled: Instant::now(), relayed: false, open: false, mails: 0, blotted: false }
     }
 
     pub(super) fn heard(&mut self, to: Verb, reply: &Reply) {
         self.blotted |= !(reply.is_positive_completion() || reply.is_intermediate());
         self.relayed |= to == Verb::EndOfData && reply.is_positive_completion();
         self.mails += u32::from(to == Verb::Mail);
+        match to {
+            Verb::Mail => self.open |= reply.is_positive_completion(),
+            Verb::EndOfData | Verb::Reset => self.open &= !reply.is_positive_completion(),
+            _ => {}
+        }
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// Whether every word on it was as it should be, and it has been of use.
     pub(in crate::backend) fn is_spotless(&self) -> bool {
-        let Conduct { dialled, relayed, blotted, mails: _ } = self.conduct;
+        let Conduct { dialled, relayed, blotted, open: _, mails: _ } = self.conduct;
         let in_order = self.client.state() == ClientStateName::Ready && self.in_step().is_ok();
         in_order
             && relayed
@@ -62,9 +69,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.site.settings.identity != Identity::Xclient || offered.is_some_and(|it| it.contains(XclientName::Addr))
     }
 
-    /// Leaves its client: nothing of it is to be left.
+    /// Leaves its client: nothing of it is to be left. The end of a message leaves nothing (RFC 5321 §4.1.1.4), so only a
+    /// transaction that never came to one costs a RSET.
     pub(in crate::backend) async fn rest(&mut self) -> Result<(), BackendError> {
-        self.reset().await?;
+        if self.conduct.open {
+            self.reset().await?;
+        }
         self.unasked().await
     }
 
