@@ -24,6 +24,8 @@ struct Caller {
     written: usize,
     /// It has stopped, and still listens.
     listens: bool,
+    /// It has stopped within its handshake: what it hears are records, and no line in them is a reply.
+    hears_records: bool,
 }
 
 /// One client's whole connection. An error is a client that was cut off or left: the log says how far it came.
@@ -32,12 +34,12 @@ pub async fn client(number: usize, plan: ClientPlan, tls: Option<Client>, log: L
     // A host that is down answers nothing at all.
     let connect = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(plan.door()));
     let stream = BufReader::new(Wire::clear(connect.await.map_err(|_| io::ErrorKind::TimedOut)??));
-    let mut caller = Caller { number, plan, log, stream, written: 0, listens: false };
+    let mut caller = Caller { number, plan, log, stream, written: 0, listens: false, hears_records: false };
     let result = caller.converse(tls).await;
     if result.is_err() && caller.listens {
         // It still listens, until the gateway has had enough of it.
         let until = caller.plan.patience;
-        let _ = tokio::time::timeout(until, async { while caller.hear("(nothing)").await.is_ok() {} }).await;
+        let _ = tokio::time::timeout(until, caller.listen()).await;
     }
     note(&caller.log, &format!("c{number}"), "(ends)");
     result
@@ -163,6 +165,16 @@ impl Caller {
             }
         }
         Ok(())
+    }
+
+    async fn listen(&mut self) -> io::Result<()> {
+        if self.hears_records {
+            tokio::io::copy(&mut self.stream, &mut tokio::io::sink()).await?;
+            return Ok(());
+        }
+        loop {
+            self.hear("(nothing)").await?;
+        }
     }
 
     async fn leave(&mut self, how: Leave) -> io::Result<()> {

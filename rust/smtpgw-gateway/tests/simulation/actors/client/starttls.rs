@@ -50,7 +50,10 @@ impl Caller {
         *self.stream.get_mut() = wire;
         match (&done, stops) {
             (Ok(()), _) => note(&self.log, &format!("c{}", self.number), "(TLS)"),
-            (Err(error), Some((_, how))) if error.kind() == io::ErrorKind::Other => return self.leave(how).await,
+            (Err(error), Some((_, how))) if error.kind() == io::ErrorKind::Other => {
+                self.hears_records = true;
+                return self.leave(how).await;
+            }
             (Err(error), _) => note(&self.log, &format!("c{}", self.number), &format!("(no TLS: {error})")),
         }
         done
