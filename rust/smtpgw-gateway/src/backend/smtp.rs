@@ -1,7 +1,8 @@
 //! One SMTP connection to the backend.
 //!
 //! Dial: connection, greeting, EHLO, STARTTLS where offered (RFC 3207, see [`starttls`]), who the client is
-//! ([`identity`]), all within `connect_s`. Every later wait has its own limit too: a reply, and all the content of a message together. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
+//! ([`identity`]), all within `connect_s`. Every later wait has its own limit too: a reply, and all the content of a
+//! message together. Content goes out canonical (rule R2): our own dot-stuffing, our own end.
 
 mod auth;
 mod conduct;
