@@ -19,8 +19,8 @@ class Backend(Table):
     """`host:port`, or `maildir:/folder` to deliver into a Maildir without any server."""
     tls: Literal["none", "opportunistic", "required", "verified"] = "opportunistic"
     """TLS on the way to it: `none`; `opportunistic`: if offered, and in clear for a minute where the handshake fails;
-    `required`: or no mail; `verified`: or no mail, and only to the server that `ca`, `pin` or both know. The certificate
-    is looked at by `verified` alone, and who sits on the way and wants to read can make `opportunistic` go in clear."""
+    `required`: or no mail; `verified`: or no mail, and only to the server that `ca`, `pin` or both know. `verified`
+    alone looks at the certificate, and who sits on the way and wants to read can make `opportunistic` go in clear."""
     ca: File | None = None
     """PEM file of the authorities to which a verified backend's certificate must lead. No others are trusted."""
     name: Hostname | None = None
