@@ -1,9 +1,9 @@
 #![forbid(unsafe_code)]
 //! A mail server that takes everything, as fast as it comes, and counts it.
 //!
-//! Offers PIPELINING, SIZE, 8BITMIME and CHUNKING, and XCLIENT where asked to; no STARTTLS. `--record` keeps each message in a
-//! file of its own, as it was before dot-stuffing. Says `listening ADDRESS` when it does, and its totals as one line
-//! of JSON at the end.
+//! Offers PIPELINING, SIZE, 8BITMIME, CHUNKING and ENHANCEDSTATUSCODES (its codes are Postfix's), and XCLIENT where
+//! asked to; no STARTTLS. `--record` keeps each message in a file of its own, as it was before dot-stuffing. Says
+//! `listening ADDRESS` when it does, and its totals as one line of JSON at the end.
 
 use std::io;
 use std::path::PathBuf;
@@ -93,7 +93,8 @@ impl Sink {
                 match verb.as_slice() {
                     b"EHLO" => {
                         output.extend_from_slice(
-                            b"250-sink\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-SIZE 1073741824\r\n",
+                            b"250-sink\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n\
+                                250-SIZE 1073741824\r\n",
                         );
                         if self.xclient {
                             output.extend_from_slice(
@@ -117,7 +118,9 @@ impl Sink {
                         is_over = true;
                         break;
                     }
-                    b"MAIL" | b"RCPT" | b"RSET" | b"NOOP" | b"HELO" => output.extend_from_slice(b"250 2.0.0 ok\r\n"),
+                    b"MAIL" => output.extend_from_slice(b"250 2.1.0 ok\r\n"),
+                    b"RCPT" => output.extend_from_slice(b"250 2.1.5 ok\r\n"),
+                    b"RSET" | b"NOOP" | b"HELO" => output.extend_from_slice(b"250 2.0.0 ok\r\n"),
                     _ => output.extend_from_slice(b"500 5.5.2 unknown\r\n"),
                 }
             }

@@ -56,6 +56,19 @@ impl Outgoing {
         Ok(Some(kept.into()))
     }
 
+    /// What comes next, at least `least` octets of it; fewer are the end.
+    pub(crate) async fn gather(&mut self, least: usize) -> io::Result<Vec<u8>> {
+        let mut gathered = Vec::new();
+        while gathered.len() < least {
+            match self.next().await? {
+                Some(piece) if gathered.is_empty() => gathered = piece.into(),
+                Some(piece) => gathered.extend_from_slice(&piece),
+                None => break,
+            }
+        }
+        Ok(gathered)
+    }
+
     /// Writes everything. Blocks.
     pub(crate) fn write_to(mut self, output: &mut impl Write) -> io::Result<()> {
         if !self.head.is_empty() {

@@ -5,8 +5,8 @@
 //!
 //! | state of the client role | [`Smtp::stream`] | [`Smtp::finish`] | [`Smtp::reset`] |
 //! |---|---|---|---|
-//! | Ready, CHUNKING | a chunk | DATA, content, dot | RSET |
-//! | Ready | DATA, content | DATA, content, dot | RSET |
+//! | Ready, CHUNKING | a chunk | as [`Smtp::deliver`] does | RSET |
+//! | Ready | DATA, content | as [`Smtp::deliver`] does | RSET |
 //! | Chunks | a chunk | the last chunk, once every other was taken; confirmed | what is owed, then RSET |
 //! | Content | content | content, dot | an error: the leg must go |
 //! | Ready, binary content | a chunk | the last chunk; confirmed | RSET |
@@ -16,9 +16,15 @@
 //! After any error the leg is of no use: a piece may have gone out by half.
 //!
 //! Replies have no numbers. With DATA one too many is found out, since 354 answers nothing else; all of BDAT is
-//! answered 250, and a surplus one would pass for the message's. So the last chunk's 2yz counts once a command that is
-//! answered otherwise has been answered: EHLO, or QUIT. A backend that does not answer it gets no more chunks for a while
-//! ([`super::chunks`]); in the table above it is then one without CHUNKING.
+//! answered 250, and a surplus one would pass for the message's. Two things tell it from them:
+//!
+//! - An enhanced status code (RFC 2034). Where MAIL and every RCPT were answered by codes about addresses, the whole
+//!   message may go as one chunk: a reply too many would make theirs come in its place.
+//! - Of several chunks all are answered alike. There the last one's 2yz counts once a command that is answered otherwise
+//!   has been answered: EHLO, or QUIT.
+//!
+//! A backend that fails in this gets no more chunks for a while ([`super::chunks`]); in the table above it is then one
+//! without CHUNKING.
 
 use smtpgw_smtp::{ClientStateName, Command, Reply, Verb};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,24 +61,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// The whole of a binary message, which has no other way (RFC 3030 §3); the backend's word on it.
     pub(super) async fn deliver_chunks(&mut self, mut message: Outgoing) -> Result<Reply, BackendError> {
         let patience = self.site.settings.data_s;
-        let mut gathered = Vec::new();
         let content = async {
-            while let Some(piece) = message.next().await.map_err(BackendError::Spool)? {
-                gathered.extend_from_slice(&piece);
-                if gathered.len() >= SEGMENT {
-                    if let Some(refusal) = self.stream(&gathered).await? {
-                        return Ok(Some(refusal));
-                    }
-                    gathered.clear();
+            loop {
+                let piece = message.gather(SEGMENT).await.map_err(BackendError::Spool)?;
+                if piece.len() < SEGMENT {
+                    return Ok(Ok(piece));
+                }
+                if let Some(refusal) = self.stream(&piece).await? {
+                    return Ok(Err(refusal));
                 }
             }
-            Ok(None)
         };
-        if let Some(refusal) = within(patience, "data_s", content).await? {
-            self.forget_refused(&refusal).await;
-            return Ok(refusal);
+        match within(patience, "data_s", content).await? {
+            Ok(rest) => self.finish(&rest).await,
+            Err(refusal) => {
+                self.forget_refused(&refusal).await;
+                Ok(refusal)
+            }
         }
-        self.finish(&gathered).await
     }
 
     /// Sends the rest of the content and its end; the backend's word on the message.
@@ -82,6 +88,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
             return self.finish_chunks(rest).await;
         }
         if self.client.state() == ClientStateName::Ready {
+            if self.knows_ends_by_code() {
+                return self.finish_in_one(rest).await;
+            }
             let go = self.ask(&Command::Data).await?;
             if !go.is_intermediate() {
                 self.forget_refused(&go).await;
@@ -92,6 +101,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.client.content(rest).map_err(misused)?;
         self.client.end_content().map_err(misused)?;
         self.end_and_hear().await
+    }
+
+    /// Whether the reply to a chunk that is the whole message could not be another's: every reply of the transaction so
+    /// far has a code that says it is about an address (RFC 3463 §3.2), which a message's is not.
+    pub(super) fn knows_ends_by_code(&self) -> bool {
+        let offered = self.client.extensions();
+        offered.enhanced_status_codes && self.conduct.told_addresses() && self.takes_chunks()
+    }
+
+    /// Sends the content as one chunk, where [`Smtp::knows_ends_by_code`]; the backend's word on the message.
+    pub(super) async fn finish_in_one(&mut self, content: &[u8]) -> Result<Reply, BackendError> {
+        self.client.last_chunk(content).map_err(misused)?;
+        let reply = self.end_and_hear().await?;
+        if !reply.is_positive_completion() {
+            self.forget_refused(&reply).await;
+        } else if is_about_address(&reply) {
+            let error = BackendError::Protocol(format!("the last chunk was answered {reply}"));
+            return Err(BackendError::Unconfirmed(Box::new(error)));
+        }
+        Ok(reply)
     }
 
     /// Whether another transaction can begin.
@@ -191,6 +220,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         Ok(None)
     }
 }
+
+/// Whether a command was done that named an address: 2yz with a code of that subject.
+pub(super) fn is_about_address(reply: &Reply) -> bool {
+    reply.is_positive_completion() && reply.enhanced().is_some_and(|code| code.subject() == ADDRESS)
+}
+
+/// The subject of codes about addresses (RFC 3463 §3.2): of 2.1.0 to MAIL, of 2.1.5 to RCPT.
+const ADDRESS: u16 = 1;
 
 /// Chunks that may be under way without an answer, where PIPELINING is offered: enough for a round trip of 50 ms at
 /// 10 MiB a second with chunks of 64 KiB, and few enough for their replies to fit any socket's buffer.

@@ -27,6 +27,7 @@ mod lies;
 mod looks;
 mod matrix;
 mod moody;
+mod one_chunk;
 mod oracle;
 mod peers;
 mod play;

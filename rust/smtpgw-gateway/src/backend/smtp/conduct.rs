@@ -6,6 +6,7 @@ use smtpgw_smtp::{ClientStateName, Reply, Verb, XclientName};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Smtp, within};
+use crate::backend::streaming::is_about_address;
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::settings::Identity;
@@ -13,12 +14,14 @@ use crate::world::Instant;
 
 /// What was heard on a leg.
 #[derive(Debug)]
-pub(super) struct Conduct {
+pub(in crate::backend) struct Conduct {
     dialled: Instant,
     /// A message went over it since its client has it.
     relayed: bool,
     /// MAIL was accepted, and neither the end of a message nor RSET has been since.
     open: bool,
+    /// MAIL, RCPT and nothing else has been answered since, all of them with codes about addresses.
+    told_addresses: bool,
     /// Transactions it has begun, of all its clients.
     mails: u32,
     /// Something was refused. Servers count such things per connection, and the next client must not pay for it.
@@ -27,25 +30,35 @@ pub(super) struct Conduct {
 
 impl Conduct {
     pub(super) fn new() -> Self {
-        Self { dialled: Instant::now(), relayed: false, open: false, mails: 0, blotted: false }
+        Self { dialled: Instant::now(), relayed: false, open: false, told_addresses: false, mails: 0, blotted: false }
     }
 
     pub(super) fn heard(&mut self, to: Verb, reply: &Reply) {
         self.blotted |= !(reply.is_positive_completion() || reply.is_intermediate());
         self.relayed |= to == Verb::EndOfData && reply.is_positive_completion();
         self.mails += u32::from(to == Verb::Mail);
+        self.told_addresses = match to {
+            Verb::Mail => is_about_address(reply),
+            Verb::Recipient => self.told_addresses && is_about_address(reply),
+            _ => false,
+        };
         match to {
             Verb::Mail => self.open |= reply.is_positive_completion(),
             Verb::EndOfData | Verb::Reset => self.open &= !reply.is_positive_completion(),
             _ => {}
         }
     }
+
+    /// Whether nothing was answered since MAIL but by codes about addresses (RFC 3463 §3.2).
+    pub(in crate::backend) fn told_addresses(&self) -> bool {
+        self.told_addresses
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// Whether every word on it was as it should be, and it has been of use.
     pub(in crate::backend) fn is_spotless(&self) -> bool {
-        let Conduct { dialled, relayed, blotted, open: _, mails: _ } = self.conduct;
+        let Conduct { dialled, relayed, blotted, open: _, told_addresses: _, mails: _ } = self.conduct;
         let in_order = self.client.state() == ClientStateName::Ready && self.in_step().is_ok();
         in_order
             && relayed

@@ -32,9 +32,18 @@ pub async fn backend(name: &'static str, plan: BackendPlan, log: Log, count: Arc
             0 => Vec::new(),
             connections => plan.connections[nth % connections].clone(),
         };
-        let (chunking, log, stream) = (plan.chunking, Arc::clone(&log), BufReader::new(Wire::clear(stream)));
-        let served =
-            Served { name, nth, faults, chunking, tls: tls.clone(), log, stream, identity: None, chunked: false };
+        let served = Served {
+            name,
+            nth,
+            faults,
+            chunking: plan.chunking,
+            codes: plan.codes,
+            tls: tls.clone(),
+            log: Arc::clone(&log),
+            stream: BufReader::new(Wire::clear(stream)),
+            identity: None,
+            chunked: false,
+        };
         tokio::spawn(async move { served.run().await });
     }
 }
@@ -54,6 +63,7 @@ struct Served {
     nth: usize,
     faults: Vec<(Step, Act)>,
     chunking: bool,
+    codes: bool,
     /// STARTTLS is offered.
     tls: Option<Server>,
     log: Log,
@@ -88,10 +98,11 @@ impl Served {
                 "EHLO" => {
                     envelope = Envelope::default();
                     let chunking = if self.chunking { "250-CHUNKING\r\n" } else { "" };
+                    let codes = if self.codes { "250-ENHANCEDSTATUSCODES\r\n" } else { "" };
                     let starttls = if self.offers_tls() { "250-STARTTLS\r\n" } else { "" };
                     let reply = format!(
-                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}{starttls}250-SIZE 1000000\r\n250-8BITMIME\r\n\
-                         250 XCLIENT NAME ADDR PORT PROTO HELO"
+                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}{codes}{starttls}250-SIZE 1000000\r\n\
+                         250-8BITMIME\r\n250 XCLIENT NAME ADDR PORT PROTO HELO"
                     );
                     let step = if self.chunked { Step::Confirmation } else { Step::Ehlo };
                     greeted |= self.answer(step, &reply).await?;

@@ -11,6 +11,8 @@ pub struct BackendPlan {
     pub connections: Vec<Vec<(Step, Act)>>,
     /// Whether it offers CHUNKING.
     pub chunking: bool,
+    /// Whether it offers ENHANCEDSTATUSCODES. It writes them anyway.
+    pub codes: bool,
     /// Whether it offers STARTTLS.
     pub tls: bool,
 }
@@ -92,6 +94,7 @@ impl BackendPlan {
             opens_at: if roll.chance(6) { roll.below(120) as u64 } else { 0 },
             connections,
             chunking: false,
+            codes: false,
             tls: false,
         }
     }
