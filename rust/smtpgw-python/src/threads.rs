@@ -10,13 +10,14 @@
 //!   idle ────────────► working ───────────► idle      one at a time, the one that was idle last
 //!    │                  ▲    │
 //!    │ somebody works   │    └─ over its time ─► away ─► idle, or the end
-//!    └────────────► watching ─► idle (queue empty)
+//!    └────────────► watching ─► idle (nothing had to wait for a while)
 //! ```
 //!
 //! All of them share one interpreter lock: a second thread that is called while the first one works would mostly wait
 //! for that lock, and make the first one wait for it after each scan. So what comes meanwhile is left to whoever works,
 //! and one other thread watches that it gets on: if a batch has waited for [`PATIENCE`], it works as well, and the next
-//! one watches.
+//! one watches. It looks by itself and goes on for a while ([`LULL`]): to be woken for each batch would cost more than
+//! many of them take.
 //!
 //! A thread whose call is over its time is lost: it is not counted any more and another takes its place, as long as
 //! not too many are lost. One that comes back takes its place again if that is still free, and ends otherwise.
@@ -216,7 +217,7 @@ impl Threads {
         if let Some(batch) = state.take(post) {
             return Some(batch);
         }
-        state.set(post, Role::Idle);
+        // It works until it waits: what comes in between is its own, and another thread need not be woken for it.
         drop(state);
         py.detach(|| {
             let mut state = self.state.lock();
@@ -224,19 +225,14 @@ impl Threads {
                 let role = *post.role.lock();
                 let is_mine = match role {
                     Role::Working => true,
-                    Role::Watching => state.working == 0 || self.watch(&mut state, post),
+                    Role::Watching => watch(&mut state, post),
                     Role::Idle | Role::Away => state.working == 0,
                 };
                 if is_mine && let Some(batch) = state.take(post) {
                     return Some(batch);
                 }
-                if state.queue.is_empty() {
-                    // Whoever was called for it came too late.
-                    state.set(post, Role::Idle);
-                }
-                if *post.role.lock() != Role::Idle {
-                    continue;
-                }
+                // Whoever was called for it came too late; who watched is not needed any more.
+                state.set(post, Role::Idle);
                 if state.queue.is_empty() || state.watching.is_some() {
                     state.idle.push(Arc::clone(post));
                     post.called.wait(&mut state);
@@ -248,13 +244,22 @@ impl Threads {
             None
         })
     }
+}
 
-    /// Watches those who work for a while. Whether some of what waits is left to wait by then.
-    fn watch(&self, state: &mut MutexGuard<'_, State>, post: &Post) -> bool {
+/// Watches those who work. Whether a batch has to be taken: one has waited for long, or nobody works any more.
+fn watch(state: &mut MutexGuard<'_, State>, post: &Post) -> bool {
+    let mut quiet = 0;
+    while !state.closed && quiet < LULL {
+        if state.working == 0 && !state.queue.is_empty() {
+            return true;
+        }
         let last = state.taken + state.queue.len() as u64;
-        let in_time = !post.called.wait_for(state, PATIENCE).timed_out();
-        !in_time && state.taken < last
+        quiet = if state.queue.is_empty() { quiet + 1 } else { 0 };
+        if post.called.wait_for(state, PATIENCE).timed_out() && state.taken < last {
+            return true;
+        }
     }
+    false
 }
 
 /// What one thread of `smtpgw._workers` goes by: an iterator of calls that waits for the next one.
@@ -318,6 +323,10 @@ impl Drop for Worker {
 /// How long a batch waits for whoever works before another thread takes it. A thousand times what the hooks of an
 /// ordinary message take, a thousandth of what a network scanner does.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// Looks at an empty queue, [`PATIENCE`] apart, after which nobody watches any more: a tenth of a second, in which it
+/// takes less than a hundredth of a processor.
+const LULL: u32 = 100;
 
 /// How long a stop waits for threads that are inside a call.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(2);
