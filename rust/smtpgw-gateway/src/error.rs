@@ -94,8 +94,8 @@ pub enum BackendError {
     /// It closed the connection.
     #[error("it closed the connection")]
     Closed,
-    /// It took the last chunk, and then did not let us make sure that its reply was to that.
-    #[error("the reply to the last chunk could not be made sure of: {0}")]
+    /// It was sent a message in chunks, and did not let us make sure that it took it for that, or that its reply was to it.
+    #[error("the reply to a chunk could not be made sure of: {0}")]
     Unconfirmed(Box<BackendError>),
     /// It took longer than the named wait allows.
     #[error("no answer within {0}")]

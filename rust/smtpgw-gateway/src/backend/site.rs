@@ -280,7 +280,7 @@ fn careful(size: u64) -> Offer {
 
 /// What we can do ourselves. DSN is not among it: notices are for whoever has a queue.
 pub(super) fn everything(size: u64) -> Offer {
-    // Chunks are put together here and go to the backend as DATA, so CHUNKING does not hang on it.
+    // Chunks are put together here, and go as DATA to a backend without them: CHUNKING does not hang on it.
     Offer {
         size,
         chunking: true,

@@ -23,8 +23,8 @@
 //! - Of several chunks all are answered alike. There the last one's 2yz counts once a command that is answered otherwise
 //!   has been answered: EHLO, or QUIT.
 //!
-//! A backend that fails in this gets no more chunks for a while ([`super::chunks`]); in the table above it is then one
-//! without CHUNKING.
+//! A backend that fails in this, or does not know BDAT though it offers it and may have read content as commands, gets no
+//! more chunks for a while ([`super::chunks`]); in the table above it is then one without CHUNKING.
 
 use smtpgw_smtp::{ClientStateName, Command, Reply, Verb};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -114,11 +114,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     pub(super) async fn finish_in_one(&mut self, content: &[u8]) -> Result<Reply, BackendError> {
         self.client.last_chunk(content).map_err(misused)?;
         let reply = self.end_and_hear().await?;
+        knows_chunks(&reply)?;
         if !reply.is_positive_completion() {
             self.forget_refused(&reply).await;
         } else if is_about_address(&reply) {
-            let error = BackendError::Protocol(format!("the last chunk was answered {reply}"));
-            return Err(BackendError::Unconfirmed(Box::new(error)));
+            return Err(out_of_step(&reply));
         }
         Ok(reply)
     }
@@ -137,6 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         self.client.last_chunk(rest).map_err(misused)?;
         let reply = self.end_and_hear().await?;
+        knows_chunks(&reply)?;
         if reply.is_positive_completion() {
             self.confirm().await.map_err(|error| BackendError::Unconfirmed(Box::new(error)))?;
         } else {
@@ -212,6 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
                     Some(_) => continue,
                 }
             };
+            knows_chunks(&reply)?;
             if !reply.is_positive_completion() {
                 return Ok(Some(reply));
             }
@@ -219,6 +221,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.unasked().await?;
         Ok(None)
     }
+}
+
+/// Refuses the reply of a server that does not know BDAT (RFC 5321 §4.2.4): what it made of the content nobody knows.
+fn knows_chunks(reply: &Reply) -> Result<(), BackendError> {
+    if matches!(reply.code().value(), 500 | 502) { Err(out_of_step(reply)) } else { Ok(()) }
+}
+
+fn out_of_step(reply: &Reply) -> BackendError {
+    BackendError::Unconfirmed(Box::new(BackendError::Protocol(format!("a chunk was answered {reply}"))))
 }
 
 /// Whether a command was done that named an address: 2yz with a code of that subject.

@@ -206,6 +206,7 @@ impl<W: World> LegKeeper<W> {
     pub(super) async fn stream(&mut self, piece: &[u8]) -> Result<Option<Reply>, BackendError> {
         let Some(leg) = &mut self.leg else { return Err(BackendError::Closed) };
         let streamed = leg.stream(piece).await;
+        note_unconfirmed(&self.house, &leg.place(), &streamed);
         match &streamed {
             Ok(None) => {}
             Ok(Some(_)) => self.reset().await,
@@ -266,7 +267,7 @@ impl<W: World> LegKeeper<W> {
 }
 
 /// Remembers a backend that takes a message in chunks and does not let us make sure of it.
-fn note_unconfirmed<W: World>(house: &House<W>, place: &Place, outcome: &Result<Reply, BackendError>) {
+fn note_unconfirmed<W: World, T>(house: &House<W>, place: &Place, outcome: &Result<T, BackendError>) {
     if let Err(error @ BackendError::Unconfirmed(_)) = outcome {
         place.site.unconfirmed(house, place.address, error);
     }

@@ -6,6 +6,7 @@
 //! | C closes, half-closes | `client_leaves_anywhere` | the same |
 //! | B answers 4yz, 5yz | `refusals_are_the_backends_own` | the same |
 //! | B drops, closes, hangs, drips | `backend_in_trouble_is_451` | the same |
+//! | B does not know BDAT | – | `a_backend_that_does_not_know_chunks_gets_data_after_one_451` |
 //! | B says a reply twice | `replies_said_twice_forge_nothing` | the same |
 //! | inspector rejects, raises, never answers | `what_is_not_accepted_never_goes` | – |
 //! | SIGTERM, SIGKILL, backend's host dies | `death_at_every_instant` | the same |
@@ -88,6 +89,17 @@ fn backend_in_trouble_is_451() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn a_backend_that_does_not_know_chunks_gets_data_after_one_451() {
+    for played in changed("BDAT is unknown", |it| faulty(it, Step::Dot, Act::Unknown)) {
+        let replies = at_the_dot(&played);
+        assert!(replies.len() == 2 && replies[0].starts_with("451 4.4.2 "), "{replies:?}");
+        assert_eq!(replies[1], "502 5.5.1 what?\r\n", "to DATA that is its own word");
+        assert_eq!((said(&played, "<: BDAT"), said(&played, "<: DATA")), (1, 1));
+        assert!(played.records.iter().any(|record| record.starts_with("chunks-given-up ")));
     }
 }
 

@@ -85,6 +85,7 @@ fn refused_rightly(client: usize, reply: &str, refused_before: bool, scenario: &
     let mut messages = scenario.clients[client].messages.iter();
     match reply.split_at_checked(10).unwrap_or_default() {
         ("550 5.7.1 ", "never\r\n") => acts.any(|(_, act)| *act == Act::Permanent),
+        ("502 5.5.1 ", "what?\r\n") => acts.any(|(_, act)| *act == Act::Unknown),
         ("554 5.7.1 ", _) => scenario.tempers.contains(&Temper::Rejects),
         ("552 5.3.4 ", _) => {
             messages.any(|it| it.content.len() as u64 > largest || it.size.is_some_and(|it| it > largest))

@@ -184,10 +184,11 @@ fn client_leaves_anywhere() {
 
 #[test]
 fn chunks_that_are_never_confirmed_are_given_up_after_one_451() {
-    for act in [Act::Drop, Act::Closing, Act::Permanent, Act::Hang] {
-        let played = changed(&format!("{act:?} at the confirmation"), true, |it| {
+    let at_confirmation = [Act::Drop, Act::Closing, Act::Permanent, Act::Hang].map(|act| (Step::Confirmation, act, 1));
+    for (step, act, ends) in at_confirmation.into_iter().chain([(Step::Chunk, Act::Unknown, 0)]) {
+        let played = changed(&format!("{act:?} at {step:?}"), true, |it| {
             slowly(it);
-            faulty(it, Step::Confirmation, act);
+            faulty(it, step, act);
             // The same message from a client that comes again, and one more.
             let mut again = it.clients[0].clone();
             again.at = 8_000;
@@ -197,7 +198,7 @@ fn chunks_that_are_never_confirmed_are_given_up_after_one_451() {
         let replies = at_the_dot(&played);
         assert!(replies.len() == 3 && replies[0].starts_with("451 4.4.2 "), "{act:?}: {replies:?}");
         assert!(replies[1..].iter().all(|reply| reply.starts_with("250 2.0.0 queued")), "{act:?}: {replies:?}");
-        assert_eq!((said(&played, "LAST"), said(&played, "<: DATA")), (1, 2), "{act:?}");
+        assert_eq!((said(&played, "LAST"), said(&played, "<: DATA")), (ends, 2), "{act:?}");
         let told: Vec<_> = played.records.iter().filter(|record| record.starts_with("chunks-given-up ")).collect();
         assert!(told.len() == 1 && told[0].contains(r#""level":"warning""#), "{told:?}");
         assert!(told[0].contains(r#""backend":"backend","address":"192.168."#), "{told:?}");

@@ -183,7 +183,8 @@ impl Served {
 
     async fn taken(&mut self, taken: Taken) -> io::Result<()> {
         note(&self.log, &format!("{}{} <", self.name, self.nth), &String::from_utf8_lossy(&taken.content));
-        let refuses = matches!(self.fault(Step::Dot), Some(Act::Temporary | Act::Permanent | Act::Closing));
+        let refuses =
+            matches!(self.fault(Step::Dot), Some(Act::Temporary | Act::Permanent | Act::Unknown | Act::Closing));
         let mut reply = String::new();
         if !refuses {
             let mut log = self.log.lock().unwrap();
@@ -228,6 +229,7 @@ impl Served {
             None => self.say(right).await?,
             Some(Act::Temporary) => return self.say("451 4.3.0 not now").await.map(|()| false),
             Some(Act::Permanent) => return self.say("550 5.7.1 never").await.map(|()| false),
+            Some(Act::Unknown) => return self.say("502 5.5.1 what?").await.map(|()| false),
             Some(Act::Closing) => {
                 self.say("421 4.3.2 closing").await?;
                 return Err(io::ErrorKind::ConnectionAborted.into());

@@ -68,6 +68,8 @@ pub enum Act {
     Temporary,
     /// 550.
     Permanent,
+    /// 502, as if it did not know the command.
+    Unknown,
     /// 421, and it closes.
     Closing,
     /// Closes without a word. At the dot: after it took the message.
