@@ -10,7 +10,7 @@ from peers.clients import HELO, SENDERS, SOURCE, Dialogue
 from peers.contents import letter
 from peers.gateway import Certificate, RunningGateway
 from peers.haproxy import Haproxy
-from peers.postfix import Postfix
+from peers.postfix import Postfix, queued_as
 from peers.recorder import Recorder
 
 pytestmark = pytest.mark.usefixtures("postfix")
@@ -43,12 +43,6 @@ def listener(certificate: Certificate, **more: object) -> list[dict[str, object]
     ]
 
 
-def queued(reply: str) -> str:
-    found = re.fullmatch(r"250 2\.0\.0 Ok: queued as (\w+)", reply)
-    assert found, reply
-    return found[1]
-
-
 @pytest.mark.parametrize("identity", ["proxy-v1", "proxy-v2"])
 @pytest.mark.parametrize("starttls", [True, False])
 def test_a_proxy_header_tells_postfix_the_client(
@@ -66,7 +60,7 @@ def test_a_proxy_header_tells_postfix_the_client(
     for recipient in ("bob@example.org", "eve@elsewhere.example"):
         sent = SENDERS["smtplib"](gateway.port, certificate.authority, message, "ann@example.net", [recipient])
         if recipient.startswith("bob"):
-            behind_proxy.wait_for_log(rf"{queued(sent.end_of_data)}: client=unknown\[{re.escape(SOURCE)}\]")
+            behind_proxy.wait_for_log(rf"{queued_as(sent.end_of_data)}: client=unknown\[{re.escape(SOURCE)}\]")
         else:
             # Postfix knows a stranger when it is told of one, though we come from its own network.
             assert sent.recipients[0].startswith("554 5.7.1 <eve@elsewhere.example>"), sent
@@ -106,7 +100,7 @@ def test_xforward_is_for_the_log_alone(
                 assert client.command(b"MAIL FROM:<ann@example.net>").startswith(b"250 ")
                 assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
                 assert client.command(b"DATA").startswith(b"354 ")
-                queue_id = queued(client.command(letter("forwarded", b"x\r\n") + b".").decode().strip())
+                queue_id = queued_as(client.command(letter("forwarded", b"x\r\n") + b".").decode().strip())
                 line = postfix.wait_for_log(rf"{queue_id}: client=.*$")[0]
                 assert re.search(rf"orig_client=\S*\[{re.escape(SOURCE)}\]", line), line
                 assert re.search(r"client=\S*\[127\.0\.0\.1\]", line), line
@@ -130,7 +124,7 @@ def test_xclient_from_a_proxy_goes_on_to_postfix(
         assert proxy.command(b"MAIL FROM:<ann@example.net>").startswith(b"250 ")
         assert proxy.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
         assert proxy.command(b"DATA").startswith(b"354 ")
-        queue_id = queued(proxy.command(letter("by xclient", b"x\r\n") + b".").decode().strip())
+        queue_id = queued_as(proxy.command(letter("by xclient", b"x\r\n") + b".").decode().strip())
         line = postfix.wait_for_log(rf"{queue_id}: client=.*$")[0]
         assert "client=mail.client.example[192.0.2.1]:4711" in line or "client=mail.client.example[192.0.2.1]" in line
         assert "sasl_username=ann" in line
@@ -148,4 +142,4 @@ def test_from_haproxy_to_postfix_by_headers_all_the_way(
     message = letter("all the way", b"body\r\n")
     with Haproxy(gateway.address, "send-proxy-v2") as haproxy:
         sent = SENDERS["smtplib"](haproxy.port, certificate.authority, message, "ann@example.net", ["bob@example.org"])
-    behind_proxy.wait_for_log(rf"{queued(sent.end_of_data)}: client=unknown\[{re.escape(SOURCE)}\]")
+    behind_proxy.wait_for_log(rf"{queued_as(sent.end_of_data)}: client=unknown\[{re.escape(SOURCE)}\]")

@@ -21,6 +21,7 @@ from peers.postfix import (
     REFUSED_SUBJECT_REPLY,
     REFUSED_USER_REPLY,
     Postfix,
+    queued_as,
 )
 from peers.recorder import Recorder
 
@@ -62,10 +63,11 @@ def test_message_arrives_byte_for_byte(
     assert without_received(arrived(mailbox, f"by {client}"), servers=2) == message
 
     # R1: it is Postfix's own reply, the queue id in it is Postfix's.
-    queued = re.fullmatch(r"250 2\.0\.0 Ok: queued as (\w+)", sent.end_of_data)
-    assert queued
+    queued = queued_as(sent.end_of_data)
+    # As one chunk: of those it says how long they are.
+    assert " bytes queued as " in sent.end_of_data
     # O1: Postfix knows the client itself, not us.
-    postfix.wait_for_log(rf"{queued[1]}: client=unknown\[{re.escape(SOURCE)}\]")
+    postfix.wait_for_log(rf"{queued}: client=unknown\[{re.escape(SOURCE)}\]")
     received = arrived(mailbox, f"by {client}").split(b"\r\n")[0].decode()
     assert received == f"Received: from {HELO} (unknown [{SOURCE}])"
 
@@ -77,6 +79,17 @@ def test_message_arrives_byte_for_byte(
     assert record["forward_paths"] == ["bob@example.org"]
     assert record["backend_reply"] == record["reply"] == sent.end_of_data
     assert record["size"] == len(message)
+
+
+def test_a_long_message_goes_by_data(
+    gateway: RunningGateway, postfix: Postfix, mailbox: Recorder, certificate: Certificate
+) -> None:
+    message = letter("a long one", BODY * 50)
+    assert len(message) > 64 << 10
+    sent = SENDERS["smtplib"](gateway.port, certificate.authority, message, "ann@example.net", ["bob@example.org"])
+    postfix.wait_for_log(queued_as(sent.end_of_data))
+    assert " bytes queued as " not in sent.end_of_data
+    assert without_received(arrived(mailbox, "a long one"), servers=2) == message
 
 
 @pytest.mark.parametrize("client", SENDERS)

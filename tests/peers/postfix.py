@@ -32,6 +32,7 @@ __all__ = [
     "REFUSED_SUBJECT_REPLY",
     "REFUSED_USER_REPLY",
     "Postfix",
+    "queued_as",
 ]
 
 REFUSED_USER_REPLY = "550 5.1.1 <nobody@example.org>: Recipient address rejected: nobody of that name lives here"
@@ -158,6 +159,14 @@ class Postfix:
         (folder / "etc" / "recipients").write_text("".join(lines))
         refusal = REFUSED_SUBJECT_REPLY.removeprefix("550 ")
         (folder / "etc" / "header_checks").write_text(f"/^Subject: {REFUSED_SUBJECT}/ REJECT {refusal}\n")
+
+
+def queued_as(reply: str | bytes) -> str:
+    """The queue id in the reply to a message. Of one that came in chunks (BDAT) Postfix says how long it is as well."""
+    text = reply.decode() if isinstance(reply, bytes) else reply
+    found = re.fullmatch(r"250 2\.0\.0 Ok: (?:\d+ bytes )?queued as (\w+)", text.rstrip("\r\n"))
+    assert found, reply
+    return found[1]
 
 
 def _bare(reply: str) -> str:
