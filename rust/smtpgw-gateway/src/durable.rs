@@ -8,15 +8,18 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Stores what `fill` writes as `to`, written first as `temporary`. Blocks.
+/// Stores what `fill` writes as `to`, written first as `temporary`. Blocks. After an error neither is there: what was
+/// not acknowledged comes again.
 pub(crate) fn store(temporary: &Path, to: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let result = write(temporary, fill).and_then(|()| fs::rename(temporary, to));
-    if let Err(error) = result {
-        // What could not be finished must not stay; if it cannot even be removed, the first error says more.
-        let _ = fs::remove_file(temporary);
-        return Err(error);
-    }
-    sync_folder(to)
+    // Opened first, for at the end there may be no descriptor left.
+    let folder = to.parent().map(File::open).transpose()?;
+    let stored = write(temporary, fill).and_then(|()| fs::rename(temporary, to)).map_err(|error| (temporary, error));
+    let settled = stored.and_then(|()| folder.map_or(Ok(()), |folder| folder.sync_all()).map_err(|error| (to, error)));
+    settled.map_err(|(left, error)| {
+        // If it cannot even be removed, the first error says more.
+        let _ = fs::remove_file(left);
+        error
+    })
 }
 
 /// Makes a folder and those above it, for ourselves only.
@@ -28,10 +31,6 @@ fn write(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Res
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     fill(&mut file)?;
     file.sync_all()
-}
-
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]
@@ -50,6 +49,10 @@ mod tests {
         assert_eq!(fs::read(&to).unwrap(), b"body");
         let elsewhere = folder.path().join("missing/x");
         assert!(store(&temporary, &elsewhere, |file| file.write_all(b"body")).is_err());
+        assert!(!temporary.exists());
+        let taken = folder.path().join("folder");
+        fs::create_dir(&taken).unwrap();
+        assert!(store(&temporary, &taken, |file| file.write_all(b"body")).is_err(), "no file takes a folder's place");
         assert!(!temporary.exists());
         assert!(store(&temporary, &to, |_| Err(io::Error::other("half way"))).is_err());
         assert!(!temporary.exists());
