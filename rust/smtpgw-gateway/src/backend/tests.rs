@@ -2,6 +2,7 @@
 //! thinks ill of a client; one that takes its time.
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
+mod one_chunk;
 mod starttls;
 
 use std::io::Write as _;
@@ -114,7 +115,8 @@ fn a_verified_backend_needs_something_to_verify_against() {
 }
 
 /// A server that says `greeting`, then to each line the next of `replies`, and nothing when there are no more.
-async fn serve(greeting: &'static [u8], replies: &'static [&'static [u8]]) -> std::net::SocketAddr {
+async fn serve(greeting: &'static [u8], replies: impl Into<Vec<&'static [u8]>>) -> std::net::SocketAddr {
+    let replies = replies.into();
     let listener = RealWorld.bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -20,7 +20,7 @@ const TAKEN: [&str; 2] = ["250 2.0.0 queued as 0\r\n", "250 2.0.0 queued as 1\r\
 /// Plays a calm scenario with a change, stored and with `relay = "stream"`; the oracle has nothing against it.
 fn changed(what: &str, change: impl Fn(&mut Scenario)) -> [Played; 2] {
     [Scenario::calm(3), Scenario::calm(3).streaming(true, 65_536)].map(|scenario| {
-        let mut scenario = scenario.to_be_had_in_one_chunk();
+        let mut scenario = scenario.taking_one_chunk();
         change(&mut scenario);
         let played = play(&scenario);
         if let Err(wrong) = judge(&scenario, &played) {

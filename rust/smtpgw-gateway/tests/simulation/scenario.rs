@@ -197,18 +197,18 @@ impl Scenario {
                 faults[at].0 = Step::Chunk;
             }
         }
-        scenario.backend.codes = chunking && seed % 3 == 0;
+        scenario.backend.codes = chunking && seed.is_multiple_of(3);
         scenario.in_chunks(&mut roll, 2)
     }
 
     /// A scenario whose clients all send chunks, and half of the backends get them.
     pub fn chunked_from_seed(seed: u64) -> Self {
         let scenario = Self::from_seed(seed).in_chunks(&mut Roll(seed ^ 0x2c1b_3c6d_9d8f_4a21), 1);
-        if seed % 2 == 1 { scenario.to_be_had_in_one_chunk() } else { scenario }
+        if seed % 2 == 1 { scenario.taking_one_chunk() } else { scenario }
     }
 
     /// The same, to a backend that takes a message in one chunk and says by its codes what it answers.
-    pub fn to_be_had_in_one_chunk(mut self) -> Self {
+    pub fn taking_one_chunk(mut self) -> Self {
         for backend in [&mut self.backend, &mut self.second] {
             (backend.chunking, backend.codes) = (true, true);
         }
