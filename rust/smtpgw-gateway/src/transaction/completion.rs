@@ -46,7 +46,6 @@ impl<W: World> Correspondence<W> {
         let mut outcome = match judged {
             Ok(judged) => {
                 timing.verdict_s = ended.elapsed();
-                transaction.envelope = judged.message.envelope.clone();
                 let record = judged.record(&self.setup.desk);
                 let outcome = self.carry_out(&mut transaction, judged).await;
                 timing.relay_s = ended.elapsed() - timing.verdict_s;
