@@ -12,8 +12,10 @@ use smtpgw_smtp::{Reply, replies};
 use super::outcome::{Outcome, worded};
 use super::patience::meanwhile;
 use super::{Correspondence, Transaction};
+use crate::digits::push_number;
 use crate::error::BackendError;
 use crate::log::timestamp;
+use crate::message::Session;
 use crate::outgoing::Outgoing;
 use crate::quarantine;
 use crate::received;
@@ -92,7 +94,7 @@ impl<W: World> Correspondence<W> {
                 let (head, forged) = judged.added_header(&self.setup.desk);
                 let mut message = Outgoing::new(head, forged, judged.content);
                 message.prepend(self.received(transaction));
-                self.leg.deliver(self.house.unique(), message).await
+                self.leg.deliver(self.trace_id(&transaction.session), message).await
             }
         };
         match delivered {
@@ -115,10 +117,20 @@ impl<W: World> Correspondence<W> {
     /// Our own trace field for this message.
     pub(super) fn received(&self, transaction: &Transaction) -> Vec<u8> {
         let session = &transaction.session;
-        let id = format!("{}-{}", session.id, self.count);
+        let id = self.trace_id(session);
         let hostname = &self.setup.desk.settings.hostname;
         let (smtputf8, recipients) = (transaction.smtputf8, &transaction.envelope.forward_paths);
         received::field(session, smtputf8, hostname, &id, recipients, self.house.world.now())
+    }
+
+    /// What a message is called in its trace field and where it is stored: nobody else has that name, and as that of the
+    /// session nobody can guess it.
+    fn trace_id(&self, session: &Session) -> String {
+        let mut id = String::with_capacity(session.id.len() + "-4294967295".len());
+        id.push_str(&session.id);
+        id.push('-');
+        push_number(&mut id, self.count.into());
+        id
     }
 
     async fn quarantine(&self, judged: Judged) -> Outcome {
