@@ -1,6 +1,6 @@
 //! Numbers and addresses in text that is written for every message: format strings take many times as long.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Appends a number in decimal.
 pub(crate) fn push_number(text: &mut String, number: u64) {
@@ -35,6 +35,18 @@ pub(crate) fn push_address(text: &mut String, address: IpAddr) {
     }
 }
 
+/// An address with its port, as its type displays it.
+pub(crate) fn socket_address(address: SocketAddr) -> String {
+    if address.is_ipv6() {
+        return address.to_string();
+    }
+    let mut text = String::with_capacity("255.255.255.255:65535".len());
+    push_address(&mut text, address.ip());
+    text.push(':');
+    push_number(&mut text, address.port().into());
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,11 +62,14 @@ mod tests {
 
     #[test]
     fn addresses_are_as_others_write_them() {
-        for address in ["0.0.0.0", "192.0.2.10", "255.255.255.255", "2001:db8::1"] {
+        for (address, port) in [("0.0.0.0", 0), ("192.0.2.10", 25), ("255.255.255.255", 65_535), ("2001:db8::1", 4_711)]
+        {
             let Ok(address) = address.parse::<IpAddr>() else { panic!("{address}") };
             let mut text = String::new();
             push_address(&mut text, address);
             assert_eq!(text, address.to_string());
+            let address = SocketAddr::new(address, port);
+            assert_eq!(socket_address(address), address.to_string());
         }
     }
 }

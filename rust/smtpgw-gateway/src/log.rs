@@ -13,9 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use humantime::{Rfc3339Timestamp, format_rfc3339_millis};
 use serde::Serialize;
 
 use self::lines::Losses;
+use crate::record::displayed;
 use crate::settings::{Log, LogFormat, LogLevel};
 
 /// One thing that happened.
@@ -120,8 +122,8 @@ struct Lost {
 
 #[derive(Serialize)]
 struct Line<'a, B> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<String>,
+    #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
+    time: Option<Rfc3339Timestamp>,
     level: LogLevel,
     event: &'static str,
     #[serde(flatten)]
@@ -129,7 +131,7 @@ struct Line<'a, B> {
 }
 
 fn record_of(level: LogLevel, event: &'static str, now: Option<SystemTime>, body: &impl Serialize) -> Record {
-    let line = Line { time: now.map(timestamp), level, event, body };
+    let line = Line { time: now.map(format_rfc3339_millis), level, event, body };
     // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
     let mut json = Vec::with_capacity(USUAL);
     let json = match serde_json::to_writer(&mut json, &line) {
@@ -226,7 +228,7 @@ fn is_plain(text: &str) -> bool {
 
 /// RFC 3339 in UTC with milliseconds.
 pub(crate) fn timestamp(now: SystemTime) -> String {
-    humantime::format_rfc3339_millis(now).to_string()
+    format_rfc3339_millis(now).to_string()
 }
 
 /// How long the log thread lets records gather, which are then written together: nobody who reads along sees it.

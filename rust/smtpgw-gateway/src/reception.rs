@@ -191,7 +191,7 @@ impl Judged {
     /// For the record.
     pub(crate) fn record(&self, desk: &Desk) -> JudgedRecord {
         let progress = self.message.progress.read();
-        let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(&field.decoded()));
+        let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(field.decoded()));
         let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
         let receipts = Receipts::new(&self.gaps, &self.opinions, roster);
         JudgedRecord {

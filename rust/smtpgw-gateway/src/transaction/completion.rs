@@ -60,9 +60,8 @@ impl<W: World> Correspondence<W> {
             }
         };
         outcome.timing = timing;
-        let reply = outcome.reply.clone().unwrap_or(replies::LOCAL_ERROR);
-        self.record(&transaction, outcome);
-        reply
+        self.record(&transaction, &outcome);
+        outcome.reply.unwrap_or(replies::LOCAL_ERROR)
     }
 
     async fn carry_out(&mut self, transaction: &mut Transaction, judged: Judged) -> Outcome {
