@@ -15,8 +15,8 @@ pub(crate) fn push_number(text: &mut String, number: u64) {
 }
 
 /// The last digit of a number.
-pub(crate) fn digit(number: u64) -> char {
-    u32::try_from(number % 10).ok().and_then(|number| char::from_digit(number, 10)).unwrap_or('0')
+pub(crate) const fn digit(number: u64) -> char {
+    (b'0' + (number % 10) as u8) as char
 }
 
 /// Appends an address as its type displays it.

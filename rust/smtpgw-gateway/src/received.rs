@@ -112,7 +112,8 @@ fn push_cleaned(text: &mut String, from: &str, most: usize) {
 
 /// Whether a path can be written as it is: quoted ones and other alphabets are lawful, and not worth the doubt.
 fn is_plain(path: &str) -> bool {
-    let plain = |octet: u8| octet.is_ascii_graphic() && !br#"<>()\";,:"#.contains(&octet);
+    let is_special = |octet| matches!(octet, b'<' | b'>' | b'(' | b')' | b'\\' | b'"' | b';' | b',' | b':');
+    let plain = |octet: u8| octet.is_ascii_graphic() && !is_special(octet);
     !path.is_empty() && path.len() <= PATH && path.bytes().all(plain)
 }
 
