@@ -10,7 +10,7 @@ use crate::iso::is_image;
 use crate::office_xml::begins_as_office_xml;
 use crate::pdf::begins_as_pdf;
 use crate::rtf::begins_as_rtf;
-use crate::sight::Sight;
+use crate::sight::{Sight, is_at};
 use crate::source::{le16, le32, le64};
 use crate::tar::is_header;
 use crate::tnef::SIGNATURE;
@@ -204,13 +204,12 @@ pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
 
 /// What octets begin as. Formats may come twice.
 pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
-    let is_at = move |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
-    let marked = MARKS.iter().filter(move |(at, mark, _)| is_at(*at, mark)).map(|(_, _, format)| *format);
+    let marked = MARKS.iter().filter(move |(at, mark, _)| is_at(head, *at, mark)).map(|(_, _, format)| *format);
     let marked = marked.filter(move |format| match format {
         // Short marks, which text may begin with: one octet more of the header must fit.
-        Format::Arj => is_at(10, b"\x02"),
-        Format::Lha => is_at(6, b"-"),
-        Format::Zstd => is_at(0, b"\x28") || head.first().is_some_and(|first| first >> 4 == 5),
+        Format::Arj => is_at(head, 10, b"\x02"),
+        Format::Lha => is_at(head, 6, b"-"),
+        Format::Zstd => is_at(head, 0, b"\x28") || head.first().is_some_and(|first| first >> 4 == 5),
         _ => true,
     });
     let others = [

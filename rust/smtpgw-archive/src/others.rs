@@ -3,15 +3,15 @@
 //!
 //! They are known by sight, so that what is in them is told as `Unhandled` and never taken for clean.
 
+use crate::sight::is_at;
 use crate::source::le16;
 
 /// Whether octets begin as one of them.
 pub(crate) fn begins(head: &[u8]) -> bool {
-    let is_at = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
     let is_zstd_before_1 = matches!(head, [0x22..=0x27, 0xb5, 0x2f, 0xfd, ..]);
     // Three octets; the third says how wide the codes become.
     let is_compress = matches!(head, [0x1f, 0x9d, bits, ..] if bits & 0x60 == 0 && (9..=16).contains(&(bits & 0x1f)));
-    MARKS.iter().any(|(at, mark)| is_at(*at, mark)) || is_zstd_before_1 || is_compress || is_volume(head)
+    MARKS.iter().any(|(at, mark)| is_at(head, *at, mark)) || is_zstd_before_1 || is_compress || is_volume(head)
 }
 
 /// Whether octets end as one of them: images of disks that have their header there.
@@ -22,11 +22,10 @@ pub(crate) fn ends(tail: &[u8]) -> bool {
 
 /// The first sector of a volume by FAT or NTFS.
 fn is_volume(head: &[u8]) -> bool {
-    let is_at = |at: usize, mark: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(mark));
     let systems: [(usize, &[u8]); 4] = [(3, b"NTFS    "), (54, b"FAT12   "), (54, b"FAT16   "), (82, b"FAT32   ")];
-    is_at(510, b"\x55\xaa")
+    is_at(head, 510, b"\x55\xaa")
         && matches!(le16(head, 11), 512 | 1024 | 2048 | 4096)
-        && systems.iter().any(|(at, mark)| is_at(*at, mark))
+        && systems.iter().any(|(at, mark)| is_at(head, *at, mark))
 }
 
 /// Where, what.

@@ -1,5 +1,5 @@
-//! What kinds of octets there are: one pass over a text tells that most marks of archives are not in it, where a search
-//! for each would be a pass for each.
+//! Marks, and what kinds of octets there are: one pass over a text tells that most marks of archives are not in it, where
+//! a search for each would be a pass for each.
 
 /// The kinds of octets that were seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,11 @@ impl Sight {
     pub(crate) fn may_hold(self, mark: &[u8]) -> bool {
         mark.iter().all(|&octet| (self.controls || !is_control(octet)) && (self.high || octet.is_ascii()))
     }
+}
+
+/// Whether a mark stands at `at`. By its first octet, where nearly all fail, before all of it.
+pub(crate) fn is_at(octets: &[u8], at: usize, mark: &[u8]) -> bool {
+    octets.get(at) == mark.first() && octets.get(at..).is_some_and(|rest| rest.starts_with(mark))
 }
 
 const fn is_control(octet: u8) -> bool {

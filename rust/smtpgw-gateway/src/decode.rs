@@ -23,8 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use smtpgw_archive as archive;
-use smtpgw_mime::{Decoder, Dialect, Observed};
+use smtpgw_mime::{Decoder, Dialect, Limits, Observed};
 use tokio::sync::Semaphore;
 
 use crate::content::{Reader, detect};
@@ -39,7 +38,7 @@ use collector::{Collector, HeaderBudget};
 use containers::Opening;
 use effort::{BRIEF_OCTETS, Effort};
 use leaf::Rested;
-use readings::{REREAD, Rereading};
+use readings::Rereading;
 use room::Room;
 use words::Texts;
 
@@ -56,9 +55,8 @@ enum Ended {
 pub(crate) struct Decoding {
     decoder: Decoder,
     collector: Collector,
-    /// What unpacking needs, shared by all containers of the message; taken along by the thread that opens them. The
-    /// members have a spool of their own: that of the leaves may hold the beginning of one that is still arriving.
-    opening: Option<Opening>,
+    unpacking: Unpacking,
+    settings: Arc<Settings>,
     /// What all of it has cost.
     effort: Arc<Effort>,
     /// Why nothing more is decoded.
@@ -73,22 +71,24 @@ pub(crate) struct Decoding {
     tried: usize,
 }
 
+/// What opens the containers of a message, if there are any.
+enum Unpacking {
+    /// Nothing came so far that needs it.
+    NotBegun(Texts),
+    /// Shared by all containers; taken along by the thread that opens them. Boxed: most messages do without.
+    Begun(Box<Opening>),
+    /// A thread works with it: who comes then has given that work up, and what it would have shown was shown to nobody.
+    Away,
+}
+
 impl Decoding {
-    /// `spools`: one for the leaves, one for the members of containers.
-    pub(crate) fn new(message: Arc<Message>, spools: [Spool; 2], settings: &Settings) -> Self {
-        let [spool, members] = spools;
+    /// `spool` takes the leaves.
+    pub(crate) fn new(message: Arc<Message>, spool: Spool, settings: &Arc<Settings>) -> Self {
         let decode = &settings.decode;
-        let effort = Arc::new(Effort::new(decode.cpu_s));
-        let mut limits = smtpgw_mime::Limits::DEFAULT;
-        limits.depth = decode.depth;
-        limits.parts = decode.parts;
-        limits.header_octets = decode.header;
-        limits.fields = decode.fields;
-        limits.decoded_total = settings.limits.message_size.saturating_mul(decode.total_ratio);
         Self {
-            decoder: Decoder::new(limits.clone(), Dialect::default()),
+            decoder: Decoder::new(limits(settings), Dialect::default()),
             collector: Collector {
-                message: Arc::clone(&message),
+                message,
                 spool,
                 leaf: None,
                 containers: 0,
@@ -97,20 +97,9 @@ impl Decoding {
                 parts: 0,
                 headers: HeaderBudget::new(decode.header),
             },
-            opening: Some(Opening {
-                spool: members,
-                budget: archive_budget(settings, &effort),
-                effort: Arc::clone(&effort),
-                message,
-                texts: Texts::new(&decode.passwords, decode.password_tries),
-                depth: decode.archive.depth,
-                readings: decode.readings,
-                room: Room { parts: limits.parts, octets: limits.decoded_total },
-                reread_left: REREAD,
-                limits,
-                gaps: Vec::new(),
-            }),
-            effort,
+            unpacking: Unpacking::NotBegun(Texts::new(settings)),
+            settings: Arc::clone(settings),
+            effort: Arc::new(Effort::new(decode.cpu_s)),
             ended: None,
             places: places(decode.archive.concurrency),
             looks: &LOOKS,
@@ -179,7 +168,7 @@ impl Decoding {
         let effort = Arc::clone(&self.effort);
         let before = Room::beside(&self.decoder, &opening.limits);
         let (opening, headers, further) = blocking(move || {
-            let Opening { limits, readings, spool, reread_left: left, .. } = &mut opening;
+            let Opening { limits, readings, spool, reread_left: left, .. } = &mut *opening;
             let further = effort.step(|| {
                 let (readings, raw, headers, effort) = (*readings, &raw, &mut headers, &*effort);
                 let mut rereading = Rereading { limits, readings, left, room: before, effort, raw, spool, headers };
@@ -188,7 +177,7 @@ impl Decoding {
             (opening, headers, further)
         })
         .await?;
-        self.opening = Some(opening);
+        self.unpacking = Unpacking::Begun(opening);
         self.collector.headers = headers;
         let further = further.flatten()?;
         further.room.settle(before, &mut self.decoder);
@@ -203,10 +192,16 @@ impl Decoding {
         std::mem::take(&mut self.collector.gaps)
     }
 
-    /// It is away while a thread works with it: who comes then has given that work up, and what it would have shown was
-    /// shown to nobody.
-    fn take_opening(&mut self) -> io::Result<Opening> {
-        self.opening.take().ok_or_else(|| io::Error::other("unpacking was given up"))
+    /// For a thread that works with it.
+    fn take_opening(&mut self) -> io::Result<Box<Opening>> {
+        match std::mem::replace(&mut self.unpacking, Unpacking::Away) {
+            Unpacking::NotBegun(texts) => {
+                let Collector { message, spool, .. } = &self.collector;
+                Ok(Box::new(Opening::new(Arc::clone(message), spool.another(), texts, &self.effort, &self.settings)))
+            }
+            Unpacking::Begun(opening) => Ok(opening),
+            Unpacking::Away => Err(io::Error::other("unpacking was given up")),
+        }
     }
 
     /// Whether there is something to open among `parts`, or no time is left to look. Files are looked at without a place:
@@ -251,8 +246,13 @@ impl Decoding {
         self.collector.gaps.extend(parts.iter().filter_map(Rested::gap));
         let (parts, any) = self.any_container(parts).await?;
         if !any {
-            if let Some(Opening { message, texts, .. }) = &mut self.opening {
-                parts.iter().for_each(|rested| texts.note(message, &rested.part));
+            let texts = match &mut self.unpacking {
+                Unpacking::NotBegun(texts) => Some(texts),
+                Unpacking::Begun(opening) => Some(&mut opening.texts),
+                Unpacking::Away => None,
+            };
+            if let Some(texts) = texts {
+                parts.iter().for_each(|rested| texts.note(&rested.part));
             }
             return Ok(parts.into_iter().map(|rested| rested.part).collect());
         }
@@ -273,16 +273,16 @@ impl Decoding {
         let mut opening = self.take_opening()?;
         let before = Room::beside(&self.decoder, &opening.limits);
         opening.room = before;
-        let (opening, result) = blocking(move || {
+        let (mut opening, result) = blocking(move || {
             let _place = place;
             let effort = Arc::clone(&opening.effort);
             let result = effort.step(|| opening.open_all(parts)).flatten();
             (opening, result)
         })
         .await?;
-        let opening = self.opening.insert(opening);
         self.collector.gaps.append(&mut opening.gaps);
         opening.room.settle(before, &mut self.decoder);
+        self.unpacking = Unpacking::Begun(opening);
         result
     }
 }
@@ -314,23 +314,14 @@ fn is_container(rested: &Rested) -> Option<bool> {
     }
 }
 
-fn archive_budget(settings: &Settings, effort: &Arc<Effort>) -> archive::Budget {
-    let limits = &settings.decode.archive;
-    let limits = archive::Limits {
-        total: limits.total,
-        member: limits.member,
-        ratio: limits.ratio,
-        members: limits.members,
-        depth: limits.depth,
-        duration: limits.seconds,
-        password_tries: settings.decode.password_tries,
-        disabled: settings.decode.disabled_formats.clone(),
-    };
-    let begin = Instant::now();
-    let effort = Arc::clone(effort);
-    // Whoever has no more CPU time has none on the wall either.
-    archive::Budget::new(limits, move || if effort.is_over() { NEVER } else { begin.elapsed() })
+/// What decoding is bounded by.
+fn limits(settings: &Settings) -> Limits {
+    let decode = &settings.decode;
+    let mut limits = Limits::DEFAULT;
+    limits.depth = decode.depth;
+    limits.parts = decode.parts;
+    limits.header_octets = decode.header;
+    limits.fields = decode.fields;
+    limits.decoded_total = settings.limits.message_size.saturating_mul(decode.total_ratio);
+    limits
 }
-
-/// A time that nothing takes.
-const NEVER: Duration = Duration::from_secs(1 << 40);

@@ -29,6 +29,7 @@ mod connection;
 mod content;
 mod decision;
 mod decode;
+mod digits;
 mod domain;
 mod durable;
 mod error;

@@ -6,6 +6,7 @@
 
 mod lines;
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use humantime::{Rfc3339Timestamp, format_rfc3339_millis};
 use serde::Serialize;
 
 use self::lines::Losses;
+use crate::record::displayed;
 use crate::settings::{Log, LogFormat, LogLevel};
 
 /// One thing that happened.
@@ -120,24 +123,31 @@ struct Lost {
 
 #[derive(Serialize)]
 struct Line<'a, B> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<String>,
+    #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
+    time: Option<Rfc3339Timestamp>,
     level: LogLevel,
     event: &'static str,
     #[serde(flatten)]
     body: &'a B,
 }
 
+thread_local! {
+    /// Where records are serialised. What waits for the log thread has as much room as it needs.
+    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 fn record_of(level: LogLevel, event: &'static str, now: Option<SystemTime>, body: &impl Serialize) -> Record {
-    let line = Line { time: now.map(timestamp), level, event, body };
-    // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
-    let mut json = Vec::with_capacity(USUAL);
-    let json = match serde_json::to_writer(&mut json, &line) {
-        Ok(()) => String::from_utf8(json).ok(),
-        Err(_) => None,
-    };
-    let json = json.unwrap_or_else(|| format!("{{\"event\":\"{event}\"}}"));
-    Record { level, event, json }
+    let line = Line { time: now.map(format_rfc3339_millis), level, event, body };
+    ROOM.with_borrow_mut(|room| {
+        room.clear();
+        room.shrink_to(MOST);
+        // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
+        let json = match serde_json::to_writer(&mut *room, &line) {
+            Ok(()) => std::str::from_utf8(room).ok().map(str::to_owned),
+            Err(_) => None,
+        };
+        Record { level, event, json: json.unwrap_or_else(|| format!("{{\"event\":\"{event}\"}}")) }
+    })
 }
 
 /// The sink that the settings name: a file or standard error.
@@ -226,14 +236,14 @@ fn is_plain(text: &str) -> bool {
 
 /// RFC 3339 in UTC with milliseconds.
 pub(crate) fn timestamp(now: SystemTime) -> String {
-    humantime::format_rfc3339_millis(now).to_string()
+    format_rfc3339_millis(now).to_string()
 }
 
 /// How long the log thread lets records gather, which are then written together: nobody who reads along sees it.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// Octets of a usual record, so that it is written where it stays.
-const USUAL: usize = 2 << 10;
+/// Octets of a large record. What is larger leaves no room behind.
+const MOST: usize = 64 << 10;
 
 /// Octets of lines that are written at once.
 const PIECE: usize = 64 << 10;

@@ -5,12 +5,12 @@
 //! domain or an address literal can hold, a recipient is named only if it is plain, everything is bounded and each
 //! clause has a line of its own. Nothing a client says can end the field or begin another one.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
 use smtpgw_mime::Header;
 
+use crate::digits::{digit, push_address, push_number};
 use crate::message::{Session, TlsFacts};
 
 /// One field, complete with its CRLF. `recipients` are those that the backend took: one alone is named, of several
@@ -23,16 +23,15 @@ pub(crate) fn field(
     recipients: &[String],
     now: SystemTime,
 ) -> Vec<u8> {
-    let literal = address_literal(session.client.ip());
     // Written for each message, so without the detours of a format string.
     let mut text = String::with_capacity(USUAL);
     text.push_str("Received: from ");
     match session.helo.as_str() {
-        "" => text.push_str(&literal),
+        "" => push_literal(&mut text, session.client.ip()),
         helo => push_cleaned(&mut text, helo, NAME),
     }
     text.push_str(" (");
-    text.push_str(&literal);
+    push_literal(&mut text, session.client.ip());
     text.push_str(")\r\n by ");
     push_cleaned(&mut text, hostname, NAME);
     text.push_str(" with ");
@@ -83,11 +82,11 @@ const fn protocol(session: &Session, smtputf8: bool) -> &'static str {
 }
 
 /// RFC 5321 §4.1.3, an IPv4 address in IPv6 clothes undressed.
-fn address_literal(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => format!("[{address}]"),
-        IpAddr::V6(address) => format!("[IPv6:{address}]"),
-    }
+fn push_literal(text: &mut String, address: IpAddr) {
+    let address = address.to_canonical();
+    text.push_str(if address.is_ipv6() { "[IPv6:" } else { "[" });
+    push_address(text, address);
+    text.push(']');
 }
 
 fn push_tls(text: &mut String, tls: &TlsFacts) {
@@ -102,17 +101,19 @@ fn push_tls(text: &mut String, tls: &TlsFacts) {
 
 /// What a domain, an address literal or a token of TLS can hold; the rest becomes `?`, which none of them holds.
 fn push_cleaned(text: &mut String, from: &str, most: usize) {
-    let keep = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':' | '[' | ']');
-    if from.len() <= most && from.chars().all(keep) {
+    let keep = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    if from.len() <= most && from.bytes().all(keep) {
         text.push_str(from);
     } else {
+        let keep = |letter: char| u8::try_from(letter).is_ok_and(keep);
         text.extend(from.chars().take(most).map(|letter| if keep(letter) { letter } else { '?' }));
     }
 }
 
 /// Whether a path can be written as it is: quoted ones and other alphabets are lawful, and not worth the doubt.
 fn is_plain(path: &str) -> bool {
-    let plain = |octet: u8| octet.is_ascii_graphic() && !br#"<>()\";,:"#.contains(&octet);
+    let is_special = |octet| matches!(octet, b'<' | b'>' | b'(' | b')' | b'\\' | b'"' | b';' | b',' | b':');
+    let plain = |octet: u8| octet.is_ascii_graphic() && !is_special(octet);
     !path.is_empty() && path.len() <= PATH && path.bytes().all(plain)
 }
 
@@ -137,16 +138,12 @@ fn push_date(text: &mut String, now: SystemTime) {
     }
     text.extend([digit(day), ' ']);
     text.push_str(month);
-    let _ = write!(text, " {year}");
+    text.push(' ');
+    push_number(text, year);
     for (mark, number) in [(' ', second / 3_600), (':', second / 60 % 60), (':', second % 60)] {
         text.extend([mark, digit(number / 10), digit(number)]);
     }
     text.push_str(" +0000");
-}
-
-/// The last digit of a number.
-fn digit(number: u64) -> char {
-    u32::try_from(number % 10).ok().and_then(|number| char::from_digit(number, 10)).unwrap_or('0')
 }
 
 fn pick(names: &[&'static str], at: u64) -> &'static str {

@@ -63,10 +63,10 @@ pub(crate) struct Judged {
 impl Reception {
     pub(crate) fn new(desk: &Desk, session: Arc<Session>, envelope: Envelope) -> Box<Self> {
         let message = Arc::new(Message { session, envelope, progress: Default::default() });
-        let spool = || Spool::new(Arc::clone(&desk.folder), desk.settings.spool.memory, Arc::clone(&desk.budget));
+        let raw = Spool::new(Arc::clone(&desk.folder), desk.settings.spool.memory, Arc::clone(&desk.budget));
         Box::new(Self {
-            raw: spool(),
-            decoding: Decoding::new(Arc::clone(&message), [spool(), spool()], &desk.settings),
+            decoding: Decoding::new(Arc::clone(&message), raw.another(), &desk.settings),
+            raw,
             inspection: desk.panel.clone().map(Inspection::new),
             desk: desk.clone(),
             message,
@@ -191,7 +191,7 @@ impl Judged {
     /// For the record.
     pub(crate) fn record(&self, desk: &Desk) -> JudgedRecord {
         let progress = self.message.progress.read();
-        let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(&field.decoded()));
+        let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(field.decoded()));
         let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
         let receipts = Receipts::new(&self.gaps, &self.opinions, roster);
         JudgedRecord {

@@ -6,14 +6,18 @@
 
 mod part;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use smtpgw_smtp::Reply;
 
 use crate::client_hello::ClientHello;
 use crate::decision::Decision;
+use crate::digits::socket_address;
 use crate::inspect::{InspectorInfo, Mode};
 use crate::inspection::{About, Failure, Opinion};
 use crate::message::{Carried, TlsFacts};
@@ -143,6 +147,7 @@ pub(crate) struct TransactionRecord<'a> {
     pub(crate) session: &'a str,
     /// Which transaction of the session, from 1.
     pub(crate) transaction: u32,
+    #[serde(serialize_with = "address")]
     pub(crate) client: SocketAddr,
     pub(crate) helo: &'a str,
     pub(crate) tls: bool,
@@ -157,27 +162,28 @@ pub(crate) struct TransactionRecord<'a> {
     /// Which backend it was, or would have been, handed to, and where that is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backend: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "optional_address", skip_serializing_if = "Option::is_none")]
     pub(crate) backend_address: Option<SocketAddr>,
     /// `relayed`, `refused-by-backend`, `rejected`, `deferred`, `quarantined`, `discarded`, `content-refused`,
     /// `looping`, `abandoned`.
     pub(crate) outcome: &'static str,
     /// What the client was told at the end of data.
-    pub(crate) reply: Option<String>,
+    #[serde(serialize_with = "displayed")]
+    pub(crate) reply: Option<&'a Reply>,
     /// What the backend said, if it was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) backend_reply: Option<String>,
+    #[serde(serialize_with = "displayed", skip_serializing_if = "Option::is_none")]
+    pub(crate) backend_reply: Option<&'a Reply>,
     /// What went wrong on our side or the backend's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    pub(crate) error: Option<&'a str>,
     /// Whether content went to the backend before the verdict.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) streamed: bool,
     /// Fields of policy that are missing on top because content had gone before the verdict.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) unwritten: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) unwritten: &'a [String],
     #[serde(flatten)]
-    pub(crate) judged: JudgedRecord,
+    pub(crate) judged: &'a JudgedRecord,
     pub(crate) timing: Timing,
 }
 
@@ -306,10 +312,13 @@ impl VerdictRecord {
 }
 
 /// A text of the sender's as it may stand in a record: the log is bounded in records, so a record must be as well.
-pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(TEXT) {
+pub(crate) fn shortened<'a>(text: impl Into<Cow<'a, str>>) -> String {
+    let text = text.into();
+    // So many octets are no more characters.
+    let end = if text.len() > TEXT { text.char_indices().nth(TEXT) } else { None };
+    match end {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text.into_owned(),
     }
 }
 
@@ -355,13 +364,13 @@ fn failed(about: &About, failure: &Failure) -> FailureRecord {
 
 pub(crate) fn hex(octets: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    let mut text = String::with_capacity(2 * octets.len());
+    let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
+    let mut text = Vec::with_capacity(2 * octets.len());
     for octet in octets {
-        text.push(digit(octet >> 4));
-        text.push(digit(*octet));
+        text.extend([digit(octet >> 4), digit(*octet)]);
     }
-    text
+    // They are ASCII.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
@@ -372,6 +381,22 @@ fn is_zero(points: &f64) -> bool {
 /// Microseconds are enough for people and for plots.
 fn seconds<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((value.as_secs_f64() * 1e6).round() / 1e6)
+}
+
+fn address<S: Serializer>(address: &SocketAddr, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&socket_address(*address))
+}
+
+fn optional_address<S: Serializer>(value: &Option<SocketAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.map(socket_address).serialize(serializer)
+}
+
+/// What displays itself, without a text of its own in between.
+pub(crate) fn displayed<T: fmt::Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn pointee<T: Serialize, S: Serializer>(value: &Option<Arc<T>>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -144,6 +144,11 @@ impl Spool {
         }
     }
 
+    /// A further one of the same message.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(Arc::clone(&self.folder), self.threshold, Arc::clone(&self.charge.budget))
+    }
+
     /// Appends to the current stretch.
     pub(crate) fn append(&mut self, octets: &[u8]) {
         self.buffer.extend_from_slice(octets);

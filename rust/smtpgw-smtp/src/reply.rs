@@ -6,7 +6,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use crate::limits;
 
@@ -41,7 +41,7 @@ impl ReplyCode {
 
 impl fmt::Display for ReplyCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        self.digits().into_iter().try_for_each(|digit| f.write_char(char::from(digit)))
     }
 }
 
@@ -122,7 +122,6 @@ impl Reply {
     /// A reply of one line. Control characters and octets above 126 in `text` become `?`, and the line is cut
     /// where it would exceed the 512 octets of RFC 5321 §4.5.3.1.5.
     pub fn new(code: ReplyCode, enhanced: Option<EnhancedStatusCode>, text: &str) -> Self {
-        use core::fmt::Write as _;
         let mut line = alloc::string::String::new();
         if let Some(enhanced) = enhanced {
             // Writing to a String cannot fail.
@@ -208,10 +207,10 @@ impl Reply {
 /// For records: all lines joined by ` / `, octets that are not UTF-8 replaced.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
+        fmt::Display::fmt(&self.code, f)?;
         for (number, line) in self.lines().enumerate() {
-            let separator = if number == 0 { " " } else { " / " };
-            write!(f, "{separator}{}", alloc::string::String::from_utf8_lossy(line))?;
+            f.write_str(if number == 0 { " " } else { " / " })?;
+            f.write_str(&alloc::string::String::from_utf8_lossy(line))?;
         }
         Ok(())
     }

@@ -28,8 +28,8 @@ pub(crate) fn begins_as_office_xml(head: &[u8]) -> bool {
         [0xef, 0xbb, 0xbf, rest @ ..] | [0xff, 0xfe, rest @ ..] | [0xfe, 0xff, rest @ ..] => rest,
         _ => head,
     };
-    let begin: Vec<u8> = text.iter().copied().filter(|octet| *octet != 0).take(BEGIN).collect();
-    if !begin.trim_ascii_start().starts_with(b"<") {
+    let mut begin = text.iter().filter(|octet| **octet != 0).take(BEGIN);
+    if begin.find(|octet| !octet.is_ascii_whitespace()) != Some(&b'<') {
         return false;
     }
     let wide = |word: &[u8]| word.iter().flat_map(|&octet| [octet, 0]).collect::<Vec<u8>>();

@@ -22,8 +22,9 @@ mod view;
 
 use std::cell::Cell;
 use std::io::{self, Read, Seek};
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use crate::flow::{CHUNK, Out};
 use crate::limits::{PDF_HEADER, PDF_OBJECTS, PDF_READS};
@@ -38,8 +39,9 @@ use view::View;
 
 /// Whether octets begin as a PDF does, or have the mark a little later and an object somewhere: so programs take it.
 pub(crate) fn begins_as_pdf(head: &[u8]) -> bool {
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"%PDF-"));
     let begin = head.get(..PDF_HEADER).unwrap_or(head);
-    match memmem::find(begin, b"%PDF-") {
+    match FINDER.find(begin) {
         Some(0) => true,
         Some(_) => memmem::find_iter(head, b" obj")
             .any(|at| head.get(..at).and_then(<[u8]>::last).is_some_and(u8::is_ascii_digit)),

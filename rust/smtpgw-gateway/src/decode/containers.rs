@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use smtpgw_archive as archive;
 use smtpgw_mime::Limits;
@@ -12,25 +13,27 @@ use super::collector::HeaderBudget;
 use super::effort::Effort;
 use super::inner::{self, Found};
 use super::leaf::{Leaf, Rested};
-use super::readings::Rereading;
+use super::readings::{REREAD, Rereading};
 use super::room::Room;
 use super::sealed::{is_said_to_be_cms, is_smime};
 use super::words::Texts;
 use crate::content::Reader;
 use crate::message::{Content, Message, Part};
 use crate::record::UnscannedRecord;
-use crate::settings::Unscanned;
+use crate::settings::{Settings, Unscanned};
 use crate::spool::Spool;
+use crate::world::Instant;
 
 /// Opens containers, on a thread that may block.
 pub(super) struct Opening {
+    /// The members have one of their own: that of the leaves may hold the beginning of one that is still arriving.
     pub(super) spool: Spool,
-    pub(super) budget: archive::Budget,
+    budget: archive::Budget,
     pub(super) effort: Arc<Effort>,
-    pub(super) message: Arc<Message>,
+    message: Arc<Message>,
     /// What may name the password of an archive behind it.
     pub(super) texts: Texts,
-    pub(super) depth: usize,
+    depth: usize,
     pub(super) limits: Limits,
     /// `decode.readings`
     pub(super) readings: usize,
@@ -42,6 +45,30 @@ pub(super) struct Opening {
 }
 
 impl Opening {
+    /// `spool` takes the members; `texts` are those that came before the first container.
+    pub(super) fn new(
+        message: Arc<Message>,
+        spool: Spool,
+        texts: Texts,
+        effort: &Arc<Effort>,
+        settings: &Settings,
+    ) -> Self {
+        let limits = super::limits(settings);
+        Self {
+            spool,
+            budget: budget(settings, effort),
+            effort: Arc::clone(effort),
+            message,
+            texts,
+            depth: settings.decode.archive.depth,
+            readings: settings.decode.readings,
+            room: Room { parts: limits.parts, octets: limits.decoded_total },
+            reread_left: REREAD,
+            limits,
+            gaps: Vec::new(),
+        }
+    }
+
     pub(super) fn open_all(&mut self, parts: Vec<Rested>) -> io::Result<Vec<Arc<Part>>> {
         let mut finished = Vec::with_capacity(parts.len());
         // A work list rather than recursion: depth is the sender's choice.
@@ -65,7 +92,7 @@ impl Opening {
                 self.gap(Unscanned::Unhandled, part.path.clone());
             }
             if formats.is_empty() {
-                self.texts.note(&self.message, &part);
+                self.texts.note(&part);
             }
             if formats.is_empty() && message.is_none() && !has_files && !has_parts {
                 continue;
@@ -258,6 +285,27 @@ fn within_cms(container: &Part) -> String {
 
 /// The name of an entity, by which it is opened as a message.
 const ENTITY: &str = "smime.eml";
+
+fn budget(settings: &Settings, effort: &Arc<Effort>) -> archive::Budget {
+    let limits = &settings.decode.archive;
+    let limits = archive::Limits {
+        total: limits.total,
+        member: limits.member,
+        ratio: limits.ratio,
+        members: limits.members,
+        depth: limits.depth,
+        duration: limits.seconds,
+        password_tries: settings.decode.password_tries,
+        disabled: settings.decode.disabled_formats.clone(),
+    };
+    let begin = Instant::now();
+    let effort = Arc::clone(effort);
+    // Whoever has no more CPU time has none on the wall either.
+    archive::Budget::new(limits, move || if effort.is_over() { NEVER } else { begin.elapsed() })
+}
+
+/// A time that nothing takes.
+const NEVER: Duration = Duration::from_secs(1 << 40);
 
 const fn reason_of_archive(reason: &archive::Unscanned) -> Unscanned {
     match reason {

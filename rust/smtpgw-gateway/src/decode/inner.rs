@@ -126,13 +126,14 @@ impl Taking<'_> {
 /// letter has.
 pub(super) fn message_at(part: &Part) -> io::Result<Option<u64>> {
     let content = &part.data;
-    let mut head = [0; HEAD];
+    let mut buffer;
     let head = match content {
         // Hardly any leaf gets further than this.
         Content::Memory(octets) => octets.get(..HEAD).unwrap_or(octets),
         Content::File { .. } => {
-            let read = Reader::new(content).read(&mut head)?;
-            head.get(..read).unwrap_or_default()
+            buffer = [0; HEAD];
+            let read = Reader::new(content).read(&mut buffer)?;
+            buffer.get(..read).unwrap_or_default()
         }
     };
     let behind_mark = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);

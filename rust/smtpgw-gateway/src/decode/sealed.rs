@@ -4,7 +4,9 @@
 //! CMS itself is a container that is opened, or says that it is encrypted. Text that is merely signed (RFC 9580 §7)
 //! stands in the open and is looked at as it is.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use smtpgw_archive::Format;
 
 use super::leaf::Leaf;
@@ -51,7 +53,8 @@ impl ArmorWatch {
 /// HTML, an entity of it, a quoting mark or the last octet of a byte order mark. One at their very beginning is for those
 /// to see that know what stands before.
 fn stands_in(octets: &[u8]) -> bool {
-    memmem::find_iter(octets, MARK).any(|at| {
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MARK));
+    FINDER.find_iter(octets).any(|at| {
         let behind = octets.get(at + MARK.len());
         // `, PART 1/2-----` (RFC 4880 §6.2).
         matches!(behind, Some(b'-' | b','))

@@ -34,7 +34,7 @@ async fn octets(content: &Content) -> Vec<u8> {
 async fn decode(raw: &[&[u8]], threshold: u64) -> Vec<(String, Vec<u8>)> {
     let budget = Budget::new(1 << 30);
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), threshold, Arc::clone(&budget));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    let mut decoding = Decoding::new(message(), spool(), &Arc::default());
     let mut parts = Vec::new();
     for piece in raw {
         decoding.push(piece);
@@ -80,7 +80,7 @@ async fn a_header_that_is_not_kept_is_always_told() {
     let first = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nA: b\r\n\r\nx\r\n--b--\r\n";
     for left in 0..400 {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        let mut decoding = Decoding::new(message(), spool(), &Arc::default());
         decoding.collector.headers.left = left;
         decoding.push(first);
         decoding.finish();
@@ -95,7 +95,7 @@ async fn a_header_that_is_not_kept_is_always_told() {
 async fn an_encoding_that_nobody_knows_is_unscanned() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
     for (encoding, gaps) in [("x-mystery", 1), ("x-yenc", 1), ("8bit", 0)] {
-        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        let mut decoding = Decoding::new(message(), spool(), &Arc::default());
         decoding.push(format!("Content-Transfer-Encoding: {encoding}\r\n\r\nbody\r\n").as_bytes());
         decoding.finish();
         decoding.settle().await.unwrap();
@@ -114,7 +114,7 @@ async fn headers_of_all_parts_together_are_bounded() {
         raw.extend_from_slice(format!("--b\r\nA: {}\r\n\r\nx\r\n", "y".repeat(900)).as_bytes());
     }
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+    let mut decoding = Decoding::new(message(), spool(), &Arc::new(settings));
     decoding.push(&raw);
     decoding.finish();
     let parts = decoding.settle().await.unwrap();
@@ -126,7 +126,7 @@ async fn headers_of_all_parts_together_are_bounded() {
 /// What further readings show, `path reading "data"`; the gaps of the whole; how many were tried.
 async fn reread(raw: &[u8], settings: &Settings) -> (Vec<String>, Vec<UnscannedRecord>, usize) {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], settings);
+    let mut decoding = Decoding::new(message(), spool(), &Arc::new(settings.clone()));
     decoding.push(raw);
     decoding.finish();
     let parts = decoding.settle().await.unwrap();
@@ -202,7 +202,7 @@ async fn more_readings_than_the_limit_are_told() {
 async fn parts_of(raw: &str) -> (Vec<String>, Vec<Unscanned>) {
     let raw = raw.replace('\n', "\r\n");
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    let mut decoding = Decoding::new(message(), spool(), &Arc::default());
     decoding.push(raw.as_bytes());
     decoding.finish();
     let mut shown = Vec::new();
@@ -324,7 +324,7 @@ async fn a_file_that_nobody_looked_at_in_time_is_told() {
     let zip = [&plain[..], ZIP].concat();
     for (places, content, parts, gaps) in [(0, &plain[..], 1, 1), (1, &plain, 1, 0), (1, &zip, 2, 0)] {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), 0, Budget::new(1 << 30));
-        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        let mut decoding = Decoding::new(message(), spool(), &Arc::default());
         decoding.places = Arc::new(Semaphore::new(places));
         (decoding.looks, decoding.patience) = (&NONE, Duration::from_millis(1));
         decoding.push(&attached(content));
@@ -338,7 +338,7 @@ async fn a_file_that_nobody_looked_at_in_time_is_told() {
 #[tokio::test]
 async fn without_a_place_in_time_containers_stay_closed_and_that_is_told() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    let mut decoding = Decoding::new(message(), spool(), &Arc::default());
     decoding.places = Arc::new(Semaphore::new(0));
     decoding.patience = Duration::from_millis(1);
     decoding.push(&attached(ZIP));
@@ -350,8 +350,8 @@ async fn without_a_place_in_time_containers_stay_closed_and_that_is_told() {
 #[tokio::test]
 async fn what_a_given_up_thread_would_have_shown_is_missed() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
-    decoding.opening = None;
+    let mut decoding = Decoding::new(message(), spool(), &Arc::default());
+    decoding.unpacking = Unpacking::Away;
     decoding.push(&attached(ZIP));
     decoding.finish();
     assert!(decoding.settle().await.is_err());
@@ -363,8 +363,10 @@ async fn attached_messages_share_what_may_be_read_again() {
         b"From: a\r\nTo: b\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\nZXZpbA==\r\n";
     for (left, told) in [(1_000, false), (0, true)] {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
-        decoding.opening.as_mut().unwrap().reread_left = left;
+        let mut decoding = Decoding::new(message(), spool(), &Arc::default());
+        let mut opening = decoding.take_opening().unwrap();
+        opening.reread_left = left;
+        decoding.unpacking = Unpacking::Begun(opening);
         decoding.push(&attached(odd));
         decoding.finish();
         decoding.settle().await.unwrap();

@@ -12,91 +12,55 @@ use std::sync::{Arc, OnceLock};
 use smtpgw_mime::charset::to_text;
 
 use crate::content::Reader;
-use crate::message::{Content, Message, Part};
+use crate::message::{Message, Part};
+use crate::settings::Settings;
 
 /// The texts of a message so far.
 pub(super) struct Texts {
     kept: Arc<Kept>,
-    site: Arc<[String]>,
-    /// `decode.password_tries`
-    tries: usize,
+    settings: Arc<Settings>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Kept {
-    subject: Option<String>,
-    texts: Vec<Text>,
-    /// What was found in them, once somebody asked.
+    texts: Vec<Arc<Part>>,
+    /// What was found in them and in the subject, once somebody asked.
     words: OnceLock<Vec<String>>,
 }
 
-#[derive(Clone)]
-struct Text {
-    content: Content,
-    charset: Option<String>,
-    is_html: bool,
-}
-
 impl Texts {
-    pub(super) fn new(site: &[String], tries: usize) -> Self {
-        Self { kept: Arc::default(), site: site.into(), tries }
+    pub(super) fn new(settings: &Arc<Settings>) -> Self {
+        Self { kept: Arc::default(), settings: Arc::clone(settings) }
     }
 
     /// A part that may be a text. Of many the first give words.
-    pub(super) fn note(&mut self, message: &Message, part: &Part) {
-        if self.tries == 0 || !part.media_type.starts_with("text/") || self.kept.texts.len() >= TEXTS {
-            return;
+    pub(super) fn note(&mut self, part: &Arc<Part>) {
+        let is_wanted = self.settings.decode.password_tries > 0 && self.kept.texts.len() < TEXTS;
+        if is_wanted && part.media_type.starts_with("text/") {
+            let kept = Arc::make_mut(&mut self.kept);
+            kept.texts.push(Arc::clone(part));
+            kept.words.take();
         }
-        let subject = || Some(message.progress.read().header.as_ref()?.first("Subject")?.decoded());
-        let mut texts = self.kept.texts.clone();
-        texts.push(Text {
-            content: part.data.clone(),
-            charset: part.charset.clone(),
-            is_html: part.media_type == "text/html",
-        });
-        let subject = self.kept.subject.clone().or_else(subject);
-        self.kept = Arc::new(Kept { subject, texts, words: OnceLock::new() });
     }
 
     /// What finds the words, when somebody wants them.
     pub(super) fn words(&self, message: &Message) -> impl FnOnce() -> Vec<String> + Send + Sync + use<> {
-        let (kept, site, tries) = (Arc::clone(&self.kept), Arc::clone(&self.site), self.tries);
-        // A message that begins with an archive has a subject all the same.
-        let subject = match &kept.subject {
-            None => message.progress.read().header.as_ref().and_then(|header| Some(header.first("Subject")?.decoded())),
-            Some(_) => None,
-        };
+        let (kept, settings) = (Arc::clone(&self.kept), Arc::clone(&self.settings));
+        let header = message.progress.read().header.clone();
         move || {
             let found = kept.words.get_or_init(|| {
                 let mut finder = Finder::default();
-                for subject in kept.subject.iter().chain(&subject) {
-                    finder.read(head_of(subject, TEXT));
+                if let Some(subject) = header.as_ref().and_then(|header| header.first("Subject")) {
+                    finder.read(head_of(&subject.decoded(), TEXT));
                 }
-                kept.texts.iter().for_each(|text| text.read(&mut finder));
+                kept.texts.iter().for_each(|part| finder.read_part(part));
                 finder.words()
             });
+            let (site, tries) = (&settings.decode.passwords, settings.decode.password_tries);
             let room = tries.saturating_sub(site.len()).max(tries / 2);
             let mut words: Vec<String> = found.iter().take(room).cloned().collect();
             words.extend(site.iter().filter(|word| !found.iter().take(room).any(|found| found == *word)).cloned());
             words
-        }
-    }
-}
-
-impl Text {
-    fn read(&self, finder: &mut Finder) {
-        let mut octets = Vec::new();
-        // What cannot be read back gives no words; whoever shows the part meets the same trouble, and tells it.
-        if Reader::new(&self.content).take(TEXT as u64).read_to_end(&mut octets).is_err() {
-            return;
-        }
-        let (text, _) = to_text(self.charset.as_deref(), &octets);
-        if self.is_html {
-            // Elements part words (cells of a table), or stand within one.
-            finder.read(&without_elements(&text, " "));
-            finder.read(&without_elements(&text, ""));
-        } else {
-            finder.read(&text);
         }
     }
 }
@@ -111,6 +75,22 @@ struct Finder {
 }
 
 impl Finder {
+    fn read_part(&mut self, part: &Part) {
+        let mut octets = Vec::new();
+        // What cannot be read back gives no words; whoever shows the part meets the same trouble, and tells it.
+        if Reader::new(&part.data).take(TEXT as u64).read_to_end(&mut octets).is_err() {
+            return;
+        }
+        let (text, _) = to_text(part.charset.as_deref(), &octets);
+        if part.media_type == "text/html" {
+            // Elements part words (cells of a table), or stand within one.
+            self.read(&without_elements(&text, " "));
+            self.read(&without_elements(&text, ""));
+        } else {
+            self.read(&text);
+        }
+    }
+
     fn read(&mut self, text: &str) {
         for line in text.lines() {
             self.quoted(line);

@@ -1,5 +1,6 @@
 //! What an inspector said, and about what.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -65,10 +66,10 @@ impl fmt::Display for About {
 
 impl About {
     /// A part by its path, and by the reading that shows it.
-    pub(crate) fn part(part: &Part) -> String {
+    pub(crate) fn part(part: &Part) -> Cow<'_, str> {
         match &part.reading {
-            Some(reading) => format!("{} ({reading})", part.path),
-            None => part.path.clone(),
+            Some(reading) => format!("{} ({reading})", part.path).into(),
+            None => part.path.as_str().into(),
         }
     }
 
@@ -76,7 +77,7 @@ impl About {
         match subject {
             Subject::Connect(_) => Self::Connect,
             Subject::Recipient { .. } => Self::Recipient,
-            Subject::Part(part, _) => Self::Part(Self::part(part)),
+            Subject::Part(part, _) => Self::Part(Self::part(part).into_owned()),
             Subject::Message(_) => Self::Message,
         }
     }

@@ -79,7 +79,8 @@ fn others(part: &Part) -> impl Iterator<Item = &str> {
 
 /// A name as long as a record has it: a long one loses its middle, since its end tells what opens it.
 fn name(name: &str) -> String {
-    let total = name.chars().count();
+    // So many octets are no more characters.
+    let total = if name.len() > NAME { name.chars().count() } else { 0 };
     if total <= NAME {
         return name.to_owned();
     }
@@ -96,7 +97,7 @@ const NAME: usize = 300;
 impl PartRecord {
     pub(crate) fn of(part: &Part, receipts: &Receipts) -> Self {
         Self {
-            path: shortened(&part.path),
+            path: shortened(part.path.as_str()),
             media_type: part.media_type.clone(),
             filename: part.filename.as_deref().map(name),
             other_names: others(part).take(OTHER_NAMES).map(name).collect(),
@@ -108,7 +109,7 @@ impl PartRecord {
             facts: part.facts.get().cloned().unwrap_or_default(),
             defects: part.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
             unscanned: receipts.unscanned.get(&part.path).cloned().unwrap_or_default(),
-            inspectors: receipts.inspectors.get(&About::part(part)).cloned().unwrap_or_default(),
+            inspectors: receipts.inspectors.get(&*About::part(part)).cloned().unwrap_or_default(),
         }
     }
 }

@@ -56,8 +56,8 @@ impl ClientCertificate {
         let (not_before, not_after) = (validity.not_before.timestamp(), validity.not_after.timestamp());
         Some(Self {
             der: Bytes::copy_from_slice(der),
-            subject: shortened(&parsed.subject().to_string()),
-            issuer: shortened(&parsed.issuer().to_string()),
+            subject: shortened(parsed.subject().to_string()),
+            issuer: shortened(parsed.issuer().to_string()),
             sha256: hex(&Sha256::digest(der)),
             spki_sha256: hex(&Sha256::digest(parsed.public_key().raw)),
             not_before: date(not_before),

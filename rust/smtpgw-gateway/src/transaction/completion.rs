@@ -12,8 +12,10 @@ use smtpgw_smtp::{Reply, replies};
 use super::outcome::{Outcome, worded};
 use super::patience::meanwhile;
 use super::{Correspondence, Transaction};
+use crate::digits::push_number;
 use crate::error::BackendError;
 use crate::log::timestamp;
+use crate::message::Session;
 use crate::outgoing::Outgoing;
 use crate::quarantine;
 use crate::received;
@@ -46,7 +48,6 @@ impl<W: World> Correspondence<W> {
         let mut outcome = match judged {
             Ok(judged) => {
                 timing.verdict_s = ended.elapsed();
-                transaction.envelope = judged.message.envelope.clone();
                 let record = judged.record(&self.setup.desk);
                 let outcome = self.carry_out(&mut transaction, judged).await;
                 timing.relay_s = ended.elapsed() - timing.verdict_s;
@@ -59,9 +60,8 @@ impl<W: World> Correspondence<W> {
             }
         };
         outcome.timing = timing;
-        let reply = outcome.reply.clone().unwrap_or(replies::LOCAL_ERROR);
-        self.record(&transaction, outcome);
-        reply
+        self.record(&transaction, &outcome);
+        outcome.reply.unwrap_or(replies::LOCAL_ERROR)
     }
 
     async fn carry_out(&mut self, transaction: &mut Transaction, judged: Judged) -> Outcome {
@@ -93,7 +93,7 @@ impl<W: World> Correspondence<W> {
                 let (head, forged) = judged.added_header(&self.setup.desk);
                 let mut message = Outgoing::new(head, forged, judged.content);
                 message.prepend(self.received(transaction));
-                self.leg.deliver(self.house.unique(), message).await
+                self.leg.deliver(self.trace_id(&transaction.session), message).await
             }
         };
         match delivered {
@@ -116,10 +116,20 @@ impl<W: World> Correspondence<W> {
     /// Our own trace field for this message.
     pub(super) fn received(&self, transaction: &Transaction) -> Vec<u8> {
         let session = &transaction.session;
-        let id = format!("{}-{}", session.id, self.count);
+        let id = self.trace_id(session);
         let hostname = &self.setup.desk.settings.hostname;
         let (smtputf8, recipients) = (transaction.smtputf8, &transaction.envelope.forward_paths);
         received::field(session, smtputf8, hostname, &id, recipients, self.house.world.now())
+    }
+
+    /// What a message is called in its trace field and where it is stored: nobody else has that name, and as that of the
+    /// session nobody can guess it.
+    fn trace_id(&self, session: &Session) -> String {
+        let mut id = String::with_capacity(session.id.len() + "-4294967295".len());
+        id.push_str(&session.id);
+        id.push('-');
+        push_number(&mut id, self.count.into());
+        id
     }
 
     async fn quarantine(&self, judged: Judged) -> Outcome {

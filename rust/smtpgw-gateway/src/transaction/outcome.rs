@@ -34,9 +34,8 @@ impl Outcome {
 }
 
 impl<W: World> Correspondence<W> {
-    pub(super) fn record(&self, transaction: &Transaction, outcome: Outcome) {
+    pub(super) fn record(&self, transaction: &Transaction, outcome: &Outcome) {
         let session = &transaction.session;
-        let text = |reply: Reply| reply.to_string();
         let level =
             if outcome.error.is_some() || !outcome.unwritten.is_empty() { LogLevel::Warning } else { LogLevel::Info };
         let record = TransactionRecord {
@@ -52,12 +51,12 @@ impl<W: World> Correspondence<W> {
             backend: transaction.place.as_ref().map(|place| place.site.name.as_str()),
             backend_address: transaction.place.as_ref().and_then(|place| place.address),
             outcome: outcome.name,
-            reply: outcome.reply.map(text),
-            backend_reply: outcome.backend_reply.map(text),
-            error: outcome.error,
+            reply: outcome.reply.as_ref(),
+            backend_reply: outcome.backend_reply.as_ref(),
+            error: outcome.error.as_deref(),
             streamed: transaction.streamed,
-            unwritten: outcome.unwritten,
-            judged: outcome.judged,
+            unwritten: &outcome.unwritten,
+            judged: &outcome.judged,
             timing: outcome.timing,
         };
         self.house.log(level, "transaction", &record);

@@ -5,7 +5,7 @@
 
 use alloc::string::String;
 
-use encoding_rs::{Encoding, ISO_2022_JP, REPLACEMENT, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::ebcdic::Table;
 use super::unicode::Order;
@@ -44,6 +44,10 @@ impl Charset {
         else {
             return Self::Ascii;
         };
+        // Nearly all.
+        if label.eq_ignore_ascii_case("utf-8") {
+            return Self::Standard(UTF_8);
+        }
         let plain = plain(label);
         if matches!(plain.as_str(), "us-ascii" | "ascii") {
             return Self::Ascii;

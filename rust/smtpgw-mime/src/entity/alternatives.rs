@@ -21,7 +21,7 @@ pub(super) struct ContentType {
     other_charsets: Vec<String>,
     /// Boundaries by the grammar, plain ones first.
     boundaries: Vec<Vec<u8>>,
-    /// The field it was read from, on one line.
+    /// The field it was read from, on one line; of a multipart alone.
     field: Vec<u8>,
 }
 
@@ -86,14 +86,13 @@ pub(super) fn content_types(
     }
     // A charset in a form that only some programs know, behind what all of them read.
     for at in 0..all.len() {
-        let Some((media_type, charsets)) =
-            all.get_mut(at).map(|known| (known.media_type.clone(), core::mem::take(&mut known.other_charsets)))
-        else {
-            break;
-        };
-        for charset in charsets {
+        let Some(known) = all.get_mut(at) else { break };
+        let further = core::mem::take(&mut known.other_charsets).into_iter();
+        let further = further
+            .map(|charset| ContentType { charset: Some(charset), ..ContentType::plain(known.media_type.clone()) });
+        for further in further.collect::<Vec<_>>() {
             odd(DefectKind::DuplicateParameter);
-            add(&mut all, ContentType { charset: Some(charset), ..ContentType::plain(media_type.clone()) });
+            add(&mut all, further);
         }
     }
     all
@@ -121,23 +120,23 @@ fn content_type(
         .filter(|(_, label)| !label.is_empty());
     let charset = charsets.next().map(|(_, label)| label);
     let others = charsets.filter(|(form, label)| *form == Form::Extended && Some(label) != charset.as_ref());
-    let other_charsets =
-        if media_type.starts_with("multipart/") { Vec::new() } else { others.map(|(_, label)| label).collect() };
+    let is_multipart = media_type.starts_with("multipart/");
+    let other_charsets = if is_multipart { Vec::new() } else { others.map(|(_, label)| label).collect() };
     let boundaries = plain_first(values(parameters, "boundary", dialect.duplicate_parameter, odd));
     ContentType {
         media_type,
         charset,
         other_charsets,
         boundaries: boundaries.map(|value| value.octets).collect(),
-        field: field.to_vec(),
+        field: if is_multipart { field.to_vec() } else { Vec::new() },
     }
 }
 
 /// Values of a parameter that is not for people: plain before extended, as programs that know nothing of RFC 2231
 /// read it.
-fn plain_first(values: Vec<Value>) -> impl Iterator<Item = Value> {
-    let (plain, others): (Vec<_>, Vec<_>) = values.into_iter().partition(|value| value.form == Form::Plain);
-    plain.into_iter().chain(others)
+fn plain_first(mut values: Vec<Value>) -> impl Iterator<Item = Value> {
+    values.sort_by_key(|value| value.form != Form::Plain);
+    values.into_iter()
 }
 
 /// The boundaries of a multipart, in any reading of its field; one more than `most` says that there are more. The search

@@ -167,7 +167,11 @@ fn is_blank(octet: u8) -> bool {
 
 /// RFC 2045 §5.1: printable ASCII without its special characters.
 fn is_token(octet: u8) -> bool {
-    octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet)
+    let is_special = matches!(
+        octet,
+        b'(' | b')' | b'<' | b'>' | b'@' | b',' | b';' | b':' | b'\\' | b'"' | b'/' | b'[' | b']' | b'?' | b'='
+    );
+    octet.is_ascii_graphic() && !is_special
 }
 
 fn from_semicolon(octets: &[u8]) -> &[u8] {

@@ -3,12 +3,11 @@
 //!
 //! Mail that comes back is quoted so, and some programs open the parts of it.
 
-use memchr::memmem::Finder;
+use memchr::memmem;
 
 /// Looks for them in a text that comes in pieces.
 #[derive(Debug)]
 pub struct PartsWatch {
-    finder: Finder<'static>,
     state: State,
 }
 
@@ -30,7 +29,7 @@ enum State {
 impl Default for PartsWatch {
     fn default() -> Self {
         // A text begins as a line does.
-        Self { finder: Finder::new(DELIMITER), state: State::Text(1) }
+        Self { state: State::Text(1) }
     }
 }
 
@@ -75,7 +74,7 @@ impl PartsWatch {
             self.state = if known == DELIMITER.len() { State::Delimiter } else { State::Text(known) };
             return octets.get(here.len()..).unwrap_or_default();
         }
-        if let Some(at) = self.finder.find(octets) {
+        if let Some(at) = memmem::find(octets, DELIMITER) {
             self.state = State::Delimiter;
             return octets.get(at + DELIMITER.len()..).unwrap_or_default();
         }

@@ -2,22 +2,14 @@
 
 use alloc::vec::Vec;
 
-use memchr::memmem::Finder;
+use memchr::memmem;
 
 /// Says whether a text is worth a look: it has one of the words by which such files begin. Takes it in pieces.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct InlineWatch {
-    finders: [Finder<'static>; 3],
     /// The end of the last piece, in which a word may have begun.
     tail: Vec<u8>,
     found: bool,
-}
-
-impl Default for InlineWatch {
-    fn default() -> Self {
-        let words: [&[u8]; 3] = [b"egin", b"BinHex", b"EGIN"];
-        Self { finders: words.map(Finder::new), tail: Vec::new(), found: false }
-    }
 }
 
 impl InlineWatch {
@@ -28,7 +20,8 @@ impl InlineWatch {
         }
         let word = LONGEST - 1;
         self.tail.extend_from_slice(octets.get(..word).unwrap_or(octets));
-        self.found = self.finders.iter().any(|f| f.find(&self.tail).is_some() || f.find(octets).is_some());
+        let is_in = |octets: &[u8]| WORDS.iter().any(|word| memmem::find(octets, word).is_some());
+        self.found = is_in(&self.tail) || is_in(octets);
         if octets.len() >= word {
             self.tail.clear();
             self.tail.extend_from_slice(octets.get(octets.len() - word..).unwrap_or_default());
@@ -42,6 +35,8 @@ impl InlineWatch {
         self.found
     }
 }
+
+const WORDS: [&[u8]; 3] = [b"egin", b"BinHex", b"EGIN"];
 
 /// Letters of the longest word.
 const LONGEST: usize = 6;

@@ -365,6 +365,7 @@ impl Base64 {
 
 /// Decodes base64 that is all there, as far as it goes; for header fields.
 pub(crate) fn decode_all_base64(text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(text.len() / 4 * 3);
     let (mut bits, mut count) = (0u32, 0u32);
     for &octet in text {
         let value = VALUES[octet as usize];

@@ -50,7 +50,7 @@ pub(super) fn mailbox(text: &str) -> Result<(&str, usize), PathError> {
         host.split_at_checked(end).filter(|(literal, _)| is_address_literal(literal))
     } else {
         let end = host.find(|letter| !is_domain_letter(letter)).unwrap_or(host.len());
-        host.split_at_checked(end).filter(|(domain, _)| is_domain(domain))
+        host.split_at_checked(end).filter(|(domain, _)| has_labels(domain))
     };
     let (_, rest) = split.ok_or(PathError)?;
     Ok((rest, at))
@@ -117,13 +117,14 @@ fn is_domain_letter(letter: char) -> bool {
 
 /// `Domain = sub-domain *("." sub-domain)`.
 fn is_domain(text: &str) -> bool {
+    text.chars().all(is_domain_letter) && has_labels(text)
+}
+
+/// Whether letters that domains are made of make one.
+fn has_labels(text: &str) -> bool {
     let label = |label: &str| {
         let longest = if label.is_ascii() { limits::LABEL } else { limits::U_LABEL };
-        !label.is_empty()
-            && label.len() <= longest
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(is_domain_letter)
+        !label.is_empty() && label.len() <= longest && !label.starts_with('-') && !label.ends_with('-')
     };
     text.len() <= limits::DOMAIN && text.split('.').all(label)
 }

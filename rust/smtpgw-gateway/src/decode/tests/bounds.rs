@@ -8,7 +8,7 @@ async fn bounded(raw: &[u8], parts: usize, octets: u64) -> (Vec<Unscanned>, Vec<
     let mut settings = Settings::default();
     settings.decode.parts = parts;
     (settings.limits.message_size, settings.decode.total_ratio) = (octets, 1);
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+    let mut decoding = Decoding::new(message(), spool(), &Arc::new(settings));
     // Two pushes: what was opened by then counts for what comes behind.
     let (one, two) = raw.split_at(raw.len() / 2);
     let mut found = Vec::new();
@@ -51,7 +51,7 @@ async fn above_its_cpu_time_a_message_is_told_and_nothing_more_is_done() {
     let mut settings = Settings::default();
     settings.decode.cpu_s = Duration::ZERO;
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+    let mut decoding = Decoding::new(message(), spool(), &Arc::new(settings));
     decoding.push(&attached(ZIP));
     decoding.push(&vec![b'x'; 1 << 20]);
     decoding.finish();
@@ -66,12 +66,10 @@ async fn containers_and_readings_stop_where_the_cpu_time_does() {
     let odd = b"Content-Type: multipart/mixed; boundary=a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--b\r\n\r\ny\r\n--a--\r\n";
     for (raw, what) in [(attached(ZIP), "1"), (odd.to_vec(), "readings")] {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-        let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+        let mut decoding = Decoding::new(message(), spool(), &Arc::default());
         decoding.push(&raw);
         decoding.finish();
-        let over = Arc::new(Effort::new(Duration::ZERO));
-        decoding.effort = Arc::clone(&over);
-        decoding.opening.as_mut().unwrap().effort = over;
+        decoding.effort = Arc::new(Effort::new(Duration::ZERO));
         decoding.settle().await.unwrap();
         decoding.reread(&Content::Memory(raw.into())).await.unwrap();
         assert_eq!(decoding.take_gaps(), [UnscannedRecord { reason: Unscanned::Timeout, what: what.into() }]);
@@ -81,7 +79,7 @@ async fn containers_and_readings_stop_where_the_cpu_time_does() {
 #[tokio::test]
 async fn a_panic_costs_the_message() {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &Settings::default());
+    let mut decoding = Decoding::new(message(), spool(), &Arc::default());
     decoding.step(0, |_, _| std::panic::resume_unwind(Box::new("a mistake of ours")));
     decoding.push(b"\r\nx");
     decoding.finish();
@@ -93,13 +91,14 @@ async fn who_opens_nothing_waits_for_no_place() {
     let mut settings = Settings::default();
     // A number that no other test has.
     settings.decode.archive.concurrency = 3;
+    let settings = Arc::new(settings);
     let places = places(3);
     let held = Arc::clone(&places).acquire_many_owned(3).await.unwrap();
     // In memory and in a file, which may hold anything, and so is looked at.
     let large = [b"\r\n", &b"hello\r\n".repeat(20_000)[..]].concat();
     for (threshold, content) in [(1 << 20, &b"\r\nhello\r\n"[..]), (0, &large)] {
         let spool = || Spool::new(Arc::new(std::env::temp_dir()), threshold, Budget::new(1 << 30));
-        let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+        let mut decoding = Decoding::new(message(), spool(), &settings);
         decoding.push(content);
         decoding.finish();
         let parts = decoding.settle().await.unwrap();
@@ -109,7 +108,7 @@ async fn who_opens_nothing_waits_for_no_place() {
         assert!(waited < Duration::from_secs(u64::from(threshold == 0)) || waited.is_zero(), "it has not waited");
     }
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], &settings);
+    let mut decoding = Decoding::new(message(), spool(), &settings);
     decoding.push(&attached(ZIP));
     decoding.finish();
     assert!(timeout(Duration::from_millis(20), decoding.settle()).await.is_err(), "all places are taken");

@@ -8,7 +8,7 @@ const LOCKED: &[u8] = include_bytes!("../../../../../tests/corpus/archive/encryp
 /// Whether the archive is opened in a message of this content.
 async fn opens(content: &[&[u8]], settings: &Settings) -> bool {
     let spool = || Spool::new(Arc::new(std::env::temp_dir()), 1 << 20, Budget::new(1 << 30));
-    let mut decoding = Decoding::new(message(), [spool(), spool()], settings);
+    let mut decoding = Decoding::new(message(), spool(), &Arc::new(settings.clone()));
     let mut parts = Vec::new();
     for piece in content {
         decoding.push(piece);
