@@ -117,6 +117,21 @@ pub(crate) const PDF_OBJECTS: u64 = 8 << 20;
 /// Octets of a row by which a stream of a PDF is predicted. Tables have some; only pictures have thousands.
 pub(crate) const PDF_ROW: usize = 1 << 20;
 
+/// Encryption dictionaries of one PDF that are tried. Real ones have one, also after many revisions.
+pub(crate) const PDF_LOCKS: usize = 4;
+
+/// Identifiers of one PDF that are tried with each of them. All revisions of a file share one.
+pub(crate) const PDF_IDS: usize = 8;
+
+/// Octets of one encrypted string of a PDF that are decrypted: the longest are scripts.
+pub(crate) const PDF_STRING: usize = 1 << 20;
+
+/// Octets of a stream of a PDF from which is seen whether they are encrypted, and by which key.
+pub(crate) const PDF_PROBE: u64 = 4 << 10;
+
+/// Octets that decoders may make of them.
+pub(crate) const PDF_PROBED: u64 = 256 << 10;
+
 /// Octets of one tag of an XML document that are looked at. Real ones have a name and a few addresses.
 pub(crate) const XML_TAG: usize = 16 << 10;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cipher::Cipher;
 use super::filters::{Filter, Parms};
 use super::lexer::Token;
 use crate::limits::{PDF_DEPTH, PDF_FILTERS, PDF_REFERENCES};
@@ -16,7 +17,8 @@ pub(super) struct Found {
     pub(super) numbers: BTreeMap<u64, u64>,
     /// More streams than are kept.
     pub(super) has_more: bool,
-    pub(super) is_encrypted: bool,
+    /// An encryption dictionary stands among packed objects, where only some programs look for it.
+    pub(super) has_packed_lock: bool,
 }
 
 /// A stream that is a file of its own.
@@ -73,6 +75,8 @@ pub(super) struct Object {
     /// How it is packed is said in another object, or more than once.
     pub(super) is_doubtful: bool,
     pub(super) length: Length,
+    /// The crypt filter that it is encrypted by, if it names one itself.
+    pub(super) crypt: Option<Vec<u8>>,
     /// The number that it is.
     pub(super) value: Option<u64>,
 }
@@ -128,7 +132,7 @@ enum Key {
     File,
     Script,
     Form,
-    Encrypt,
+    Name,
 }
 
 impl Key {
@@ -149,7 +153,7 @@ impl Key {
             b"UF" | b"DOS" | b"Mac" | b"Unix" => Self::File,
             b"JS" => Self::Script,
             b"XFA" => Self::Form,
-            b"Encrypt" => Self::Encrypt,
+            b"Name" => Self::Name,
             _ => Self::Other,
         }
     }
@@ -174,6 +178,9 @@ struct Level {
 /// Reads one object, or those in a stream of objects.
 pub(super) struct Reader<'f> {
     found: &'f mut Found,
+    /// How strings may be encrypted.
+    ciphers: &'f [Cipher],
+    is_packed: bool,
     pub(super) object: Object,
     levels: Vec<Level>,
     /// Brackets that are open beyond the limit.
@@ -183,8 +190,14 @@ pub(super) struct Reader<'f> {
 }
 
 impl<'f> Reader<'f> {
-    pub(super) fn new(found: &'f mut Found) -> Self {
-        Self { found, object: Object::default(), levels: Vec::new(), beyond: 0, last: [None; 2] }
+    pub(super) fn new(found: &'f mut Found, ciphers: &'f [Cipher]) -> Self {
+        let object = Object::default();
+        Self { found, ciphers, is_packed: false, object, levels: Vec::new(), beyond: 0, last: [None; 2] }
+    }
+
+    /// Of packed objects.
+    pub(super) fn of_packed(found: &'f mut Found) -> Self {
+        Self { is_packed: true, ..Self::new(found, &[]) }
     }
 
     /// Takes a word.
@@ -230,6 +243,8 @@ impl<'f> Reader<'f> {
         let (key, is_own) = (level.key, if level.is_dict { depth == 1 } else { depth == 2 });
         level.awaits = false;
         match (key, name) {
+            (Key::Filter, b"Standard") if self.is_packed => self.found.has_packed_lock = true,
+            (Key::Name, _) if !self.object.parms.is_empty() => _ = self.object.crypt.get_or_insert(name.to_vec()),
             (Key::Type, b"ObjStm") if is_own => self.object.is_said_to_hold_objects = true,
             (Key::Type, b"EmbeddedFile") if is_own => self.object.is_file = true,
             (Key::Filter | Key::FileOrFilter, _) if is_own => self.object.filter(name),
@@ -266,9 +281,13 @@ impl<'f> Reader<'f> {
     fn text(&mut self, text: &[u8]) {
         let Some(level) = self.levels.last_mut() else { return };
         level.awaits = false;
-        if level.is_dict && level.key.names_files() && level.names.len() < NAMES {
-            level.names.push(text_of(text));
+        if !level.is_dict || !level.key.names_files() {
+            return;
         }
+        let clear = self.ciphers.iter().map(|cipher| text_of(&cipher.text(text)));
+        let plain = (self.ciphers.is_empty() || is_readable(text)).then(|| text_of(text));
+        let room = NAMES.saturating_sub(level.names.len());
+        level.names.extend(clear.chain(plain).take(room));
     }
 
     fn reference(&mut self) {
@@ -287,7 +306,6 @@ impl<'f> Reader<'f> {
             Key::Filter | Key::Parms | Key::Predictor | Key::Columns | Key::Colors | Key::Bits => {
                 self.object.is_doubtful = true;
             }
-            Key::Encrypt => self.found.is_encrypted = true,
             _ => {}
         }
     }
@@ -316,10 +334,8 @@ impl<'f> Reader<'f> {
             self.beyond += 1;
             return;
         }
-        match key {
-            Key::Parms if is_dict => self.parms(),
-            Key::Encrypt => self.found.is_encrypted = true,
-            _ => {}
+        if key == Key::Parms && is_dict {
+            self.parms();
         }
         // Of a dictionary no key is the first one's.
         let key = if is_dict { Key::Other } else { key };
@@ -365,6 +381,12 @@ fn text_of(text: &[u8]) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => text.iter().map(|&octet| char::from(octet)).collect(),
     }
+}
+
+/// Whether a string can be a name as it stands, though the file is encrypted.
+fn is_readable(text: &[u8]) -> bool {
+    [&b"\xfe\xff"[..], b"\xef\xbb\xbf"].iter().any(|mark| text.starts_with(mark))
+        || text.iter().all(|octet| matches!(octet, b' '..=b'~'))
 }
 
 /// Names that are kept of one file, and files that one dictionary may name: five keys can do either.
