@@ -77,6 +77,7 @@ pub(crate) fn unpack<R: Read + Seek>(
     let first = unpacking.pass(Pass::Objects);
     unpacking.end_objects()?;
     first?;
+    unpacking.found.name_files();
     if !unpacking.keys.are_none() {
         unpacking.strings()?;
     }
@@ -130,7 +131,7 @@ impl<R: Read + Seek> Unpacking<'_, R> {
     /// Reads the object that begins at `at`, and where the data of its stream begin, if it is one.
     fn object(&mut self, at: u64, id: Option<Id>) -> Result<(Object, Option<u64>), Unscanned> {
         let ciphers = id.map(|id| self.keys.of_strings(id)).unwrap_or_default();
-        let mut reader = Reader::new(&mut self.found, &ciphers);
+        let mut reader = Reader::new(&mut self.found, id.map(|id| id.number), &ciphers);
         let mut is_stream = false;
         let end = self.view.read_object(at, self.out.budget, |token| {
             is_stream = *token == Token::Word(b"stream");

@@ -15,6 +15,10 @@ pub(super) struct Found {
     pub(super) files: BTreeMap<u64, File>,
     /// The objects that are a number and nothing else: how long a stream is may stand in one.
     pub(super) numbers: BTreeMap<u64, u64>,
+    /// The objects that `/EF` refers to, and what the files in them are called.
+    named: Vec<(u64, Vec<String>)>,
+    /// The files that objects name without calling them anything.
+    holders: BTreeMap<u64, Vec<u64>>,
     /// More streams than are kept.
     pub(super) has_more: bool,
     /// An encryption dictionary stands among packed objects, where only some programs look for it.
@@ -50,6 +54,21 @@ impl Found {
         for name in names {
             if file.names.len() < NAMES && !file.names.contains(name) {
                 file.names.push(name.clone());
+            }
+        }
+    }
+
+    fn hold(&mut self, holder: u64, files: Vec<u64>) {
+        if self.holders.len() < PDF_REFERENCES {
+            self.holders.insert(holder, files);
+        }
+    }
+
+    /// Gives files their names where these stand in another object.
+    pub(super) fn name_files(&mut self) {
+        for (holder, names) in std::mem::take(&mut self.named) {
+            for number in self.holders.get(&holder).cloned().unwrap_or_default() {
+                self.refer(number, Key::File, &names);
             }
         }
     }
@@ -133,6 +152,8 @@ enum Key {
     Script,
     Form,
     Name,
+    /// `/EF`: files, by the keys that name them.
+    Embedded,
 }
 
 impl Key {
@@ -154,6 +175,7 @@ impl Key {
             b"JS" => Self::Script,
             b"XFA" => Self::Form,
             b"Name" => Self::Name,
+            b"EF" => Self::Embedded,
             _ => Self::Other,
         }
     }
@@ -173,6 +195,8 @@ struct Level {
     awaits: bool,
     names: Vec<String>,
     files: Vec<u64>,
+    /// The object that its files stand in.
+    holder: Option<u64>,
 }
 
 /// Reads one object, or those in a stream of objects.
@@ -180,6 +204,8 @@ pub(super) struct Reader<'f> {
     found: &'f mut Found,
     /// How strings may be encrypted.
     ciphers: &'f [Cipher],
+    /// What the object is called; `None`: it is packed, or cannot be made out.
+    number: Option<u64>,
     is_packed: bool,
     pub(super) object: Object,
     levels: Vec<Level>,
@@ -190,14 +216,14 @@ pub(super) struct Reader<'f> {
 }
 
 impl<'f> Reader<'f> {
-    pub(super) fn new(found: &'f mut Found, ciphers: &'f [Cipher]) -> Self {
+    pub(super) fn new(found: &'f mut Found, number: Option<u64>, ciphers: &'f [Cipher]) -> Self {
         let object = Object::default();
-        Self { found, ciphers, is_packed: false, object, levels: Vec::new(), beyond: 0, last: [None; 2] }
+        Self { found, ciphers, number, is_packed: false, object, levels: Vec::new(), beyond: 0, last: [None; 2] }
     }
 
     /// Of packed objects.
     pub(super) fn of_packed(found: &'f mut Found) -> Self {
-        Self { is_packed: true, ..Self::new(found, &[]) }
+        Self { is_packed: true, ..Self::new(found, None, &[]) }
     }
 
     /// Takes a word.
@@ -284,10 +310,13 @@ impl<'f> Reader<'f> {
         if !level.is_dict || !level.key.names_files() {
             return;
         }
-        let clear = self.ciphers.iter().map(|cipher| text_of(&cipher.text(text)));
-        let plain = (self.ciphers.is_empty() || is_readable(text)).then(|| text_of(text));
+        // As it stands it may be one too: readable, or not encrypted at all.
+        let plain = (self.ciphers.is_empty() || is_readable(text)).then(|| text.to_vec());
+        let mut names: Vec<_> = self.ciphers.iter().map(|cipher| cipher.text(text)).chain(plain).collect();
+        names.retain(|name| !name.is_empty() || self.ciphers.is_empty());
+        names.sort_by_key(|name| !is_readable(name));
         let room = NAMES.saturating_sub(level.names.len());
-        level.names.extend(clear.chain(plain).take(room));
+        level.names.extend(names.iter().take(room).map(|name| text_of(name)));
     }
 
     fn reference(&mut self) {
@@ -301,6 +330,7 @@ impl<'f> Reader<'f> {
                     level.files.push(number);
                 }
             }
+            Key::Embedded => level.holder = Some(number),
             Key::Script | Key::Form => self.found.refer(number, level.key, &[]),
             Key::Length if depth == 1 => self.object.length = Length::In(number),
             Key::Filter | Key::Parms | Key::Predictor | Key::Columns | Key::Colors | Key::Bits => {
@@ -353,15 +383,20 @@ impl<'f> Reader<'f> {
                 self.levels.push(level);
                 return;
             }
-            let Level { is_dict: was_dict, names, files, .. } = level;
+            let Level { is_dict: was_dict, names, files, holder, .. } = level;
             if names.is_empty() {
-                // The name stands around what it belongs to: `<< /F (name) /EF << /F 5 0 R >> >>`.
+                // The name stands around what it belongs to: `<< /F (name) /EF << /F 5 0 R >> >>`, or in the object around.
                 if let Some(outer) = self.levels.last_mut() {
                     let room = NAMES.saturating_sub(outer.files.len());
                     outer.files.extend(files.into_iter().take(room));
+                } else if let Some(number) = self.number.filter(|_| !files.is_empty()) {
+                    self.found.hold(number, files);
                 }
             } else {
                 files.into_iter().for_each(|number| self.found.refer(number, Key::File, &names));
+                if let Some(holder) = holder.filter(|_| self.found.named.len() < PDF_REFERENCES) {
+                    self.found.named.push((holder, names));
+                }
             }
             if was_dict == is_dict {
                 return;
@@ -383,7 +418,7 @@ fn text_of(text: &[u8]) -> String {
     }
 }
 
-/// Whether a string can be a name as it stands, though the file is encrypted.
+/// Whether a string is one that whoever has no key can hardly read by chance.
 fn is_readable(text: &[u8]) -> bool {
     [&b"\xfe\xff"[..], b"\xef\xbb\xbf"].iter().any(|mark| text.starts_with(mark))
         || text.iter().all(|octet| matches!(octet, b' '..=b'~'))

@@ -137,31 +137,30 @@ impl<R: Read + Seek> Unpacking<'_, R> {
     /// Gives the strings of all objects out in clear, each behind the name that it stands behind. Those in packed objects are
     /// not encrypted one by one.
     pub(super) fn strings(&mut self) -> Result<(), Unscanned> {
-        let (mut at, mut is_open, mut remark) = (0, false, Ok(()));
+        let mut is_open = false;
+        let outcome = self.all_strings(&mut is_open);
+        if is_open { self.out.end(outcome) } else { outcome }
+    }
+
+    fn all_strings(&mut self, is_open: &mut bool) -> Result<(), Unscanned> {
+        let (mut at, mut remark) = (0, Ok(()));
         loop {
             let budget = &self.out.budget;
-            let Some(found) = self.view.find(b"obj", at, |_| budget.tick())? else { break };
+            let Some(found) = self.view.find(b"obj", at, |_| budget.tick())? else { return remark };
             at = found + 3;
             let id = id_before(self.view.before(found)).flatten();
             let Some(id) = id.filter(|id| !self.keys.locks.are_in(id.number)) else { continue };
             let ciphers = self.keys.of_strings(id);
-            if !ciphers.is_empty() && remark.is_ok() {
-                remark = self.strings_of(at, &ciphers, &mut is_open)?;
+            if !ciphers.is_empty() && !self.strings_of(at, &ciphers, is_open)? {
+                remark = Err(Unscanned::PartiallyCorrupted);
             }
         }
-        if is_open { self.out.end(remark) } else { Ok(()) }
     }
 
-    /// The strings of one object; what ended them, unless it is the end of all unpacking.
-    fn strings_of(
-        &mut self,
-        mut at: u64,
-        ciphers: &[Cipher],
-        is_open: &mut bool,
-    ) -> Result<Result<(), Unscanned>, Unscanned> {
-        let (mut lexer, mut name) = (Lexer::keeping(PDF_STRING), Vec::new());
-        let (mut is_over, mut remark) = (false, Ok(()));
-        while !is_over && remark.is_ok() {
+    /// The strings of one object; whether they were whole.
+    fn strings_of(&mut self, mut at: u64, ciphers: &[Cipher], is_open: &mut bool) -> Result<bool, Unscanned> {
+        let (mut lexer, mut name, mut is_over) = (Lexer::keeping(PDF_STRING), Vec::new(), false);
+        while !is_over {
             self.out.budget.tick()?;
             let mut lines = Vec::new();
             let next = self.view.read(at, &mut lexer, |token| {
@@ -179,21 +178,18 @@ impl<R: Read + Seek> Unpacking<'_, R> {
                 if !std::mem::replace(is_open, true) {
                     self.out.begin(b"strings", None)?;
                 }
-                remark = self.out.give(&lines, self.view.source().length());
+                self.out.give(&lines, self.view.source().length())?;
             }
         }
-        if lexer.has_cut() {
-            remark = remark.and(Err(Unscanned::PartiallyCorrupted));
-        }
-        match remark {
-            Err(reason) if reason.is_final() => Err(reason),
-            _ => Ok(remark),
-        }
+        Ok(!lexer.has_cut())
     }
 }
 
-/// Writes a string as a PDF does, behind a name.
+/// Writes a string as a PDF does, behind a name. Of one that is not encrypted so nothing is left.
 fn line(lines: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+    if text.is_empty() {
+        return;
+    }
     lines.extend([b"/", name, b" ("].concat());
     for octet in text {
         if matches!(octet, b'(' | b')' | b'\\') {
