@@ -17,7 +17,7 @@ __all__ = ["SCHEMES", "Lock"]
 
 PADDING = bytes.fromhex("28bf4e5e4e758a4164004e56fffa01082e2e00b6d0683e802f0ca9fe6453697a")
 ID = b"an identifier of"
-OWNER = bytes(range(32))
+OWNER = bytes(range(48))
 PERMISSIONS = 0xFFFFFFFC
 
 
@@ -48,6 +48,7 @@ class Lock:
             salts = b"validatekey salt"
             user = self._hash(salts[:8]) + salts
             more = b"/UE" + hexed(aes(self._hash(salts[8:]), bytes(16), self.key))
+            more += b"/OE" + hexed(OWNER[:32]) + b"/Perms" + hexed(OWNER[:16])
         else:
             self.key = key = self._from_word()
             if scheme.revision == 2:
@@ -61,11 +62,11 @@ class Lock:
         if scheme.version >= 4:
             more += f"/StmF/StdCF/StrF/StdCF/CF<</StdCF<</CFM/{scheme.method}>>>>".encode()
         head = f"<</Filter/Standard/V {scheme.version}/R {scheme.revision}/P {PERMISSIONS}".encode()
-        self.dictionary = head + b"/O" + hexed(OWNER) + b"/U" + hexed(user) + more + b">>"
+        self.dictionary = head + b"/O" + hexed(OWNER if scheme.version == 5 else OWNER[:32]) + b"/U" + hexed(user) + more + b">>"
         self.trailer = b"trailer<</Root 1 0 R/Encrypt 9 0 R/ID[" + hexed(ID) * 2 + b"]>>\n"
 
     def _from_word(self) -> bytes:
-        key = hashlib.md5(PADDING + OWNER + PERMISSIONS.to_bytes(4, "little") + ID).digest()  # noqa: S324
+        key = hashlib.md5(PADDING + OWNER[:32] + PERMISSIONS.to_bytes(4, "little") + ID).digest()  # noqa: S324
         for _ in range(50 if self.scheme.revision > 2 else 0):
             key = hashlib.md5(key[: self.scheme.size]).digest()  # noqa: S324
         return key[: self.scheme.size]
