@@ -1,5 +1,5 @@
-//! Blocks of AES that are chained (CBC, NIST SP 800-38A), on their way out of a container. That mode is a few lines over
-//! the blocks of the `aes` crate.
+//! Blocks of AES that are chained (CBC, NIST SP 800-38A), on their way out of a container. That mode is a few lines
+//! over the blocks of the `aes` crate.
 
 use std::io::{self, Read};
 

@@ -1,5 +1,5 @@
-//! The ciphers of PDF's standard security handler (ISO 32000-1 §7.6.2, ISO 32000-2 §7.6.3): RC4, and AES in chained blocks
-//! of which the first is the start and the last one is padded.
+//! The ciphers of PDF's standard security handler (ISO 32000-1 §7.6.2, ISO 32000-2 §7.6.3): RC4, and AES in chained
+//! blocks of which the first is the start and the last one is padded.
 
 use std::io::{self, Read};
 
@@ -76,8 +76,8 @@ impl<R: Read> Read for Clear<R> {
     }
 }
 
-/// Blocks without what fills the last one up: as many octets as its last octet says. One that says anything else was cut,
-/// and is given whole.
+/// Blocks without what fills the last one up: as many octets as its last octet says. One that says anything else was
+/// cut, and is given whole.
 struct Unpadded<R> {
     blocks: R,
     /// The block that is given, and the one behind it.

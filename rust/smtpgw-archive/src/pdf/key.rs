@@ -1,9 +1,9 @@
-//! The key of a PDF that is encrypted by the standard security handler, from its dictionary and a word: of revisions 2 to 4
-//! by MD5 and RC4 (ISO 32000-1 §7.6.3), of 5 and 6 by SHA-2 and AES (ISO 32000-2 §7.6.4).
+//! The key of a PDF that is encrypted by the standard security handler, from its dictionary and a word: of revisions 2
+//! to 4 by MD5 and RC4 (ISO 32000-1 §7.6.3), of 5 and 6 by SHA-2 and AES (ISO 32000-2 §7.6.4).
 //!
 //! What the dictionary holds for the user tells whether a word is right: of the first three 16 octets at least, which
-//! nobody can make fit two keys. Of the last two they say nothing of the key itself, and the owner's word may give another
-//! one than the user's does.
+//! nobody can make fit two keys. Of the last two they say nothing of the key itself, and the owner's word may give
+//! another one than the user's does.
 
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use aes::{Aes128, Aes256, Block};

@@ -1,7 +1,7 @@
 //! The words of a PDF (ISO 32000-1 §7.2, §7.3), from octets that come in pieces.
 //!
-//! Only what tells objects apart: a name with its escapes undone, a number, a string, brackets, and any other word. No more
-//! than so many octets are kept of one: [`PDF_TOKEN`], if nothing else is said.
+//! Only what tells objects apart: a name with its escapes undone, a number, a string, brackets, and any other word. No
+//! more than so many octets are kept of one: [`PDF_TOKEN`], if nothing else is said.
 
 use crate::limits::PDF_TOKEN;
 
@@ -72,8 +72,8 @@ impl Lexer {
         self.has_cut
     }
 
-    /// Takes octets, and tells each word that ends among them until `take` has had enough; how many it took. What ends a
-    /// name or a word is not part of it.
+    /// Takes octets, and tells each word that ends among them until `take` has had enough; how many it took. What ends
+    /// a name or a word is not part of it.
     pub(super) fn push(&mut self, octets: &[u8], mut take: impl FnMut(Token<'_>) -> bool) -> usize {
         let mut at = 0;
         while let Some(&octet) = octets.get(at) {

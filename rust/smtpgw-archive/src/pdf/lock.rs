@@ -1,8 +1,8 @@
-//! Encryption dictionaries of a PDF (ISO 32000-1 §7.6.1, §7.6.5), and what else belongs to the key: the identifiers of the
-//! file (§14.4), which stand somewhere else.
+//! Encryption dictionaries of a PDF (ISO 32000-1 §7.6.1, §7.6.5), and what else belongs to the key: the identifiers of
+//! the file (§14.4), which stand somewhere else.
 //!
-//! A dictionary is one by what it holds. Which of several a program takes is not known, so each must be opened: also what
-//! `/Encrypt` refers to, whatever it is.
+//! A dictionary is one by what it holds. Which of several a program takes is not known, so each must be opened: also
+//! what `/Encrypt` refers to, whatever it is.
 
 use std::collections::BTreeSet;
 

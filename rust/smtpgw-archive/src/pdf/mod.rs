@@ -1,5 +1,5 @@
-//! PDF, as a container (ISO 32000-1): the files embedded in it (§7.11.4), its scripts and forms, and the objects that stand in
-//! packed streams (§7.5.7), where annotations and their links are in most files of today.
+//! PDF, as a container (ISO 32000-1): the files embedded in it (§7.11.4), its scripts and forms, and the objects that
+//! stand in packed streams (§7.5.7), where annotations and their links are in most files of today.
 //!
 //! | stream                                                 | member                                       |
 //! |--------------------------------------------------------|----------------------------------------------|
@@ -7,13 +7,13 @@
 //! | of `/Type /EmbeddedFile`, or that a `/F`, `/UF` names  | the file, by its name                        |
 //! | that a `/JS` or `/XFA` names                           | `script-5.js`, `form-5.xml`                  |
 //!
-//! Pages, pictures and fonts stay where they are, however many. No table says where objects are: every `obj` in the file
-//! begins one, also one within a string, a comment or a stream, for a table can send a program anywhere. A file is read
-//! once, and once more if it has members beside the objects.
+//! Pages, pictures and fonts stay where they are, however many. No table says where objects are: every `obj` in the
+//! file begins one, also one within a string, a comment or a stream, for a table can send a program anywhere. A file is
+//! read once, and once more if it has members beside the objects.
 //!
-//! One that is encrypted is opened by the empty word, as every program does, or by one that is tried on archives (`lock`,
-//! `key`, `unlock`). Its strings, which are encrypted one by one, are a member more, `strings`; it is read twice more. What no
-//! word opens is [`Unscanned::Encrypted`], and its streams come out as they stand.
+//! One that is encrypted is opened by the empty word, as every program does, or by one that is tried on archives
+//! (`lock`, `key`, `unlock`). Its strings, which are encrypted one by one, are a member more, `strings`; it is read
+//! twice more. What no word opens is [`Unscanned::Encrypted`], and its streams come out as they stand.
 
 mod cipher;
 mod filters;

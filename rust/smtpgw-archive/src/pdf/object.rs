@@ -1,5 +1,5 @@
-//! What the objects of a PDF say of themselves and of each other: which streams are files, scripts and forms, by what names,
-//! and how a stream is packed.
+//! What the objects of a PDF say of themselves and of each other: which streams are files, scripts and forms, by what
+//! names, and how a stream is packed.
 
 use std::collections::BTreeMap;
 
@@ -385,7 +385,8 @@ impl<'f> Reader<'f> {
             }
             let Level { is_dict: was_dict, names, files, holder, .. } = level;
             if names.is_empty() {
-                // The name stands around what it belongs to: `<< /F (name) /EF << /F 5 0 R >> >>`, or in the object around.
+                // The name stands around what it belongs to: `<< /F (name) /EF << /F 5 0 R >> >>`, or in the object
+                // around.
                 if let Some(outer) = self.levels.last_mut() {
                     let room = NAMES.saturating_sub(outer.files.len());
                     outer.files.extend(files.into_iter().take(room));

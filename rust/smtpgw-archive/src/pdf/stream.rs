@@ -1,9 +1,9 @@
 //! Streams of a PDF on their way out: whether one is given, what decrypts it, where it ends, and the objects in it.
 //!
-//! What a stream of an encrypted file is encrypted by is seen from what comes out, for a file may have several keys, streams
-//! that are left in clear, and programs differ in what they do with crypt filters. So each way is tried on the beginning of a
-//! stream, and all those are gone that lead to no damage; with decoders that take anything, all. If none is left it is the
-//! first.
+//! What a stream of an encrypted file is encrypted by is seen from what comes out, for a file may have several keys,
+//! streams that are left in clear, and programs differ in what they do with crypt filters. So each way is tried on the
+//! beginning of a stream, and all those are gone that lead to no damage; with decoders that take anything, all. If none
+//! is left it is the first.
 
 use std::cell::Cell;
 use std::io::{self, Read, Seek};

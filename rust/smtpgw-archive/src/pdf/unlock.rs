@@ -1,9 +1,9 @@
-//! Opens a PDF that is encrypted: most have an empty word for the user and are opened by programs without a question, others
-//! one of the words that are tried on archives.
+//! Opens a PDF that is encrypted: most have an empty word for the user and are opened by programs without a question,
+//! others one of the words that are tried on archives.
 //!
-//! Encrypted is what no word opens, and also what says `/Encrypt` of something that is not found here, for then a program
-//! may have another key. A file of revision 5 or 6 that a word has opened is [`Unscanned::Encrypted`] all the same: its owner's
-//! word can give another key. The empty word is never asked for, so what it opens is what is seen.
+//! Encrypted is what no word opens, and also what says `/Encrypt` of something that is not found here, for then a
+//! program may have another key. A file of revision 5 or 6 that a word has opened is [`Unscanned::Encrypted`] all the
+//! same: its owner's word can give another key. The empty word is never asked for, so what it opens is what is seen.
 
 use std::io::{Read, Seek};
 
@@ -31,7 +31,8 @@ impl Keys {
         self.all.is_empty()
     }
 
-    /// How a stream may be encrypted, first as programs most likely take it. `own`: the crypt filter that it names itself.
+    /// How a stream may be encrypted, first as programs most likely take it. `own`: the crypt filter that it names
+    /// itself.
     pub(super) fn of_stream(&self, id: Id, own: Name<'_>, is_file: bool) -> Vec<Cipher> {
         let of = |key: &Key, lock: &Lock| {
             let files = lock.files.as_deref().filter(|_| is_file);
@@ -64,8 +65,8 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         if !locks.are_mentioned() {
             return Ok(());
         }
-        self.dictionaries(b"obj", &mut locks)?;
-        self.dictionaries(b"trailer", &mut locks)?;
+        self.objects(&mut locks)?;
+        self.trailers(&mut locks)?;
         self.keys.is_locked = !locks.are_whole();
         let mut has_decrypted = false;
         for lock in &locks.all {
@@ -112,30 +113,36 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         }
     }
 
-    /// Reads what stands behind every such word.
-    fn dictionaries(&mut self, word: &[u8], locks: &mut Locks) -> Result<(), Unscanned> {
+    /// Reads all objects, some of which may be dictionaries that others refer to.
+    fn objects(&mut self, locks: &mut Locks) -> Result<(), Unscanned> {
         let mut at = 0;
         loop {
             let budget = &self.out.budget;
-            let Some(found) = self.view.find(word, at, |_| budget.tick())? else { return Ok(()) };
-            let id = id_before(self.view.before(found));
-            at = found + word.len() as u64;
-            if word == b"obj" && id.is_none() {
-                continue;
-            }
+            let Some(found) = self.view.find(b"obj", at, |_| budget.tick())? else { return Ok(()) };
+            at = found + 3;
+            let Some(id) = id_before(self.view.before(found)) else { continue };
             let mut reader = Reader::new(locks);
-            self.view.read_object(at, budget, |token| {
-                reader.take(token);
-                false
-            })?;
-            if let Some(Some(id)) = id {
+            self.view.read_object(at, budget, |token| reader.take(token))?;
+            if let Some(id) = id {
                 reader.end(id.number);
             }
         }
     }
 
-    /// Gives the strings of all objects out in clear, each behind the name that it stands behind. Those in packed objects are
-    /// not encrypted one by one.
+    /// Reads all trailers, for the identifiers in them.
+    fn trailers(&mut self, locks: &mut Locks) -> Result<(), Unscanned> {
+        let mut at = 0;
+        loop {
+            let budget = &self.out.budget;
+            let Some(found) = self.view.find(TRAILER, at, |_| budget.tick())? else { return Ok(()) };
+            at = found + TRAILER.len() as u64;
+            let mut reader = Reader::new(locks);
+            self.view.read_object(at, budget, |token| reader.take(token))?;
+        }
+    }
+
+    /// Gives the strings of all objects out in clear, each behind the name that it stands behind. Those in packed
+    /// objects are not encrypted one by one.
     pub(super) fn strings(&mut self) -> Result<(), Unscanned> {
         let mut is_open = false;
         let outcome = self.all_strings(&mut is_open);
@@ -216,6 +223,7 @@ fn mention(octets: &[u8]) -> Option<usize> {
     })
 }
 
+const TRAILER: &[u8] = b"trailer";
 const WORD: &[u8] = b"Encrypt";
 /// Octets of the longest name that reads so, with its slash.
 const MENTION: usize = 1 + 3 * WORD.len();

@@ -54,7 +54,8 @@ impl<'s, R: Read + Seek> View<'s, R> {
         self.buffer.get(within.saturating_sub(OVERLAP)..within).unwrap_or_default()
     }
 
-    /// Reads words from `at` on, as far as the view goes, until `take` has had enough: where they end, if there are any.
+    /// Reads words from `at` on, as far as the view goes, until `take` has had enough: where they end, if there are
+    /// any.
     pub(super) fn read(
         &mut self,
         at: u64,
