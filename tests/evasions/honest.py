@@ -272,6 +272,9 @@ def documents() -> Iterator[tuple[str, bytes]]:
         link = b"3 0 obj<</S/URI/URI" + lock.text(3, b"https://www.example.org/") + b">>endobj\n"
         filled = lock.stream(4, f"/Type/EmbeddedFile{data[0]}", data[1])
         yield f"statement under {name}", lock.pdf(lock.stream(1, *page), lock.stream(2, *objects), link, filled)
+        field = b"5 0 obj<</T" + lock.text(5, b"Name") + b"/V" + lock.text(5, "Grüße".encode("utf-16")) + b">>endobj\n"
+        yield f"form under {name}", lock.pdf(lock.stream(1, *page), field)
+        yield f"record under {name}", lock.pdf(lock.stream(1, "/Type/EmbeddedFile", b"<?xml version='1.0'?><a/>"), link)
     yield "late", b"\r\n" * 90 + pdf(page, objects)
 
 

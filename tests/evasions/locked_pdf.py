@@ -62,7 +62,9 @@ class Lock:
         if scheme.version >= 4:
             more += f"/StmF/StdCF/StrF/StdCF/CF<</StdCF<</CFM/{scheme.method}>>>>".encode()
         head = f"<</Filter/Standard/V {scheme.version}/R {scheme.revision}/P {PERMISSIONS}".encode()
-        self.dictionary = head + b"/O" + hexed(OWNER if scheme.version == 5 else OWNER[:32]) + b"/U" + hexed(user) + more + b">>"
+        self.dictionary = (
+            head + b"/O" + hexed(OWNER if scheme.version == 5 else OWNER[:32]) + b"/U" + hexed(user) + more + b">>"
+        )
         self.trailer = b"trailer<</Root 1 0 R/Encrypt 9 0 R/ID[" + hexed(ID) * 2 + b"]>>\n"
 
     def _from_word(self) -> bytes:

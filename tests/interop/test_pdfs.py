@@ -69,7 +69,7 @@ def qpdf(tmp_path):
     numbers = range(1, len(OBJECTS) + 1)
     objects = b"".join(b"%d 0 obj%bendobj\n" % each for each in zip(numbers, OBJECTS, strict=True))
     # Without a table: qpdf makes one, and says so by its status.
-    (tmp_path / "plain.pdf").write_bytes(b"%PDF-1.7\n" + objects + b"trailer<</Root 1 0 R>>\n")
+    (tmp_path / "plain.pdf").write_bytes(b"%PDF-1.7\n" + objects + b"trailer<</Size 5/Root 1 0 R>>\n")
     attachments = []
     for name, octets in FILES.items():
         (tmp_path / name).write_bytes(octets)

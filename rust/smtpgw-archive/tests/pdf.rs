@@ -167,6 +167,8 @@ fn files_come_out_by_their_names() {
     // Nobody names it, and it says what it is.
     let (outcome, members) = open(&pdf(&[&stream(5, "/Type/EmbeddedFile", exe)]));
     assert_eq!((outcome, members.data("file-5")), (Ok(()), &exe[..]));
+    let (outcome, members) = open(&pdf(&[&stream(5, "/Type/EmbeddedFile/Filter/FlateDecode", b"")]));
+    assert_eq!((outcome, members.data("file-5"), members.outcome("file-5")), (Ok(()), &b""[..], Ok(())));
     // Its length stands elsewhere, before it or behind.
     let data = b"5 0 obj<</Length 6 0 R/Type/EmbeddedFile>>stream\nMZ endstream in\nendstream endobj\n";
     for objects in [[&data[..], b"6 0 obj 15 endobj\n"], [b"6 0 obj 15 endobj\n", data]] {

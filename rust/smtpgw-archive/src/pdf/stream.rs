@@ -220,20 +220,23 @@ impl<'a, R: Read + Seek> Unpacking<'a, R> {
         let all = self.view.source().length();
         let remark = if object.is_doubtful { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) };
         let whole = |end: u64| Data { start, end, end_of_blocks: end, remark };
-        if object.filters.first() == Some(&Filter::Flate) {
-            // It ends by itself.
-            return Ok(whole(all));
-        }
         let length = match object.length {
             Length::Is(length) => Some(length),
             Length::In(number) => self.found.numbers.get(&number).copied(),
             Length::Unknown => None,
         };
+        // It ends by itself, if anything is there: encrypted, nothing is a start and a block to fill up.
+        let ends_by_itself = object.filters.first() == Some(&Filter::Flate);
+        let nothing = if self.keys.are_none() { 0 } else { 2 * BLOCK as u64 };
         if let Some(end) = length.and_then(|length| start.checked_add(length))
             && end <= all
+            && (!ends_by_itself || end - start <= nothing)
             && self.view.from(end)?.trim_ascii_start().starts_with(END)
         {
             return Ok(whole(end));
+        }
+        if ends_by_itself {
+            return Ok(whole(all));
         }
         let budget = &self.out.budget;
         let word = self.view.find(END, start, |_| budget.tick())?;
