@@ -177,9 +177,6 @@ impl Read for Inflate<'_> {
     }
 }
 
-/// Octets in front of what is packed.
-const HEADER: u8 = 2;
-
 /// `/ASCIIHexDecode` (§7.4.2).
 struct Hex<'p> {
     octets: Octets<'p>,
@@ -306,3 +303,6 @@ impl Read for RunLength<'_> {
         })
     }
 }
+
+/// Octets in front of what `/FlateDecode` has packed.
+const HEADER: u8 = 2;
