@@ -79,6 +79,7 @@ def locked_pdfs() -> Iterator[tuple[str, bytes]]:
         objects = zlib.compress(b"1 0 <</Type/Filespec/F(a.exe)/EF<</F 2 0 R>>>>")
         clear = b"<</Type/EmbeddedFile/Filter[/Crypt/Fl]/DecodeParms[<</Name/Identity>>null]/Length %d>>" % len(packed)
         clear = b"2 0 obj" + clear + b"stream\n" + packed + b"\nendstream endobj\n"
+        owners = Lock(description, is_owners=True)
         other = Lock(SCHEMES["RC4 of 40 bits" if "AES" in scheme else "AES of 256 bits"])
         decoy = b"8 0 obj" + other.dictionary + b"endobj trailer<</Encrypt 8 0 R>>\n"
         for name, content in {
@@ -98,6 +99,8 @@ def locked_pdfs() -> Iterator[tuple[str, bytes]]:
             "another identifier in front": lock.pdf(b"trailer<</ID[(a)(b)]>>\n", spec, file),
             "a filter that is described elsewhere": whole.replace(b"/CF<<", b"/CF 7 0 R/X<<"),
             "embedded files by another filter": whole.replace(b"/StmF/StdCF", b"/StmF/StdCF/EFF/Identity"),
+            "the key of the owner": owners.pdf(spec, owners.stream(2, "/Type/EmbeddedFile/Filter/Fl", packed)),
+            "the key of the owner, unpacked": owners.pdf(spec, owners.stream(2, "/Type/EmbeddedFile", program)),
             "a wrong length": lock.pdf(spec, re.sub(rb"/Length \d+", b"/Length 3", lock.stream(2, "", program))),
         }.items():
             body = base64.encodebytes(content).decode()

@@ -41,14 +41,19 @@ SCHEMES = {
 class Lock:
     """A key, and the dictionary that belongs to it."""
 
-    def __init__(self, scheme: Scheme) -> None:
-        self.scheme = scheme
+    def __init__(self, scheme: Scheme, *, is_owners: bool = False) -> None:
+        """`is_owners`: the empty word is also that of the owner, and as such it gives another key, which is taken."""
+        self.scheme, owner = scheme, OWNER[:32]
         if scheme.version == 5:
             self.key = hashlib.sha256(b"a key").digest()
             salts = b"validatekey salt"
-            user = self._hash(salts[:8]) + salts
+            user, owner, owner_key = self._hash(salts[:8]) + salts, OWNER, OWNER[:32]
             more = b"/UE" + hexed(aes(self._hash(salts[8:]), bytes(16), self.key))
-            more += b"/OE" + hexed(OWNER[:32]) + b"/Perms" + hexed(OWNER[:16])
+            if is_owners:
+                self.key = hashlib.sha256(b"another").digest()
+                owner = self._hash(salts[:8], user) + salts
+                owner_key = aes(self._hash(salts[8:], user), bytes(16), self.key)
+            more += b"/OE" + hexed(owner_key) + b"/Perms" + hexed(OWNER[:16])
         else:
             self.key = key = self._from_word()
             if scheme.revision == 2:
@@ -62,9 +67,7 @@ class Lock:
         if scheme.version >= 4:
             more += f"/StmF/StdCF/StrF/StdCF/CF<</StdCF<</CFM/{scheme.method}>>>>".encode()
         head = f"<</Filter/Standard/V {scheme.version}/R {scheme.revision}/P {PERMISSIONS}".encode()
-        self.dictionary = (
-            head + b"/O" + hexed(OWNER if scheme.version == 5 else OWNER[:32]) + b"/U" + hexed(user) + more + b">>"
-        )
+        self.dictionary = head + b"/O" + hexed(owner) + b"/U" + hexed(user) + more + b">>"
         self.trailer = b"trailer<</Root 1 0 R/Encrypt 9 0 R/ID[" + hexed(ID) * 2 + b"]>>\n"
 
     def _from_word(self) -> bytes:
@@ -73,13 +76,13 @@ class Lock:
             key = hashlib.md5(key[: self.scheme.size]).digest()  # noqa: S324
         return key[: self.scheme.size]
 
-    def _hash(self, salt: bytes) -> bytes:
-        """Algorithm 2.B of ISO 32000-2, of nothing but a salt."""
-        made, number, last = hashlib.sha256(salt).digest(), 0, 0
+    def _hash(self, salt: bytes, user: bytes = b"") -> bytes:
+        """Algorithm 2.B of ISO 32000-2, of a salt and, for the owner, what is held for the user."""
+        made, number, last = hashlib.sha256(salt + user).digest(), 0, 0
         if self.scheme.revision == 5:
             return made
         while number < 64 or last + 32 > number:
-            encrypted = aes(made[:16], made[16:32], made * 64)
+            encrypted = aes(made[:16], made[16:32], (made + user) * 64)
             kind: Callable = (hashlib.sha256, hashlib.sha384, hashlib.sha512)[sum(encrypted[:16]) % 3]
             made, number, last = kind(encrypted).digest(), number + 1, encrypted[-1]
         return made[:32]

@@ -2,8 +2,10 @@
 //! to 4 by MD5 and RC4 (ISO 32000-1 §7.6.3), of 5 and 6 by SHA-2 and AES (ISO 32000-2 §7.6.4).
 //!
 //! What the dictionary holds for the user tells whether a word is right: of the first three 16 octets at least, which
-//! nobody can make fit two keys. Of the last two they say nothing of the key itself, and the owner's word may give
-//! another one than the user's does.
+//! nobody can make fit two keys. Of the last two it says nothing of the key itself, and the owner's word may give
+//! another one than the user's does; there the word is tried as both.
+
+use std::io::Read as _;
 
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use aes::{Aes128, Aes256, Block};
@@ -23,9 +25,10 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// The key of `lock`, if this word opens it under one of the identifiers of the file.
-    pub(super) fn new(lock: &Lock, word: &str, ids: &[Vec<u8>]) -> Option<Self> {
-        let octets = match lock.revision {
+    /// The keys of `lock`, if this word opens it under one of the identifiers of the file. As the owner's it may give
+    /// another one than as the user's, and programs differ in which they try first.
+    pub(super) fn all(lock: &Lock, word: &str, ids: &[Vec<u8>]) -> Vec<Self> {
+        let keys = match lock.revision {
             2..=4 => {
                 let sizes = [lock.bits / 8, lock.bits, 16, 5].into_iter().filter(|size| (5..=16).contains(size));
                 let mut sizes: Vec<_> = sizes.filter_map(|size| usize::try_from(size).ok()).collect();
@@ -34,12 +37,22 @@ impl Key {
                 let ids = ids.iter().map(Vec::as_slice).chain([none]);
                 let word = padded(word);
                 ids.flat_map(|id| sizes.iter().map(move |size| (id, *size)))
-                    .find_map(|(id, size)| by_md5(lock, &word, id, if lock.revision == 2 { 5 } else { size }))?
+                    .find_map(|(id, size)| by_md5(lock, &word, id, if lock.revision == 2 { 5 } else { size }))
+                    .into_iter()
+                    .collect()
             }
-            5 | 6 => by_sha2(lock, word.as_bytes().get(..127).unwrap_or(word.as_bytes()))?.to_vec(),
-            _ => return None,
+            5 | 6 => {
+                let word = word.as_bytes().get(..WORD).unwrap_or(word.as_bytes());
+                let user = lock.user.get(..48).unwrap_or_default();
+                let mut keys = Vec::new();
+                keys.extend(by_sha2(lock.revision, word, &lock.user, &lock.user_key, b""));
+                keys.extend(by_sha2(lock.revision, word, &lock.owner, &lock.owner_key, user));
+                keys.dedup();
+                keys
+            }
+            _ => Vec::new(),
         };
-        Some(Self { octets, lock: lock.clone() })
+        keys.into_iter().map(|octets| Self { octets, lock: lock.clone() }).collect()
     }
 
     pub(super) const fn lock(&self) -> &Lock {
@@ -119,33 +132,33 @@ fn rc4(key: &[u8], mixed: u8, octets: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// Algorithms 2.A and 11 of ISO 32000-2. What is held for the user: 32 octets of a sum, and two salts of eight.
-fn by_sha2(lock: &Lock, word: &[u8]) -> Option<[u8; 32]> {
-    let (sum, salts) = lock.user.get(..48)?.split_at(32);
+/// Algorithms 2.A, 11 and 12 of ISO 32000-2. What is `held` for the user or the owner: 32 octets of a sum, and two salts
+/// of eight. `more`: what is summed up besides, which for the owner is what is held for the user.
+fn by_sha2(revision: u64, word: &[u8], held: &[u8], locked: &[u8], more: &[u8]) -> Option<Vec<u8>> {
+    let (sum, salts) = held.get(..48)?.split_at(32);
     let (salt, key_salt) = salts.split_at(8);
     let hash = |salt: &[u8]| {
-        let first: [u8; 32] = Sha256::new_with_prefix(word).chain_update(salt).finalize().into();
-        if lock.revision == 5 { Some(first) } else { hardened(word, first) }
+        let first: [u8; 32] = Sha256::new_with_prefix(word).chain_update(salt).chain_update(more).finalize().into();
+        if revision == 5 { Some(first) } else { hardened(word, first, more) }
     };
     if hash(salt)? != sum {
         return None;
     }
     let cipher = Aes256::new(&hash(key_salt)?.into());
-    let mut key = [0; 32];
-    let mut blocks = Chained::new(lock.user_key.get(..32)?, cipher, [0; BLOCK]);
-    std::io::Read::read_exact(&mut blocks, &mut key).ok()?;
+    let mut key = vec![0; 32];
+    Chained::new(locked.get(..32)?, cipher, [0; BLOCK]).read_exact(&mut key).ok()?;
     Some(key)
 }
 
 /// Algorithm 2.B of ISO 32000-2. It ends after 287 rounds at the latest: an octet is at most 255.
-fn hardened(word: &[u8], first: [u8; 32]) -> Option<[u8; 32]> {
+fn hardened(word: &[u8], first: [u8; 32], more: &[u8]) -> Option<[u8; 32]> {
     let mut sum = first.to_vec();
     let (mut round, mut last) = (0_u32, 0);
     while round < 64 || last + 32 > round {
         let (key, rest) = sum.split_first_chunk::<16>()?;
         let mut before = *rest.first_chunk::<BLOCK>()?;
         let cipher = Aes128::new(key.into());
-        let mut octets = [word, &sum].concat().repeat(64);
+        let mut octets = [word, &sum, more].concat().repeat(64);
         for block in octets.as_chunks_mut::<BLOCK>().0 {
             block.iter_mut().zip(before).for_each(|(octet, before)| *octet ^= before);
             let mut encrypted = Block::from(*block);
@@ -165,6 +178,8 @@ fn hardened(word: &[u8], first: [u8; 32]) -> Option<[u8; 32]> {
     sum.first_chunk().copied()
 }
 
+/// Octets of a word that count, from revision 5 on.
+const WORD: usize = 127;
 /// What fills words up.
 const PADDING: [u8; 32] = *b"\x28\xbf\x4e\x5e\x4e\x75\x8a\x41\x64\x00\x4e\x56\xff\xfa\x01\x08\
     \x2e\x2e\x00\xb6\xd0\x68\x3e\x80\x2f\x0c\xa9\xfe\x64\x53\x69\x7a";

@@ -22,9 +22,10 @@ pub(super) struct Lock {
     pub(super) revision: u64,
     /// `/Length`: bits of the key; octets with some programs.
     pub(super) bits: u64,
-    /// `/O`, `/U`, `/UE`: by which the words of the owner and the user are known, and where the key is.
+    /// `/O`, `/U`, `/OE`, `/UE`: by which the words of the owner and the user are known, and where the key is.
     pub(super) owner: Vec<u8>,
     pub(super) user: Vec<u8>,
+    pub(super) owner_key: Vec<u8>,
     pub(super) user_key: Vec<u8>,
     /// `/P`.
     pub(super) permissions: u32,
@@ -236,6 +237,7 @@ impl<'l> Reader<'l> {
         match level.key.as_slice() {
             b"O" => level.lock.owner = text.to_vec(),
             b"U" => level.lock.user = text.to_vec(),
+            b"OE" => level.lock.owner_key = text.to_vec(),
             b"UE" => level.lock.user_key = text.to_vec(),
             b"ID" if !level.is_dict => {
                 self.locks.add_id(text);

@@ -71,14 +71,13 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         let mut has_decrypted = false;
         for lock in &locks.all {
             self.out.budget.tick()?;
-            if let Some(key) = Key::new(lock, "", &locks.ids) {
-                self.keys.all.push(key);
-                continue;
+            let mut keys = Key::all(lock, "", &locks.ids);
+            if keys.is_empty() {
+                keys = self.try_words(lock, &locks.ids)?;
+                self.keys.is_locked |= !keys.first().is_some_and(Key::is_proven);
+                has_decrypted |= !keys.is_empty();
             }
-            let key = self.try_words(lock, &locks.ids)?;
-            self.keys.is_locked |= key.as_ref().is_none_or(|key| !key.is_proven());
-            has_decrypted |= key.is_some();
-            self.keys.all.extend(key);
+            self.keys.all.extend(keys);
         }
         if has_decrypted {
             self.out.fact(Fact::Decrypted);
@@ -87,18 +86,19 @@ impl<R: Read + Seek> Unpacking<'_, R> {
         Ok(())
     }
 
-    fn try_words(&mut self, lock: &Lock, ids: &[Vec<u8>]) -> Result<Option<Key>, Unscanned> {
+    fn try_words(&mut self, lock: &Lock, ids: &[Vec<u8>]) -> Result<Vec<Key>, Unscanned> {
         for word in self.out.budget.words.all() {
             self.out.budget.tick()?;
             if !self.out.budget.may_try(&word) {
                 break;
             }
-            if let Some(key) = Key::new(lock, &word, ids) {
+            let keys = Key::all(lock, &word, ids);
+            if !keys.is_empty() {
                 self.out.budget.words.opened_by(&word);
-                return Ok(Some(key));
+                return Ok(keys);
             }
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
     /// Reads what stands behind every `/Encrypt`, in whatever it is.
