@@ -6,11 +6,13 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 
 from .locked import locked_zip
+from .locked_pdf import SCHEMES, Lock
 from .pieces import MARKER, evil, letter, mixed
 
 
@@ -63,6 +65,47 @@ def embedded(program: bytes) -> Iterator[tuple[tuple[str, bytes], ...]]:
     yield ("/Subtype/Image/Filter/Fl", packed), ("/N 1/First 4", spec)
     yield ("/Filter[/AHx/Fl]", packed.hex().encode() + b">"), ("/N 1/First 4/F/A85", base64.a85encode(spec) + b"~>")
     yield ("/Type/Metadata", pdf(("/Type/EmbeddedFile/Filter/Fl", packed))), ("/X(endobj", b"endstream)")
+
+
+def locked_pdfs() -> Iterator[tuple[str, bytes]]:
+    """PDFs under the empty word, which programs open without a question, and oddities on which programs differ."""
+    program = b"MZ " + MARKER
+    packed = zlib.compress(program)
+    for scheme, description in SCHEMES.items():
+        lock = Lock(description)
+        spec = b"1 0 obj<</Type/Filespec/F" + lock.text(1, b"a.exe") + b"/EF<</F 2 0 R>>>>endobj\n"
+        file = lock.stream(2, "/Type/EmbeddedFile/Filter/FlateDecode", packed)
+        whole = lock.pdf(spec, file)
+        objects = zlib.compress(b"1 0 <</Type/Filespec/F(a.exe)/EF<</F 2 0 R>>>>")
+        clear = b"<</Type/EmbeddedFile/Filter[/Crypt/Fl]/DecodeParms[<</Name/Identity>>null]/Length %d>>" % len(packed)
+        clear = b"2 0 obj" + clear + b"stream\n" + packed + b"\nendstream endobj\n"
+        owners = Lock(description, is_owners=True)
+        other = Lock(SCHEMES["RC4 of 40 bits" if "AES" in scheme else "AES of 256 bits"])
+        decoy = b"8 0 obj" + other.dictionary + b"endobj trailer<</Encrypt 8 0 R>>\n"
+        for name, content in {
+            "as it should be": whole,
+            "unpacked": lock.pdf(spec, lock.stream(2, "", program)),
+            "in digits": lock.pdf(spec, lock.stream(2, "/Filter/AHx", program.hex().encode() + b">")),
+            "in packed objects": lock.pdf(
+                lock.stream(3, "/N 1/First 4/Filter/Fl", objects), lock.stream(2, "/Filter/Fl", packed)
+            ),
+            "a script in a string": lock.pdf(b"1 0 obj<</S/JavaScript/JS" + lock.text(1, program) + b">>endobj\n"),
+            "in clear by its own filter": lock.pdf(spec, clear),
+            "in clear in spite of all": lock.pdf(spec, clear.replace(b"[/Crypt/Fl]", b"/Fl")),
+            "an escaped key": whole.replace(b"/Encrypt 9", b"/#45ncr#79pt%\n9"),
+            "a direct dictionary": whole.replace(b"/Encrypt 9 0 R", b"/Encrypt" + lock.dictionary),
+            "a dictionary in front": lock.pdf(decoy, spec, file),
+            "a dictionary behind": whole + decoy,
+            "another identifier in front": lock.pdf(b"trailer<</ID[(a)(b)]>>\n", spec, file),
+            "a filter that is described elsewhere": whole.replace(b"/CF<<", b"/CF 7 0 R/X<<"),
+            "embedded files by another filter": whole.replace(b"/StmF/StdCF", b"/StmF/StdCF/EFF/Identity"),
+            "the key of the owner": owners.pdf(spec, owners.stream(2, "/Type/EmbeddedFile/Filter/Fl", packed)),
+            "the key of the owner, unpacked": owners.pdf(spec, owners.stream(2, "/Type/EmbeddedFile", program)),
+            "a wrong length": lock.pdf(spec, re.sub(rb"/Length \d+", b"/Length 3", lock.stream(2, "", program))),
+        }.items():
+            body = base64.encodebytes(content).decode()
+            header = "Content-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n"
+            yield f"{name}, {scheme}", mixed(f"--b\n{header}\n{body}--b--\n")
 
 
 def pdf(*streams: tuple[str, bytes]) -> bytes:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from .enclosed import pdf, zipped
+from .locked_pdf import SCHEMES, Lock
 from .pieces import crlf, letter
 
 TEXT = "Dear colleague,\nplease find below what we talked about. It is due on Friday.\n"
@@ -266,6 +267,14 @@ def documents() -> Iterator[tuple[str, bytes]]:
     yield "cut", pdf(page, photo)[:-300]
     yield "no page", b"%PDF-1.4\n%%EOF\n"
     yield "many pages", pdf(*[page, font] * 300)
+    for name, scheme in SCHEMES.items():
+        lock = Lock(scheme)
+        link = b"3 0 obj<</S/URI/URI" + lock.text(3, b"https://www.example.org/") + b">>endobj\n"
+        filled = lock.stream(4, f"/Type/EmbeddedFile{data[0]}", data[1])
+        yield f"statement under {name}", lock.pdf(lock.stream(1, *page), lock.stream(2, *objects), link, filled)
+        field = b"5 0 obj<</T" + lock.text(5, b"Name") + b"/V" + lock.text(5, "Grüße".encode("utf-16")) + b">>endobj\n"
+        yield f"form under {name}", lock.pdf(lock.stream(1, *page), field)
+        yield f"record under {name}", lock.pdf(lock.stream(1, "/Type/EmbeddedFile", b"<?xml version='1.0'?><a/>"), link)
     yield "late", b"\r\n" * 90 + pdf(page, objects)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from zlib import compress
 
 from .enclosed import pdf, zipped
+from .locked_pdf import SCHEMES, Lock
 from .pieces import letter, mixed
 
 
@@ -100,8 +101,12 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
     digits = compress(f"5 0 <{f'https://{host}/'.encode().hex()}>".encode())
     ascii85 = base64.a85encode(packed) + b"~>"
     page = compress(f"<a href=//{host}/>".encode())
+    locked = {}
+    for number, lock in enumerate(map(Lock, SCHEMES.values())):
+        string = b"1 0 obj<</S/URI/URI" + lock.text(1, f"https://{host}/".encode()) + b">>endobj\n"
+        locked[f"locked{number}.pdf"] = lock.pdf(string)
     for name, octets in {
-        "objects.pdf": pdf(("/Type/ObjStm/N 1/First 4/Filter/FlateDecode", packed)), "digits.pdf": pdf(("/N 1/First 4/Filter/Fl", digits)),
+        **locked, "objects.pdf": pdf(("/Type/ObjStm/N 1/First 4/Filter/FlateDecode", packed)), "digits.pdf": pdf(("/N 1/First 4/Filter/Fl", digits)),
         "chain.pdf": pdf(("/Type/Obj#53tm/Filter[/A85/FlateDecode]", ascii85)), "file.pdf": pdf(("/Filter/FlateDecode", page), ("/X<</F(a.html)/EF<</F 1 0 R>>>>", b"x")),
         "nested.pdf": pdf(("/Type/EmbeddedFile", pdf(("/N 1/First 4/Filter/Fl", packed)))),
         "a.svg": svg, "a.html": f"<form action=//{host}/>".encode(), "a.xhtml": f"<a href='//{host}/'/>".encode("utf-16"), "a.ics": folded.encode(),

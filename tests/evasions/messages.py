@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from .enclosed import containers, passwords
+from .enclosed import containers, locked_pdfs, passwords
 from .pieces import B64, DECOY, MARKER, PLAIN, QP, crlf, evil, letter, mixed, one
 
 
@@ -340,5 +340,6 @@ FAMILIES = {
     "names": names,
     "charsets": charsets,
     "containers": containers,
+    "locked PDFs": locked_pdfs,
     "passwords": passwords,
 }

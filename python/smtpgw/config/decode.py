@@ -99,12 +99,12 @@ class Decode(Table):
     """CPU time that one message may take for decoding, unpacking and further readings, seconds; above it is
     `timeout`."""
     passwords: Annotated[list[Word], Field(max_length=1_000)] = ["infected", "password", "1234"]
-    """Words that are tried on every encrypted zip and 7z, behind those that the message itself says before it. No
-    secrets: `smtpgw check` shows them."""
+    """Words that are tried on every encrypted zip, 7z and PDF, behind those that the message itself says before it. No
+    secrets: `smtpgw check` shows them. A PDF under an empty password needs none."""
     password_tries: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 100
     """Words that are tried for one message, on all of its archives together, 0 for none; a 7z takes up to a tenth of a
-    second of CPU time for each. What none of them opens is `encrypted`, and so is what only sums vouch for: a 7z, and
-    a zip that is not by AES."""
+    second of CPU time for each. What none of them opens is `encrypted`, and so is what may open to something else with
+    another word: a 7z, a zip that is not by AES, a PDF by AES of 256 bits."""
     archive: Archive = Archive()
     """How far containers are unpacked."""
     disabled_formats: list[Format] = []

@@ -23,6 +23,7 @@ mod ar;
 mod budget;
 mod cab;
 mod cfb;
+mod chained;
 mod cms;
 mod cpio;
 mod decoder;

@@ -19,7 +19,8 @@ pub struct Limits {
     pub depth: usize,
     /// Time spent in unpacking, not counting the time between containers.
     pub duration: Duration,
-    /// Words that are tried on what is encrypted and do not open it; 0 tries none. A word costs up to a tenth of a second.
+    /// Words that are tried on what is encrypted and do not open it; 0 tries none. A word costs up to a tenth of a
+    /// second.
     pub password_tries: usize,
     /// Formats that are not opened: they are [`Unscanned::DisabledFormat`](crate::Unscanned::DisabledFormat).
     pub disabled: Vec<Format>,
@@ -47,8 +48,8 @@ pub(crate) const RATIO_FLOOR: u64 = 1 << 20;
 /// Octets of a word that is tried as a password. 7-Zip and zip take longer ones; nobody types them.
 pub(crate) const WORD: usize = 256;
 
-/// The share of the time for unpacking that words may take, as a divisor. One that opens something needs the rest; and where
-/// none does, the archive is encrypted, which is no reason to send a message back.
+/// The share of the time for unpacking that words may take, as a divisor. One that opens something needs the rest; and
+/// where none does, the archive is encrypted, which is no reason to send a message back.
 pub(crate) const WORDS_SHARE: u32 = 2;
 
 /// Words that have opened something and are therefore tried first and freely. A sender uses one, for all he sends.
@@ -95,8 +96,8 @@ pub(crate) const RTF_READS: u64 = 16;
 /// Octets in which the mark of a PDF stands: so far Acrobat looks for it.
 pub(crate) const PDF_HEADER: usize = 1_024;
 
-/// How many times its length a PDF may be read for objects and the ends of streams. Each is read twice at most; only such
-/// as stand in each other are read more often.
+/// How many times its length a PDF may be read for objects and the ends of streams. Each is read five times at most;
+/// only such as stand in each other are read more often.
 pub(crate) const PDF_READS: u64 = 16;
 
 /// Octets of one word of a PDF that are kept: names of keys, of files.
@@ -111,11 +112,27 @@ pub(crate) const PDF_FILTERS: usize = 8;
 /// Streams that a PDF may name as files, scripts or forms. Real ones name some.
 pub(crate) const PDF_REFERENCES: usize = 10_000;
 
-/// Octets of packed objects of a PDF after which a further member begins, so that a large file has none that is too large.
+/// Octets of packed objects of a PDF after which a further member begins, so that a large file has none that is too
+/// large.
 pub(crate) const PDF_OBJECTS: u64 = 8 << 20;
 
 /// Octets of a row by which a stream of a PDF is predicted. Tables have some; only pictures have thousands.
 pub(crate) const PDF_ROW: usize = 1 << 20;
+
+/// Encryption dictionaries of one PDF that are tried. Real ones have one, also after many revisions.
+pub(crate) const PDF_LOCKS: usize = 4;
+
+/// Identifiers of one PDF that are tried with each of them. All revisions of a file share one.
+pub(crate) const PDF_IDS: usize = 8;
+
+/// Octets of one encrypted string of a PDF that are decrypted: the longest are scripts.
+pub(crate) const PDF_STRING: usize = 1 << 20;
+
+/// Octets of a stream of a PDF from which is seen whether they are encrypted, and by which key.
+pub(crate) const PDF_PROBE: u64 = 4 << 10;
+
+/// Octets that decoders may make of them.
+pub(crate) const PDF_PROBED: u64 = 256 << 10;
 
 /// Octets of one tag of an XML document that are looked at. Real ones have a name and a few addresses.
 pub(crate) const XML_TAG: usize = 16 << 10;
@@ -168,8 +185,8 @@ pub(crate) const UDF_DESCRIPTORS: u64 = 64;
 /// UDF volumes of one image that are read, if those that its anchors lead to differ. Real ones are all the same.
 pub(crate) const UDF_VOLUMES: usize = 4;
 
-/// Lists of pieces of a file that go on elsewhere, in one UDF image. One list holds more than a hundred pieces, and images
-/// are written in one.
+/// Lists of pieces of a file that go on elsewhere, in one UDF image. One list holds more than a hundred pieces, and
+/// images are written in one.
 pub(crate) const UDF_CONTINUATIONS: usize = 4_096;
 
 /// Octets of one header of RAR 5: the format's own limit.

@@ -1,8 +1,9 @@
 //! Passwords that are tried on what is encrypted: which, how often, and how much may be read for nothing.
 //!
 //! The words come from whoever opens the message, and only once something needs them. A try is one word at one lock: a
-//! member of a zip, a folder or the header of a 7z. Words that have opened something are tried first and cost nothing, so
-//! that an archive of a thousand members is one that opens; members are bounded, and time is.
+//! member of a zip, a folder or the header of a 7z, an encryption dictionary of a PDF. Words that have opened something
+//! are tried first and cost nothing, so that an archive of a thousand members is one that opens; members are bounded,
+//! and time is.
 
 use std::fmt;
 use std::sync::Arc;

@@ -138,11 +138,10 @@ fn long_lzw_codes() {
 #[test]
 fn files_come_out_by_their_names() {
     let exe = b"MZ a program with endstream in it";
-    let filespecs: [(&str, &str); 6] = [
+    let filespecs: [(&str, &str); 5] = [
         ("<</Type/Filespec/F(a.exe)/EF<</F 5 0 R>>>>", "a.exe"),
         ("<</EF<</UF 5 0 R/F 5 0 R>>/UF<FEFF0061002E00650078 0065>>>", "a.exe"),
         ("<</Names[(x)<</F(a\\056exe)/EF<</F 5 0 R>>>>(y)<</F(b)/EF<</F 9 0 R>>>>]>>", "a.exe"),
-        ("<</EF 4 0 R/F(a.exe)>> endobj 4 0 obj<</F 5 0 R>>", "file-5"),
         ("<</S/JavaScript/JS 5 0 R>>", "script-5.js"),
         ("<</XFA[(template)5 0 R]>>", "form-5.xml"),
     ];
@@ -157,9 +156,19 @@ fn files_come_out_by_their_names() {
             }
         }
     }
+    // The name stands in another object, also where this is packed.
+    let data = stream(5, "", exe);
+    let packed = stream(8, "/Type/ObjStm/N 1/First 4", b"3 0 <</EF 4 0 R/F(a.exe)>>");
+    for spec in [b"3 0 obj<</EF 4 0 R/F(a.exe)>>endobj ", &packed[..]] {
+        for objects in [[spec, b"4 0 obj<</F 5 0 R>>endobj ", &data], [b"4 0 obj<</F 5 0 R>>endobj ", &data, spec]] {
+            assert_eq!(open(&pdf(&objects)).1.data("a.exe"), exe, "{}", spec.escape_ascii());
+        }
+    }
     // Nobody names it, and it says what it is.
     let (outcome, members) = open(&pdf(&[&stream(5, "/Type/EmbeddedFile", exe)]));
     assert_eq!((outcome, members.data("file-5")), (Ok(()), &exe[..]));
+    let (outcome, members) = open(&pdf(&[&stream(5, "/Type/EmbeddedFile/Filter/FlateDecode", b"")]));
+    assert_eq!((outcome, members.data("file-5"), members.outcome("file-5")), (Ok(()), &b""[..], Ok(())));
     // Its length stands elsewhere, before it or behind.
     let data = b"5 0 obj<</Length 6 0 R/Type/EmbeddedFile>>stream\nMZ endstream in\nendstream endobj\n";
     for objects in [[&data[..], b"6 0 obj 15 endobj\n"], [b"6 0 obj 15 endobj\n", data]] {

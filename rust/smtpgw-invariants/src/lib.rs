@@ -70,4 +70,5 @@ pub const CORPUS: &[(&str, &str, &str)] = &[
     ("iso", "archive", ".iso"),
     ("cpio", "archive", ".cpio"),
     ("ar", "archive", ".ar"),
+    ("pdf", "pdf", ".pdf"),
 ];

@@ -145,14 +145,15 @@ struct Inflate<'p> {
 
 impl<'p> Inflate<'p> {
     fn new(octets: Octets<'p>) -> Self {
-        Self { octets, inflate: Decompress::new(false), header: 2, is_over: false, is_damaged: false }
+        Self { octets, inflate: Decompress::new(false), header: HEADER, is_over: false, is_damaged: false }
     }
 }
 
 impl Read for Inflate<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.header > 0 {
-            self.octets.next()?;
+            // Nothing at all is no damage: so some programs pack nothing.
+            self.is_over |= self.octets.next()?.is_none() && self.header == HEADER;
             self.header -= 1;
         }
         while !self.is_over && !buffer.is_empty() {
@@ -302,3 +303,6 @@ impl Read for RunLength<'_> {
         })
     }
 }
+
+/// Octets in front of what `/FlateDecode` has packed.
+const HEADER: u8 = 2;

@@ -1,7 +1,7 @@
 //! The words of a PDF (ISO 32000-1 §7.2, §7.3), from octets that come in pieces.
 //!
-//! Only what tells objects apart: a name with its escapes undone, a number, a string, brackets, and any other word. No more
-//! than [`PDF_TOKEN`] octets are kept of one.
+//! Only what tells objects apart: a name with its escapes undone, a number, a string, brackets, and any other word. No
+//! more than so many octets are kept of one: [`PDF_TOKEN`], if nothing else is said.
 
 use crate::limits::PDF_TOKEN;
 
@@ -22,10 +22,16 @@ pub(super) enum Token<'t> {
     Word(&'t [u8]),
 }
 
+impl Token<'_> {
+    /// Whether an object ends with this word, or the data of a stream begin.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Word(word) if *word == b"stream" || word.ends_with(b"obj"))
+    }
+}
+
 /// Where in a word the octets so far end.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 enum State {
-    #[default]
     Blank,
     Comment,
     Name,
@@ -40,15 +46,34 @@ enum State {
 }
 
 /// Reads words.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lexer {
     state: State,
     kept: Vec<u8>,
+    /// Octets of one word that are kept.
+    most: usize,
+    has_cut: bool,
+}
+
+impl Default for Lexer {
+    fn default() -> Self {
+        Self::keeping(PDF_TOKEN)
+    }
 }
 
 impl Lexer {
-    /// Takes octets, and tells each word that ends among them until `take` has had enough; how many it took. What ends a
-    /// name or a word is not part of it.
+    /// One that keeps so many octets of a word.
+    pub(super) const fn keeping(most: usize) -> Self {
+        Self { state: State::Blank, kept: Vec::new(), most, has_cut: false }
+    }
+
+    /// Whether a word had more.
+    pub(super) const fn has_cut(&self) -> bool {
+        self.has_cut
+    }
+
+    /// Takes octets, and tells each word that ends among them until `take` has had enough; how many it took. What ends
+    /// a name or a word is not part of it.
     pub(super) fn push(&mut self, octets: &[u8], mut take: impl FnMut(Token<'_>) -> bool) -> usize {
         let mut at = 0;
         while let Some(&octet) = octets.get(at) {
@@ -154,8 +179,10 @@ impl Lexer {
     }
 
     fn keep(&mut self, octet: u8) {
-        if self.kept.len() < PDF_TOKEN {
+        if self.kept.len() < self.most {
             self.kept.push(octet);
+        } else {
+            self.has_cut = true;
         }
     }
 }

@@ -1,4 +1,6 @@
 //! `/LZWDecode` (ISO 32000-1 §7.4.4): codes of nine bits that grow to twelve, the high bit first.
+//!
+//! Our own: `weezl` reads codes some at a time and drops those in front of damage, which programs show.
 
 use std::io::{self, Read};
 

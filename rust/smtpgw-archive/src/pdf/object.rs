@@ -1,8 +1,9 @@
-//! What the objects of a PDF say of themselves and of each other: which streams are files, scripts and forms, by what names,
-//! and how a stream is packed.
+//! What the objects of a PDF say of themselves and of each other: which streams are files, scripts and forms, by what
+//! names, and how a stream is packed.
 
 use std::collections::BTreeMap;
 
+use super::cipher::Cipher;
 use super::filters::{Filter, Parms};
 use super::lexer::Token;
 use crate::limits::{PDF_DEPTH, PDF_FILTERS, PDF_REFERENCES};
@@ -14,9 +15,14 @@ pub(super) struct Found {
     pub(super) files: BTreeMap<u64, File>,
     /// The objects that are a number and nothing else: how long a stream is may stand in one.
     pub(super) numbers: BTreeMap<u64, u64>,
+    /// The objects that `/EF` refers to, and what the files in them are called.
+    named: Vec<(u64, Vec<String>)>,
+    /// The files that objects name without calling them anything.
+    holders: BTreeMap<u64, Vec<u64>>,
     /// More streams than are kept.
     pub(super) has_more: bool,
-    pub(super) is_encrypted: bool,
+    /// An encryption dictionary stands among packed objects, where only some programs look for it.
+    pub(super) has_packed_lock: bool,
 }
 
 /// A stream that is a file of its own.
@@ -52,6 +58,21 @@ impl Found {
         }
     }
 
+    fn hold(&mut self, holder: u64, files: Vec<u64>) {
+        if self.holders.len() < PDF_REFERENCES {
+            self.holders.insert(holder, files);
+        }
+    }
+
+    /// Gives files their names where these stand in another object.
+    pub(super) fn name_files(&mut self) {
+        for (holder, names) in std::mem::take(&mut self.named) {
+            for number in self.holders.get(&holder).cloned().unwrap_or_default() {
+                self.refer(number, Key::File, &names);
+            }
+        }
+    }
+
     /// Notes an object that is a number.
     pub(super) fn note(&mut self, number: u64, value: u64) {
         if self.numbers.len() < PDF_REFERENCES {
@@ -73,6 +94,8 @@ pub(super) struct Object {
     /// How it is packed is said in another object, or more than once.
     pub(super) is_doubtful: bool,
     pub(super) length: Length,
+    /// The crypt filter that it is encrypted by, if it names one itself.
+    pub(super) crypt: Option<Vec<u8>>,
     /// The number that it is.
     pub(super) value: Option<u64>,
 }
@@ -128,7 +151,9 @@ enum Key {
     File,
     Script,
     Form,
-    Encrypt,
+    Name,
+    /// `/EF`: files, by the keys that name them.
+    Embedded,
 }
 
 impl Key {
@@ -149,7 +174,8 @@ impl Key {
             b"UF" | b"DOS" | b"Mac" | b"Unix" => Self::File,
             b"JS" => Self::Script,
             b"XFA" => Self::Form,
-            b"Encrypt" => Self::Encrypt,
+            b"Name" => Self::Name,
+            b"EF" => Self::Embedded,
             _ => Self::Other,
         }
     }
@@ -169,11 +195,18 @@ struct Level {
     awaits: bool,
     names: Vec<String>,
     files: Vec<u64>,
+    /// The object that its files stand in.
+    holder: Option<u64>,
 }
 
 /// Reads one object, or those in a stream of objects.
 pub(super) struct Reader<'f> {
     found: &'f mut Found,
+    /// How strings may be encrypted.
+    ciphers: &'f [Cipher],
+    /// What the object is called; `None`: it is packed, or cannot be made out.
+    number: Option<u64>,
+    is_packed: bool,
     pub(super) object: Object,
     levels: Vec<Level>,
     /// Brackets that are open beyond the limit.
@@ -183,8 +216,14 @@ pub(super) struct Reader<'f> {
 }
 
 impl<'f> Reader<'f> {
-    pub(super) fn new(found: &'f mut Found) -> Self {
-        Self { found, object: Object::default(), levels: Vec::new(), beyond: 0, last: [None; 2] }
+    pub(super) fn new(found: &'f mut Found, number: Option<u64>, ciphers: &'f [Cipher]) -> Self {
+        let object = Object::default();
+        Self { found, ciphers, number, is_packed: false, object, levels: Vec::new(), beyond: 0, last: [None; 2] }
+    }
+
+    /// Of packed objects.
+    pub(super) fn of_packed(found: &'f mut Found) -> Self {
+        Self { is_packed: true, ..Self::new(found, None, &[]) }
     }
 
     /// Takes a word.
@@ -230,6 +269,8 @@ impl<'f> Reader<'f> {
         let (key, is_own) = (level.key, if level.is_dict { depth == 1 } else { depth == 2 });
         level.awaits = false;
         match (key, name) {
+            (Key::Filter, b"Standard") if self.is_packed => self.found.has_packed_lock = true,
+            (Key::Name, _) if !self.object.parms.is_empty() => _ = self.object.crypt.get_or_insert(name.to_vec()),
             (Key::Type, b"ObjStm") if is_own => self.object.is_said_to_hold_objects = true,
             (Key::Type, b"EmbeddedFile") if is_own => self.object.is_file = true,
             (Key::Filter | Key::FileOrFilter, _) if is_own => self.object.filter(name),
@@ -266,9 +307,16 @@ impl<'f> Reader<'f> {
     fn text(&mut self, text: &[u8]) {
         let Some(level) = self.levels.last_mut() else { return };
         level.awaits = false;
-        if level.is_dict && level.key.names_files() && level.names.len() < NAMES {
-            level.names.push(text_of(text));
+        if !level.is_dict || !level.key.names_files() {
+            return;
         }
+        // As it stands it may be one too: readable, or not encrypted at all.
+        let plain = (self.ciphers.is_empty() || is_readable(text)).then(|| text.to_vec());
+        let mut names: Vec<_> = self.ciphers.iter().map(|cipher| cipher.text(text)).chain(plain).collect();
+        names.retain(|name| !name.is_empty() || self.ciphers.is_empty());
+        names.sort_by_key(|name| !is_readable(name));
+        let room = NAMES.saturating_sub(level.names.len());
+        level.names.extend(names.iter().take(room).map(|name| text_of(name)));
     }
 
     fn reference(&mut self) {
@@ -282,12 +330,12 @@ impl<'f> Reader<'f> {
                     level.files.push(number);
                 }
             }
+            Key::Embedded => level.holder = Some(number),
             Key::Script | Key::Form => self.found.refer(number, level.key, &[]),
             Key::Length if depth == 1 => self.object.length = Length::In(number),
             Key::Filter | Key::Parms | Key::Predictor | Key::Columns | Key::Colors | Key::Bits => {
                 self.object.is_doubtful = true;
             }
-            Key::Encrypt => self.found.is_encrypted = true,
             _ => {}
         }
     }
@@ -316,10 +364,8 @@ impl<'f> Reader<'f> {
             self.beyond += 1;
             return;
         }
-        match key {
-            Key::Parms if is_dict => self.parms(),
-            Key::Encrypt => self.found.is_encrypted = true,
-            _ => {}
+        if key == Key::Parms && is_dict {
+            self.parms();
         }
         // Of a dictionary no key is the first one's.
         let key = if is_dict { Key::Other } else { key };
@@ -337,15 +383,21 @@ impl<'f> Reader<'f> {
                 self.levels.push(level);
                 return;
             }
-            let Level { is_dict: was_dict, names, files, .. } = level;
+            let Level { is_dict: was_dict, names, files, holder, .. } = level;
             if names.is_empty() {
-                // The name stands around what it belongs to: `<< /F (name) /EF << /F 5 0 R >> >>`.
+                // The name stands around what it belongs to: `<< /F (name) /EF << /F 5 0 R >> >>`, or in the object
+                // around.
                 if let Some(outer) = self.levels.last_mut() {
                     let room = NAMES.saturating_sub(outer.files.len());
                     outer.files.extend(files.into_iter().take(room));
+                } else if let Some(number) = self.number.filter(|_| !files.is_empty()) {
+                    self.found.hold(number, files);
                 }
             } else {
                 files.into_iter().for_each(|number| self.found.refer(number, Key::File, &names));
+                if let Some(holder) = holder.filter(|_| self.found.named.len() < PDF_REFERENCES) {
+                    self.found.named.push((holder, names));
+                }
             }
             if was_dict == is_dict {
                 return;
@@ -365,6 +417,12 @@ fn text_of(text: &[u8]) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => text.iter().map(|&octet| char::from(octet)).collect(),
     }
+}
+
+/// Whether a string is one that whoever has no key can hardly read by chance.
+fn is_readable(text: &[u8]) -> bool {
+    [&b"\xfe\xff"[..], b"\xef\xbb\xbf"].iter().any(|mark| text.starts_with(mark))
+        || text.iter().all(|octet| matches!(octet, b' '..=b'~'))
 }
 
 /// Names that are kept of one file, and files that one dictionary may name: five keys can do either.

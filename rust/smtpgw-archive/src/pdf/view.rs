@@ -4,22 +4,25 @@ use std::io::{Read, Seek};
 
 use memchr::memmem;
 
-use crate::Unscanned;
+use super::lexer::{Lexer, Token};
 use crate::flow::CHUNK;
+use crate::limits::PDF_READS;
 use crate::source::Source;
+use crate::{Budget, Unscanned};
 
 pub(super) struct View<'s, R> {
     source: &'s Source<R>,
     buffer: Vec<u8>,
     start: u64,
     filled: usize,
-    /// The word for encryption has been seen as the key of something.
-    pub(super) is_encrypted: bool,
+    /// Octets that may still be read as objects, or for the end of a stream.
+    left: u64,
 }
 
 impl<'s, R: Read + Seek> View<'s, R> {
     pub(super) fn new(source: &'s Source<R>) -> Self {
-        Self { source, buffer: vec![0; CHUNK], start: 0, filled: 0, is_encrypted: false }
+        let left = source.length().saturating_mul(PDF_READS);
+        Self { source, buffer: vec![0; CHUNK], start: 0, filled: 0, left }
     }
 
     pub(super) const fn source(&self) -> &'s Source<R> {
@@ -39,7 +42,6 @@ impl<'s, R: Read + Seek> View<'s, R> {
                 // With what stands before, for whoever looks back.
                 self.start = at.saturating_sub(OVERLAP as u64);
                 self.filled = self.source.read_at(self.start, &mut self.buffer)?.len();
-                self.is_encrypted |= is_encrypted(self.buffer.get(..self.filled).unwrap_or_default());
                 usize::try_from(at - self.start).unwrap_or(usize::MAX)
             }
         };
@@ -52,16 +54,73 @@ impl<'s, R: Read + Seek> View<'s, R> {
         self.buffer.get(within.saturating_sub(OVERLAP)..within).unwrap_or_default()
     }
 
-    /// Where `word` stands next, from `at` on.
+    /// Reads words from `at` on, as far as the view goes, until `take` has had enough: where they end, if there are
+    /// any.
+    pub(super) fn read(
+        &mut self,
+        at: u64,
+        lexer: &mut Lexer,
+        take: impl FnMut(Token<'_>) -> bool,
+    ) -> Result<Option<u64>, Unscanned> {
+        let octets = self.from(at)?;
+        if octets.is_empty() {
+            return Ok(None);
+        }
+        let taken = lexer.push(octets, take) as u64;
+        self.spend(taken)?;
+        Ok(Some(at + taken))
+    }
+
+    /// Reads the words of an object that begins at `at`, until `take` has had enough: where they end.
+    pub(super) fn read_object(
+        &mut self,
+        mut at: u64,
+        budget: &Budget,
+        mut take: impl FnMut(&Token<'_>) -> bool,
+    ) -> Result<u64, Unscanned> {
+        let (mut lexer, mut is_over) = (Lexer::default(), false);
+        while !is_over {
+            budget.tick()?;
+            let next = self.read(at, &mut lexer, |token| {
+                is_over = take(&token) | token.is_end();
+                is_over
+            })?;
+            match next {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        Ok(at)
+    }
+
+    /// So many octets are read that may have been read before.
+    pub(super) fn spend(&mut self, octets: u64) -> Result<(), Unscanned> {
+        self.left = self.left.saturating_sub(octets);
+        // Objects in objects, each of which holds all the others.
+        if self.left == 0 { Err(Unscanned::Nested) } else { Ok(()) }
+    }
+
+    /// Where `word` stands next, from `at` on. `pass` is told how many octets were looked at.
     pub(super) fn find(
         &mut self,
         word: &[u8],
+        at: u64,
+        pass: impl FnMut(u64) -> Result<(), Unscanned>,
+    ) -> Result<Option<u64>, Unscanned> {
+        self.find_by(word.len(), |octets| memmem::find(octets, word), at, pass)
+    }
+
+    /// Where something stands next that has so many octets at most.
+    pub(super) fn find_by(
+        &mut self,
+        longest: usize,
+        find: impl Fn(&[u8]) -> Option<usize>,
         mut at: u64,
         mut pass: impl FnMut(u64) -> Result<(), Unscanned>,
     ) -> Result<Option<u64>, Unscanned> {
         loop {
             let octets = self.from(at)?;
-            if let Some(within) = memmem::find(octets, word) {
+            if let Some(within) = find(octets) {
                 pass(within as u64)?;
                 return Ok(Some(at + within as u64));
             }
@@ -70,20 +129,10 @@ impl<'s, R: Read + Seek> View<'s, R> {
             if at + count >= self.source.length() {
                 return Ok(None);
             }
-            at += count.saturating_sub(word.len() as u64).max(1);
+            at += count.saturating_sub(longest as u64).max(1);
         }
     }
 }
-
-/// Whether `/Encrypt` is the key of something: of a dictionary, or of where one is.
-fn is_encrypted(octets: &[u8]) -> bool {
-    memmem::find_iter(octets, KEY).any(|at| {
-        let rest = octets.get(at + KEY.len()..).unwrap_or_default().trim_ascii_start();
-        rest.first().is_some_and(u8::is_ascii_digit) || rest.starts_with(b"<<")
-    })
-}
-
-const KEY: &[u8] = b"/Encrypt";
 
 /// Octets that two views share.
 pub(super) const OVERLAP: usize = 64;

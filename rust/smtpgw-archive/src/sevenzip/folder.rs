@@ -2,6 +2,8 @@
 
 use std::io::{self, Read, Seek};
 
+use aes::Aes256;
+use aes::cipher::KeyInit as _;
 use bzip2::read::BzDecoder;
 use deflate64::Deflate64Decoder;
 use flate2::read::DeflateDecoder;
@@ -12,12 +14,13 @@ use lzma_rust2::{Lzma2Reader, LzmaReader};
 use ppmd_rust::Ppmd7Decoder;
 
 use crate::Unscanned;
+use crate::chained::Chained;
 use crate::flow::CHUNK;
 use crate::limits::WINDOW;
 use crate::packed::{Packed, Watch};
 use crate::source::{Source, le32};
 
-use super::key::{Chained, Key, Lock};
+use super::key::{Key, Lock};
 
 /// How the octets of some files are packed.
 #[derive(Default)]
@@ -167,7 +170,7 @@ impl Coder {
                 let (Some(key), Some(lock)) = (key, Lock::read(properties)) else {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
-                Box::new(Chained::new(input, key, lock.start))
+                Box::new(Chained::new(input, Aes256::new(key.into()), lock.start))
             }
             DELTA => Box::new(DeltaReader::new(input, usize::from(first) + 1)),
             id => bcj(id, input).ok_or(io::ErrorKind::Unsupported)?,

@@ -4,12 +4,9 @@
 //! Nothing in the archive says whether a key is right but the sums of what it unpacks to. The rounds are counted by the
 //! budget's clock, and more of them than programs write are refused.
 
-use std::io::{self, Read};
-
-use aes::cipher::{BlockCipherDecrypt as _, KeyInit as _};
-use aes::{Aes256, Block};
 use sha2::{Digest as _, Sha256};
 
+use crate::chained::BLOCK;
 use crate::limits::{SEVENZIP_CYCLES, SEVENZIP_KEYS};
 use crate::words::Word;
 use crate::{Budget, Unscanned};
@@ -89,65 +86,6 @@ fn derive(lock: &Lock, word: &str, budget: &Budget) -> Result<Key, Unscanned> {
     Ok(sum.finalize().into())
 }
 
-/// Octets of chained blocks in clear. What is less than a block at the end is dropped.
-pub(super) struct Chained<R> {
-    inner: R,
-    cipher: Aes256,
-    before: [u8; BLOCK],
-    clear: [u8; AT_A_TIME * BLOCK],
-    held: std::ops::Range<usize>,
-}
-
-impl<R: Read> Chained<R> {
-    pub(super) fn new(inner: R, key: &Key, start: [u8; BLOCK]) -> Self {
-        Self { inner, cipher: Aes256::new(key.into()), before: start, clear: [0; AT_A_TIME * BLOCK], held: 0..0 }
-    }
-
-    fn refill(&mut self) -> io::Result<()> {
-        let mut packed = [0; AT_A_TIME * BLOCK];
-        let mut filled = 0;
-        while filled < packed.len() {
-            match self.inner.read(packed.get_mut(filled..).unwrap_or_default()) {
-                Ok(0) => break,
-                Ok(octets) => filled += octets,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let whole = filled / BLOCK;
-        let (packed, _) = packed.as_chunks::<BLOCK>();
-        let (clear, _) = self.clear.as_chunks_mut::<BLOCK>();
-        let mut blocks = [Block::default(); AT_A_TIME];
-        blocks.iter_mut().zip(packed).for_each(|(block, packed)| *block = (*packed).into());
-        self.cipher.decrypt_blocks(&mut blocks);
-        for ((clear, block), packed) in clear.iter_mut().zip(&blocks).zip(packed).take(whole) {
-            for ((clear, octet), before) in clear.iter_mut().zip(block).zip(&self.before) {
-                *clear = octet ^ before;
-            }
-            self.before = *packed;
-        }
-        self.held = 0..whole * BLOCK;
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Chained<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.held.is_empty() {
-            self.refill()?;
-        }
-        let octets = self.clear.get(self.held.clone()).unwrap_or_default();
-        let count = octets.len().min(into.len());
-        into[..count].copy_from_slice(&octets[..count]);
-        self.held.start += count;
-        Ok(count)
-    }
-}
-
-/// Octets of a block.
-const BLOCK: usize = 16;
-/// Blocks that are worked on together, which processors are quick at.
-const AT_A_TIME: usize = 8;
 /// Stands for a key that is the word itself.
 const NO_ROUNDS: u8 = 0x3f;
 /// Rounds between two looks at the clock.
