@@ -67,7 +67,13 @@ impl House {
     /// What has been delivered, in no order.
     pub fn mail(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.folder.path().join("mail/new")).unwrap();
-        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+        let read = |file: std::fs::DirEntry| {
+            let mail = std::fs::read_to_string(file.path()).unwrap();
+            let name = file.file_name().into_string().unwrap();
+            assert!(mail.contains(&format!(" id {name}\r\n")), "stored as {name}, which its trace field does not say");
+            mail
+        };
+        files.map(|file| read(file.unwrap())).collect()
     }
 
     /// The `number`-th record (from 0) of this event, as soon as it is there.
