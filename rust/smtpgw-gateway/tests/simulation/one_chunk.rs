@@ -13,7 +13,8 @@
 
 use crate::oracle::judge;
 use crate::play::{Played, play};
-use crate::scenario::{Act, BackendPlan, Event, Leave, Scenario, Step, Temper};
+use crate::scenario::{Act, Event, Leave, Scenario, Step, Temper};
+use crate::streaming::{at_the_dot, faulty, said};
 
 const TAKEN: [&str; 2] = ["250 2.0.0 queued as 0\r\n", "250 2.0.0 queued as 1\r\n"];
 
@@ -28,21 +29,6 @@ fn changed(what: &str, change: impl Fn(&mut Scenario)) -> [Played; 2] {
         }
         played
     })
-}
-
-/// The backend does `act` at `step` on every connection but the gateway's probe.
-fn faulty(scenario: &mut Scenario, step: Step, act: Act) {
-    let connections = [vec![]].into_iter().chain(std::iter::repeat_n(vec![(step, act)], 9)).collect();
-    scenario.backend = BackendPlan { connections, ..scenario.backend.clone() };
-}
-
-fn at_the_dot(played: &Played) -> Vec<&str> {
-    let replies = played.witnessed.heard.iter().filter(|(_, to, _)| to == "dot");
-    replies.map(|(_, _, reply)| reply.as_str()).collect()
-}
-
-fn said(played: &Played, what: &str) -> usize {
-    played.witnessed.transcript.iter().filter(|line| line.contains(what)).count()
 }
 
 #[test]

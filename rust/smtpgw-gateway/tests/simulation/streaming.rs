@@ -27,7 +27,7 @@ fn changed(what: &str, chunking: bool, change: impl FnOnce(&mut Scenario)) -> Pl
 }
 
 /// The backend does `act` at `step` on every connection but the gateway's probe.
-fn faulty(scenario: &mut Scenario, step: Step, act: Act) {
+pub fn faulty(scenario: &mut Scenario, step: Step, act: Act) {
     let connections = [vec![]].into_iter().chain(std::iter::repeat_n(vec![(step, act)], 9)).collect();
     scenario.backend = BackendPlan { connections, ..scenario.backend.clone() };
 }
@@ -39,12 +39,12 @@ fn slowly(scenario: &mut Scenario) {
     scenario.clients[0].rest = std::time::Duration::from_millis(5);
 }
 
-fn at_the_dot(played: &Played) -> Vec<&str> {
+pub fn at_the_dot(played: &Played) -> Vec<&str> {
     let replies = played.witnessed.heard.iter().filter(|(_, to, _)| to == "dot");
     replies.map(|(_, _, reply)| reply.as_str()).collect()
 }
 
-fn said(played: &Played, what: &str) -> usize {
+pub fn said(played: &Played, what: &str) -> usize {
     played.witnessed.transcript.iter().filter(|line| line.contains(what)).count()
 }
 
