@@ -6,7 +6,7 @@
 
 mod lines;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
@@ -132,22 +132,23 @@ struct Line<'a, B> {
 }
 
 thread_local! {
-    /// Where records are serialised. What waits for the log thread has as much room as it needs.
-    static ROOM: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// Where records are serialised. What waits for the log thread has as much room as it needs. Taken and put back, not
+    /// borrowed: a panic on the way is itself a record.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 fn record_of(level: LogLevel, event: &'static str, now: Option<SystemTime>, body: &impl Serialize) -> Record {
     let line = Line { time: now.map(format_rfc3339_millis), level, event, body };
-    ROOM.with_borrow_mut(|room| {
-        room.clear();
-        room.shrink_to(MOST);
-        // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
-        let json = match serde_json::to_writer(&mut *room, &line) {
-            Ok(()) => std::str::from_utf8(room).ok().map(str::to_owned),
-            Err(_) => None,
-        };
-        Record { level, event, json: json.unwrap_or_else(|| format!("{{\"event\":\"{event}\"}}")) }
-    })
+    let mut room = ROOM.take();
+    room.clear();
+    room.shrink_to(MOST);
+    // Our own plain structures serialise; if one ever did not, the event's name is still worth a line.
+    let json = match serde_json::to_writer(&mut room, &line) {
+        Ok(()) => std::str::from_utf8(&room).ok().map(str::to_owned),
+        Err(_) => None,
+    };
+    ROOM.set(room);
+    Record { level, event, json: json.unwrap_or_else(|| format!("{{\"event\":\"{event}\"}}")) }
 }
 
 /// The sink that the settings name: a file or standard error.
