@@ -39,6 +39,7 @@ __all__ = [
     "make_message",
     "make_part",
     "may_hold_page",
+    "may_lead_to",
     "rehearse",
     "self_signed",
     "unescape",
@@ -592,6 +593,10 @@ def carried_urls(url: str) -> list[str]:
 
 def may_hold_page(text: str) -> bool:
     """Whether `text`, character references resolved or not, has a `data:` URL or a call that decodes strings."""
+
+def may_lead_to(part: Part, hosts: Hosts) -> bool:
+    """Whether whoever reads `part` may be led to one of `hosts`, or to anything below. `False` is certain; `True` means
+    that it has to be looked at. Raises `OSError` if the spool cannot be read."""
 
 def unescape(text: str) -> str:
     """`text` with its character references (HTML §13.5) resolved."""

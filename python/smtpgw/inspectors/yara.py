@@ -62,7 +62,7 @@ class Yara(Inspector):
         """Scans one decoded part."""
         if not self._seen:
             # What no rule can see is not asked for.
-            found = self.scan(part.data)
+            found = self._match(part.data)
         else:
             found = self.scan(part.data, names=_names(part), path=part.path, media_type=part.media_type)
         return self._verdict(found, _names(part)) if found else None
@@ -78,18 +78,18 @@ class Yara(Inspector):
         Raises `yara.TimeoutError` if it takes longer than `timeout_s`, and `InspectorError` if there are more than
         `LOOKS` names that rules can tell apart: what was not looked at must not pass as clean.
         """
-        # Whole seconds, and later than the gateway's own limit, which then decides what a timeout counts as.
-        seconds = math.ceil(self.timeout_s) + 1
         found: dict[str, None] = {}
         for name, extension in self._looks(names):
-            options = {"timeout": seconds, "fast": True, "warnings_callback": _note_warning}
-            if self._seen:
-                # Only what rules can see: to define the others for every part costs as much as to scan a small one.
-                every = _externals(name, extension, path, media_type, len(data))
-                options["externals"] = {key: every[key] for key in self._seen}
-            if matches := self._rules.match(data=data, **options):
-                found |= dict.fromkeys(f"{match.namespace}:{match.rule}" for match in matches)
+            # Only what rules can see: to define the others for every part costs as much as to scan a small one.
+            every = _externals(name, extension, path, media_type, len(data)) if self._seen else {}
+            found |= dict.fromkeys(self._match(data, externals={key: every[key] for key in self._seen}))
         return list(found)
+
+    def _match(self, data: Any, **externals: Any) -> Sequence[str]:  # noqa: ANN401
+        # Whole seconds, and later than the gateway's own limit, which then decides what a timeout counts as.
+        seconds = math.ceil(self.timeout_s) + 1
+        matches = self._rules.match(data=data, timeout=seconds, fast=True, warnings_callback=_note_warning, **externals)
+        return [f"{match.namespace}:{match.rule}" for match in matches] if matches else ()
 
     def _looks(self, names: Iterable[str]) -> Iterable[tuple[str, str]]:
         """The names to scan under, with their extensions; one if no rule can tell them apart."""

@@ -59,5 +59,5 @@ mod _core {
     #[pymodule_export]
     use crate::threads::Worker;
     #[pymodule_export]
-    use crate::urls::{Hosts, carried_urls, find_urls, may_hold_page, unescape};
+    use crate::urls::{Hosts, carried_urls, find_urls, may_hold_page, may_lead_to, unescape};
 }

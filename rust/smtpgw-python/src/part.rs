@@ -89,7 +89,7 @@ impl Part {
     }
 
     #[getter]
-    fn data<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Buffer>> {
+    pub(crate) fn data<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, Buffer>> {
         self.data.get_or_try_init(py, || Py::new(py, Buffer::open(&self.part.data)?)).map(|buffer| buffer.bind(py))
     }
 

@@ -1,13 +1,15 @@
-//! The search for URLs, for inspectors: `smtpgw_urls` over Python's texts.
+//! The search for URLs, for inspectors: `smtpgw_urls` over Python's texts, and over parts of which Python need make none.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use smtpgw_gateway::message::{self, charset};
 use smtpgw_urls::{Found, and_above, plainly_leads};
 
 use crate::errors;
+use crate::part::Part;
 
 /// Names of hosts that somebody looks for.
 #[pyclass(frozen, module = "smtpgw._core", name = "Hosts")]
@@ -31,6 +33,47 @@ impl Hosts {
     fn may_be(&self, candidate: &str) -> bool {
         !plainly_leads(candidate, &|host| !and_above(host).any(|name| self.0.contains(name)))
     }
+
+    /// Whether `text`, or what it holds, may lead to one of them, or below.
+    fn may_be_in(&self, text: &str) -> bool {
+        // The first one is too many.
+        smtpgw_urls::may_hold_page(text) || smtpgw_urls::find_wanted(text, 0, &|url| self.may_be(url)).is_err()
+    }
+}
+
+/// Whether whoever reads `part` may be led to one of `hosts`, or below. `False` is certain, and soon said of a text that
+/// has no URLs or those of well-known places; `True` means that it has to be looked at.
+#[pyfunction]
+pub(crate) fn may_lead_to(py: Python<'_>, part: &Part, hosts: &Hosts) -> PyResult<bool> {
+    let content = &*part.part;
+    if !stands_as_shown(content) {
+        return Ok(true);
+    }
+    let octets = part.data(py)?.get().as_slice();
+    let look = || {
+        let label = content.charset.as_deref();
+        let text = charset::to_text(label, octets).0;
+        begins_card(&text)
+            || hosts.may_be_in(&text)
+            || charset::other_texts(label, octets).iter().any(|text| hosts.may_be_in(text))
+    };
+    Ok(if octets.len() < DETACH_AT_LEAST { look() } else { py.detach(look) })
+}
+
+/// Whether `part` is a text that programs show line by line as it stands.
+fn stands_as_shown(part: &message::Part) -> bool {
+    let mut types = part.header.all("content-type").map(message::Field::raw);
+    matches!(&*part.media_type, "text/plain" | "text/html")
+        && part.real_type != "application/pdf"
+        && part.container.is_none()
+        // `delsp` joins lines, and may be written as an encoded word.
+        && !types.any(|raw| DELSP.iter().any(|mark| raw.windows(mark.len()).any(|at| at.eq_ignore_ascii_case(mark))))
+}
+
+/// Whether it is a calendar or a card, whatever its type says: their lines are joined (RFC 5545 §3.1).
+fn begins_card(text: &str) -> bool {
+    let text = text.trim_start_matches(['\u{feff}', '\r', '\n', '\t', ' ']).as_bytes();
+    text.get(..CARD.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(CARD))
 }
 
 /// What may be a URL in `text`: candidates (with `hosts`, only those that may lead there), bases and what is relative
@@ -86,6 +129,12 @@ pub(crate) fn unescape<'py>(text: &Bound<'py, PyString>) -> Bound<'py, PyString>
 fn aside<'a, T: Send>(py: Python<'_>, text: &'a str, look: impl FnOnce(&'a str) -> T + Send) -> T {
     if text.len() < DETACH_AT_LEAST { look(text) } else { py.detach(|| look(text)) }
 }
+
+/// What the name of the parameter of RFC 3676 §4.1 may be written with.
+const DELSP: [&[u8]; 2] = [b"delsp", b"=?"];
+
+/// `BEGIN:VCALENDAR`, `BEGIN:VCARD`.
+const CARD: &[u8] = b"BEGIN:V";
 
 /// Octets from which a search takes long enough to let other threads run meanwhile.
 const DETACH_AT_LEAST: usize = 64 << 10;

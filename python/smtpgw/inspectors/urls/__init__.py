@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from smtpgw._core import may_lead_to
 from smtpgw.errors import ConfigError
 from smtpgw.inspector import Inspector
 from smtpgw.inspectors.text import texts_of
@@ -67,6 +68,15 @@ class Urls(Inspector):
 
     def on_part(self, part: Part) -> Verdict | None:
         """Searches one decoded part."""
+        self._refresh()
+        wanted = self._list.wanted
+        if wanted is not None and not may_lead_to(part, wanted):
+            return None
+        found = self.search(part)
+        return self._verdict(found) if found else None
+
+    def search(self, part: Part) -> list[Hit]:
+        """What in any text of `part` is on a list."""
         texts = texts_of(part)
         if texts and (further := unfolded(part, texts[0])) is not None:
             texts = (*texts, further)
@@ -78,7 +88,7 @@ class Urls(Inspector):
         for text in texts:
             if hits := self.scan(text):
                 found |= dict.fromkeys(hits)
-        return self._verdict(list(found)) if found else None
+        return list(found)
 
     def _verdict(self, hits: Sequence[Hit]) -> Verdict:
         more = f" and {len(hits) - SHOWN} more" if len(hits) > SHOWN else ""

@@ -72,8 +72,8 @@ class BlockList:
             problems += error.problems
         if problems:
             raise ConfigError(problems)
-        # Patterns may match any URL: then none can be left out.
-        self._wanted = None if patterns else Hosts([*self._hosts, *self._only, *self._of_beginnings])
+        # Patterns may match any URL, and any text.
+        self.wanted = None if patterns else Hosts([*self._hosts, *self._only, *self._of_beginnings])
 
     def __len__(self) -> int:
         """How many entries there are."""
@@ -82,7 +82,7 @@ class BlockList:
 
     def search(self, text: str) -> Sequence[Hit]:
         """What of the URLs in `text`, and of the text itself, is on a list; each entry once."""
-        urls = list(extract(text, hosts=self._wanted))
+        urls = list(extract(text, hosts=self.wanted))
         return list(self.find(urls, text)) if urls or self._patterns.patterns else ()
 
     def find(self, urls: Sequence[Url], text: str) -> Iterator[Hit]:
