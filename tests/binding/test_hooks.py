@@ -1,6 +1,8 @@
 """Ordinary hooks: how they are called, what they may return and raise, what happens when they hang."""
 
 import logging
+import os
+import sys
 import threading
 import time
 import weakref
@@ -225,6 +227,14 @@ def test_hooks_never_run_in_the_callers_thread():
         return Verdict.reject(threading.current_thread().name)
 
     assert ask_one(hook).verdicts[0].reason.startswith("smtpgw-inspector-")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be asked to")
+def test_threads_of_hooks_interrupt_nobody():
+    policies = []
+    assert not ask_one(lambda self, part: policies.append(os.sched_getscheduler(0))).error
+    assert policies == [os.SCHED_BATCH]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 @pytest.mark.parametrize("last", ["returns", "generates", "raises", "errs"])

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtpgw import ConfigError
+from smtpgw._core import may_lead_to
 from smtpgw.inspectors import urls as module
 from smtpgw.inspectors.urls import Urls
 from smtpgw.inspectors.urls.lists import BlockList
+from smtpgw.testing import make_part
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def with_and_without_the_core():
     with tempfile.TemporaryDirectory() as folder:
         (file := Path(folder) / "list.txt").write_text(entries)
         every, some = BlockList([file]), BlockList([file])
-    every._wanted = None
+    every.wanted = None
     return some, every
 
 
@@ -51,6 +53,41 @@ def with_and_without_the_core():
 def test_what_the_core_leaves_out_is_on_no_list(text):
     some, every = with_and_without_the_core()
     assert list(some.search(text)) == list(every.search(text))
+
+
+HEADS = [
+    "text/plain", "text/html", "text/plain; charset=utf-8; delsp=yes", "Text/Plain; format=flowed; DelSp = Yes",
+    "text/plain; =?us-ascii?q?delsp?= =yes", "text/calendar", "text/html; charset=utf-16le", "application/pdf",
+    "message/external-body; access-type=URL; url=\"http://bad.example/\"", "text/plain; charset=utf-7",
+]  # fmt: skip
+CODINGS = ["utf-8", "utf-16le", "utf-16", "utf-7", "cp037", "latin-1"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(st.sampled_from([*PIECES, " \r\n", "BEGIN:VCARD\r\n", "\r\n ", "atob(", "/URI (", "\0"]), max_size=12),
+    st.sampled_from(HEADS),
+    st.sampled_from(CODINGS),
+    st.sampled_from([None, *CODINGS]),
+)
+def test_what_a_part_may_lead_to_is_never_denied(pieces, content_type, coding, label):
+    some, _ = with_and_without_the_core()
+    urls = Urls()
+    urls._list = some
+    media_type, *_ = content_type.lower().partition(";")
+    data = "".join(pieces).encode(coding, "replace")
+    part = make_part(data, media_type=media_type, charset=label, header=[("Content-Type", content_type)])
+    assert may_lead_to(part, some.wanted) or not urls.search(part)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "see https://fine.example/?u=http://other.example/", "<a href='https://fine.example'>"]
+)
+def test_an_ordinary_text_is_done_with_at_once(text):
+    some, _ = with_and_without_the_core()
+    ordinary = make_part(text, media_type="text/html", header=[("Content-Type", "text/html; charset=utf-8")])
+    assert not may_lead_to(ordinary, some.wanted)
+    assert may_lead_to(make_part(f"{text} http://bad.example/", media_type="text/html"), some.wanted)
 
 
 def hits(urls, text):
