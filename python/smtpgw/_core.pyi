@@ -500,7 +500,7 @@ class Worker:
 
 @final
 class Task:
-    """The calls of one batch, for one task of an event loop."""
+    """The calls of one batch, for one task of an event loop; as a `Worker` for the rest."""
 
     @property
     def number(self) -> int:
@@ -508,11 +508,8 @@ class Task:
 
     def __iter__(self) -> Task: ...
     def __next__(self) -> _Invocation: ...
-    def returned(self, result: object) -> None:
-        """What the hook returned; several verdicts as a tuple."""
-
-    def raised(self, error: BaseException) -> None:
-        """What the hook raised."""
+    def returned(self, result: object) -> None: ...
+    def raised(self, error: BaseException) -> None: ...
 
 @final
 class Loop:
