@@ -1,4 +1,5 @@
-"""Thousands of connections that mean no good: afterwards the gateway holds no more than before.
+"""Thousands of connections that mean no good: afterwards the gateway holds no more than before. And the caps that
+keep them few at a time.
 
 As many as fit into some seconds; SMTPGW_ABUSE=100000 makes it that many, however long it takes.
 """
@@ -14,13 +15,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from peers import wait_until
 from peers.clients import Dialogue
 from peers.contents import letter, without_received
-from peers.gateway import Certificate, RunningGateway
+from peers.gateway import Certificate, RunningGateway, configuration
 from peers.recorder import Recorder
 
 NUMBER = int(os.environ.get("SMTPGW_ABUSE", "0"))
@@ -162,6 +164,40 @@ def test_nothing_is_left_of_abuse(
     send(gateway, certificate, "after")
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("after")]
     assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("cap", ["connections_per_client", "connections_per_listener"])
+def test_caps_are_answered(
+    cap: str, recorder: Recorder, run_gateway: Callable[..., RunningGateway], certificate: Certificate
+) -> None:
+    """One above the cap: 421 and the end. Who does not share it is greeted, and so is the next once there is room."""
+    listeners = configuration(certificate, recorder.address)["listener"] * 2
+    gateway = run_gateway(recorder.address, listener=listeners, limits={cap: 3})
+    ports = [int(address.rpartition(":")[2]) for address in gateway.record("ready")["listeners"]]
+    by_client = cap == "connections_per_client"
+    sources = ["127.0.0.1"] * 5 if by_client else [f"127.0.0.{number}" for number in range(1, 6)]
+
+    def greeted(source: str, port: int) -> bool:
+        with Dialogue(port, source=source) as client:
+            reply = client.reply()
+            assert reply.startswith((b"220 ", b"421 4.7.0 ")), reply
+            # Turned away, it has nothing to wait for.
+            assert reply.startswith(b"220 ") or client.reply() == b""
+            return reply.startswith(b"220 ")
+
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Dialogue(ports[0], source=source)) for source in sources[:3]]
+        for client in clients:
+            assert client.reply().startswith(b"220 ")
+        assert not greeted(sources[3], ports[0])
+        assert gateway.record("refused")["limit"] == cap
+        # A client is one on all listeners; a listener is one for all clients.
+        assert greeted(sources[3], ports[1]) != by_client
+        assert greeted("127.0.0.9", ports[0]) == by_client
+        assert clients[0].command(b"QUIT").startswith(b"221 ")
+        wait_until(lambda: greeted(sources[4], ports[0]), "there is room again", within_s=5)
+        for client in clients[1:]:
+            assert client.command(b"NOOP").startswith(b"250 ")
 
 
 def send(gateway: RunningGateway, certificate: Certificate, subject: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -272,16 +273,42 @@ def test_protocol_errors_get_the_replies_of_the_rfc(recorder: Recorder, run_gate
         assert client.ended()
 
 
-@pytest.mark.parametrize(
-    "line", [b"EHLO a\0b", b"EHLO a\x1b[31m", "EHLO bücher".encode(), b"EHLO a\nMAIL FROM:<a@b.example>", b"X" * 9000]
-)
+DIRTY = [
+    b"EHLO a\0b",
+    b"EHLO a\x1b[31m",
+    "EHLO bücher".encode(),
+    b"EHLO a\nMAIL FROM:<a@b.example>",
+    b"X" * 9000,
+    b"MAIL FROM:<a\x1b@b>",
+    b"MAIL FROM:<a@example.net>\rRCPT TO:<a@example.org>",
+    # All that is wrong with these is the octet in them: the domain is one that we take mail for.
+    b"RCPT TO:<a\0@example.org>",
+    b"RCPT TO:<a@example.org>\nRCPT TO:<b@example.org>",
+    b"RCPT TO:<a\0@b>",
+]
+
+
+@pytest.mark.parametrize("line", DIRTY, ids=lambda line: repr(line[:40]))
 def test_dirty_commands(line: bytes, recorder: Recorder, run_gateway: Run) -> None:
+    """Refused for what they are and told to nobody; a message before and behind them goes on."""
     gateway = run_gateway(recorder.address)
+    clean = [b"MAIL FROM:<ann@example.net>", b"RCPT TO:<bob@example.org>", b"DATA"]
     with Dialogue(gateway.port) as client:
         client.open()
+        if line.startswith(b"RCPT"):
+            assert client.command(clean[0]).startswith(b"250 ")
         reply = client.command(line)
         assert reply.startswith((b"500 5.5.2", b"501 5.5.2", b"500 5.5.4")), reply
         assert client.command(b"NOOP").startswith(b"250 ")
+        for command in clean[line.startswith(b"RCPT") :]:
+            assert client.command(command)[:1] in b"23"
+        client.send(letter("a clean one"))
+        assert client.command(b".") == b"250 2.0.0 recorded\r\n"
+    [delivery] = recorder.deliveries
+    told = [command for session in recorder.sessions for command in session]
+    assert [command for command in told if not command.startswith((b"EHLO ", b"QUIT"))] == clean
+    assert not [command for command in told if re.search(rb"[^\x20-\x7e]", command)]
+    assert delivery.commands[-3:] == tuple(clean)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""How things end: a gateway that is killed, one that is told to stop, clients and backends that vanish.
+"""How things end: a gateway that is killed, one that is told to stop, one that an inspector takes with it, clients and
+backends that vanish.
 
 Tenet 1 from outside: no 2yz at the client without the backend's, nothing complete at the backend whose end the
 client did not send, and a retry is no duplicate.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 
@@ -15,7 +17,7 @@ import pytest
 from peers import wait_until
 from peers.clients import Dialogue
 from peers.contents import CONTENTS, letter, without_received
-from peers.gateway import Certificate, RunningGateway
+from peers.gateway import Certificate, RunningGateway, streaming
 from peers.recorder import Recorder
 
 Run = Callable[..., RunningGateway]
@@ -31,12 +33,12 @@ def begin(gateway: RunningGateway, certificate: Certificate) -> Dialogue:
 
 
 def replies_until_end(client: Dialogue) -> list[bytes]:
-    """Everything that still comes; a reset ends it like a FIN."""
+    """Everything that still comes; a reset ends it like a FIN, silence does not."""
     found = []
     try:
         while reply := client.reply():
             found.append(reply)
-    except (ConnectionError, OSError):
+    except (ConnectionError, ssl.SSLError):
         pass
     return found
 
@@ -72,6 +74,36 @@ def test_kill_between_dot_and_verdict(recorder: Recorder, run_gateway: Run, cert
     wait_until(lambda: not recorder.connections, "the backend sees the connection end")
     assert not recorder.deliveries
     assert not recorder.saw(b"DATA")
+
+
+@pytest.mark.parametrize("relay", ["store", "stream"])
+def test_an_inspector_crashes_the_process(
+    relay: str, recorder: Recorder, run_gateway: Run, certificate: Certificate
+) -> None:
+    """All messages under way end with it and none is answered; without that inspector each is taken, once."""
+    streamed = streaming(recorder.address) if relay == "stream" else {}
+    gateway = run_gateway(recorder.address, inspectors=[{"use": "inspectors:Aborting"}], **streamed)
+    messages = {subject: letter(subject, b"a line of a message\r\n" * 20_000) for subject in ("beside", "abort")}
+    with begin(gateway, certificate) as beside, begin(gateway, certificate) as fatal:
+        beside.send(messages["beside"])
+        fatal.send(messages["abort"])
+        if relay == "stream":
+            wait_until(lambda: sum(b"DATA" in session for session in recorder.sessions) == 2, "content goes behind")
+        assert gateway.process.poll() is None
+        fatal.send(b".\r\n")
+        assert replies_until_end(fatal) == replies_until_end(beside) == []
+    assert gateway.process.wait(timeout=10) == -signal.SIGABRT
+    wait_until(lambda: not recorder.connections, "the backend sees the connections end")
+    assert not recorder.deliveries
+    assert recorder.saw(b"DATA") == (relay == "stream")
+    assert sorted(path.name for path in gateway.folder.iterdir()) == ["smtpgw.toml"], "no spool, no core"
+
+    gateway = run_gateway(recorder.address, **streamed)
+    for message in messages.values():
+        with begin(gateway, certificate) as again:
+            again.send(message)
+            assert again.command(b".") == b"250 2.0.0 recorded\r\n"
+    assert [without_received(one.content) for one in recorder.deliveries] == list(messages.values())
 
 
 def test_kill_while_the_backend_thinks(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:

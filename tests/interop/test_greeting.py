@@ -136,6 +136,44 @@ def test_greeting_while_messages_wait_for_a_hung_inspector(
     assert not recorder.deliveries
 
 
+def unread(client: Dialogue) -> int:
+    """Octets of this connection that are in the kernel: those sent at one end and not read at the other."""
+    ports = {client.socket.getsockname()[1], client.socket.getpeername()[1]}
+    octets = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, here, there, _, queues, *_ = line.split()
+        if {int(address.rpartition(":")[2], 16) for address in (here, there)} == ports:
+            octets += sum(int(queue, 16) for queue in queues.split(":"))
+    return octets
+
+
+def test_content_comes_in_while_an_inspector_hangs(
+    recorder: Recorder, run_gateway: Callable[..., RunningGateway], certificate: Certificate
+) -> None:
+    """It hangs over the first part while the second arrives: all of that is read, and the dot alone is not answered."""
+    inspectors = [{"use": "inspectors:EndlessOnParts", "timeout_s": 3600}]
+    gateway = run_gateway(recorder.address, inspectors=inspectors, limits={"drain_s": 1})
+    head = letter("hangs", b"").replace(b"\r\n\r\n", b"\r\nContent-Type: multipart/mixed; boundary=next\r\n\r\n")
+    more = b"content of a part that nobody has looked at yet\r\n" * 110_000
+    assert len(more) > 5 << 20
+    with Dialogue(gateway.port, timeout_s=20) as client:
+        client.open(certificate.authority)
+        client.command(b"MAIL FROM:<ann@example.net>")
+        client.command(b"RCPT TO:<bob@example.org>")
+        assert client.command(b"DATA").startswith(b"354 ")
+        before = processor_seconds(gateway.process.pid)
+        client.send(head + b"--next\r\n\r\nThe first part is complete.\r\n--next\r\n\r\n")
+        wait_until(lambda: processor_seconds(gateway.process.pid) > before + 0.3, "the inspector is at the first part")
+        client.send(more)
+        # The kernel may keep megabytes for a program that does not read; it keeps none of them.
+        wait_until(lambda: not unread(client), "all content is read", within_s=20)
+        client.send(b"--next--\r\n.\r\n")
+        client.socket.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.reply()
+    assert not recorder.deliveries
+
+
 def test_hung_backend_is_answered_in_time(
     recorder: Recorder, run_gateway: Callable[..., RunningGateway], certificate: Certificate
 ) -> None:

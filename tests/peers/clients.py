@@ -228,12 +228,16 @@ class Dialogue:
         reply = self.command(line)
         return reply, time.perf_counter() - begin
 
-    def starttls(self, authority: Path) -> None:
-        """EHLO, STARTTLS with verification, EHLO."""
-        assert b"STARTTLS" in self.command(b"EHLO " + HELO.encode())
+    def shake_hands(self, authority: Path) -> None:
+        """STARTTLS with verification, and not a word before or after."""
         assert self.command(b"STARTTLS").startswith(b"220 ")
         assert not self.buffer
         self.socket = trust(authority).wrap_socket(self.socket, server_hostname="127.0.0.1")
+
+    def starttls(self, authority: Path) -> None:
+        """EHLO, STARTTLS with verification, EHLO."""
+        assert b"STARTTLS" in self.command(b"EHLO " + HELO.encode())
+        self.shake_hands(authority)
         assert self.command(b"EHLO " + HELO.encode()).startswith(b"250")
 
     def open(self, authority: Path | None = None) -> Dialogue:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 
 from smtpgw import Inspector, Message, Part, Session, Verdict
@@ -73,6 +75,16 @@ class RaisingOnRequest(Inspector):
         """Raises when asked."""
         if message.header.get("Subject") == "raise":
             raise RuntimeError("asked for")
+
+
+class Aborting(Inspector):
+    """Takes the whole process with it on messages whose subject asks for it, as a fault in native code does."""
+
+    def on_message(self, message: Message) -> None:
+        """Never returns when asked, and leaves no core behind."""
+        if message.header.get("Subject") == "abort":
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            os.abort()
 
 
 class Refusing(Inspector):
