@@ -11,6 +11,7 @@ mod auth;
 mod end;
 mod entrance;
 mod handshake;
+mod refusals;
 mod tunnel;
 mod waiting;
 
@@ -27,6 +28,7 @@ use zeroize::Zeroize as _;
 
 use self::act::Act;
 use self::end::End;
+use self::refusals::Refusals;
 use crate::admission::Ticket;
 use crate::client_hello::ClientHello;
 use crate::house::{Drain, House};
@@ -69,6 +71,8 @@ pub(crate) struct Connection<W: World> {
     ticket: Ticket,
     /// What went through unseen, once it has.
     tunnelled: Option<Box<TunnelRecord>>,
+    /// What was refused. Boxed: hardly anything is.
+    refusals: Option<Box<Refusals>>,
 }
 
 /// Somebody who has just been accepted.
@@ -169,6 +173,7 @@ impl<W: World> Connection<W> {
             nameless: false,
             ticket: arrival.ticket,
             tunnelled: None,
+            refusals: None,
         }
     }
 
@@ -214,6 +219,9 @@ impl<W: World> Connection<W> {
                     Box::pin(self.hello(kind, name)).await;
                 }
                 other => {
+                    if let (ServerEvent::Answered(Err(error)), Some(line)) = (&other, self.wire.input.get(..consumed)) {
+                        self.refusals.get_or_insert_default().note_line(line, &error.reply());
+                    }
                     let act = Act::of(other);
                     if act.is_secret()
                         && let Some(said) = self.wire.input.get_mut(..consumed)

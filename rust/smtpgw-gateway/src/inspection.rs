@@ -39,6 +39,8 @@ pub(crate) struct Inspection {
     opinions: Vec<Opinion>,
     /// Inspectors whose failure on this message their breakers have been told of.
     failed: Failed,
+    /// Until when content may be held up, all in all, for want of a place in the queue; set when it is first.
+    patience: Option<Instant>,
 }
 
 /// Inspectors, by index, that have failed on one message. A breaker hears of one failure a message, however many parts
@@ -53,16 +55,24 @@ impl Inspection {
             submitted: Vec::new(),
             opinions: Vec::new(),
             failed: Failed::new(),
+            patience: None,
         }
     }
 
-    /// Notes a finished part; [`Inspection::submit`] sends it off.
+    /// Notes a finished part; [`Inspection::submit_meanwhile`] sends it off.
     pub(crate) fn part(&mut self, part: &Arc<Part>, message: &Arc<Message>) {
         self.enqueue(&Subject::Part(Arc::clone(part), Arc::clone(message)));
     }
 
+    /// Sends off what has been noted, while content arrives. Waits for places in the queue, which holds the content up, for
+    /// at most `budget` in all of the message: whoever finds none by then counts as timed out.
+    pub(crate) async fn submit_meanwhile(&mut self, budget: Duration) {
+        let until = self.patience.unwrap_or_else(|| Instant::now() + budget);
+        self.submit(until).await;
+    }
+
     /// Sends off what has been noted. Waits for a place in the queue, at most until `deadline`.
-    pub(crate) async fn submit(&mut self, deadline: Instant) {
+    async fn submit(&mut self, deadline: Instant) {
         for kind in 0..self.waiting.len() {
             let calls = std::mem::take(&mut self.waiting[kind]);
             if calls.is_empty() {
@@ -92,6 +102,7 @@ impl Inspection {
             if let Ok(place) = Arc::clone(&queue).try_acquire_owned() {
                 return Some(place);
             }
+            self.patience.get_or_insert(deadline);
             let look = self.poll().unwrap_or(deadline).min(deadline);
             tokio::select! {
                 place = Arc::clone(&queue).acquire_owned() => return place.ok(),

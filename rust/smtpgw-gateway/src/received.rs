@@ -31,6 +31,10 @@ pub(crate) fn field(
         helo => push_cleaned(&mut text, helo, NAME),
     }
     text.push_str(" (");
+    if let Some(name) = session.carried.as_ref().and_then(|carried| carried.client_name.as_deref()) {
+        push_cleaned(&mut text, name, NAME);
+        text.push(' ');
+    }
     push_literal(&mut text, session.client.ip());
     text.push_str(")\r\n by ");
     push_cleaned(&mut text, hostname, NAME);
@@ -168,9 +172,11 @@ const WORD: usize = 64;
 mod tests {
     #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
+    use crate::message::Carried;
 
     fn session(client: &str, helo: &str, esmtp: bool, tls: bool) -> Session {
         let tls = tls.then(|| TlsFacts {
@@ -206,6 +212,15 @@ mod tests {
         );
         let mapped = written(&session("[::ffff:192.0.2.1]:4711", "c", true, false), &[]);
         assert!(mapped.starts_with("Received: from c ([192.0.2.1])\r\n by mx1.example.org with ESMTP id "), "{mapped}");
+        let carried = Arc::new(Carried {
+            proxied_by: "192.0.2.9:9".parse().unwrap(),
+            destination: None,
+            client_name: Some("mail.client.example".into()),
+            login: None,
+            speaker: None,
+        });
+        let named = Session { carried: Some(carried), ..session("192.0.2.1:0", "c", true, false) };
+        assert!(written(&named, &[]).starts_with("Received: from c (mail.client.example [192.0.2.1])\r\n by "));
         let known = Session { authenticated: true, ..session("192.0.2.1:1", "c", true, true) };
         assert!(written(&known, &[]).contains(" with ESMTPSA id "));
         // HELO under TLS: RFC 3848 has no word for it.

@@ -13,7 +13,7 @@ use crate::decision::{Decision, fold};
 use crate::decode::Decoding;
 use crate::inspect::Mode;
 use crate::inspection::{Failure, Inspection, Opinion, Panel};
-use crate::message::{Content, Envelope, Message, Part, Session};
+use crate::message::{Content, Envelope, Message, Part, Progress, Session};
 use crate::record::{self, JudgedRecord, PartRecord, Receipts, UnscannedRecord, VerdictRecord};
 use crate::settings::{Settings, Unscanned};
 use crate::spool::{Budget, Spool};
@@ -87,11 +87,16 @@ impl Reception {
     /// place in the inspectors' queue: this is the back-pressure on the client.
     pub(crate) async fn settle(&mut self) {
         if self.lost.is_none() {
-            let until = Instant::now() + self.desk.settings.verdict.budget_s;
-            if let Err(error) = self.try_settle(until).await {
+            if let Err(error) = self.try_settle().await {
                 self.lost = Some(error);
             }
         }
+    }
+
+    /// For the record of a message that does not come to its end.
+    pub(crate) fn record(&self) -> JudgedRecord {
+        let receipts = Receipts::new(&self.gaps, &[], &[]);
+        seen(&self.message.progress.read(), self.raw.len(), &self.gaps, &receipts)
     }
 
     /// Looks after calls that are over their time; when to do so again.
@@ -150,13 +155,13 @@ impl Reception {
         Ok(Judged { message, content, decision, opinions, gaps, _charged: self })
     }
 
-    async fn try_settle(&mut self, until: Instant) -> io::Result<()> {
+    async fn try_settle(&mut self) -> io::Result<()> {
         // Raw content stays one stretch: nothing is handed out before the end.
         self.raw.settle().await?;
         let parts = self.parts().await?;
         if let Some(inspection) = &mut self.inspection {
             parts.iter().for_each(|part| inspection.part(part, &self.message));
-            inspection.submit(until).await;
+            inspection.submit_meanwhile(self.desk.settings.verdict.budget_s).await;
         }
         Ok(())
     }
@@ -187,22 +192,30 @@ impl Reception {
     }
 }
 
+/// What there is of a message, `size` octets of it, for its record.
+fn seen(progress: &Progress, size: u64, gaps: &[UnscannedRecord], receipts: &Receipts) -> JudgedRecord {
+    let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(field.decoded()));
+    JudgedRecord {
+        size,
+        subject: field("Subject"),
+        message_id: field("Message-ID"),
+        verdict: None,
+        parts: progress.parts.iter().map(|part| PartRecord::of(part, receipts)).collect(),
+        defects: progress.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
+        unscanned: gaps.to_vec(),
+        inspectors: Vec::new(),
+    }
+}
+
 impl Judged {
     /// For the record.
     pub(crate) fn record(&self, desk: &Desk) -> JudgedRecord {
-        let progress = self.message.progress.read();
-        let field = |name: &str| progress.header.as_ref()?.first(name).map(|field| record::shortened(field.decoded()));
         let roster = desk.panel.as_ref().map_or(&[][..], |panel| panel.roster());
         let receipts = Receipts::new(&self.gaps, &self.opinions, roster);
         JudgedRecord {
-            size: self.content.len(),
-            subject: field("Subject"),
-            message_id: field("Message-ID"),
             verdict: Some(VerdictRecord::of(&self.decision)),
-            parts: progress.parts.iter().map(|part| PartRecord::of(part, &receipts)).collect(),
-            defects: progress.defects.iter().map(|defect| defect.kind.name().to_owned()).collect(),
-            unscanned: self.gaps.clone(),
             inspectors: record::inspectors(&self.opinions, roster),
+            ..seen(&self.message.progress.read(), self.content.len(), &self.gaps, &receipts)
         }
     }
 

@@ -103,12 +103,26 @@ pub(crate) struct ConnectionRecord {
     pub(crate) relayed: u32,
     /// Commands that were answered 5yz.
     pub(crate) errors: u32,
+    /// What was refused before any content, as far as it is written down, and how much more there was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refused: Vec<RefusedCommand>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) refused_more: u32,
     #[serde(serialize_with = "seconds")]
     pub(crate) greeting_s: Duration,
     #[serde(serialize_with = "optional_seconds", skip_serializing_if = "Option::is_none")]
     pub(crate) handshake_s: Option<Duration>,
     #[serde(serialize_with = "seconds")]
     pub(crate) duration_s: Duration,
+}
+
+/// One command that was refused, by whomever.
+#[derive(Debug, Serialize)]
+pub(crate) struct RefusedCommand {
+    /// As it came, or as it was understood: `RCPT TO:<user@example.org>`.
+    pub(crate) command: String,
+    /// What the client was told.
+    pub(crate) reply: String,
 }
 
 /// What is known of whoever is connected to us.
@@ -165,7 +179,7 @@ pub(crate) struct TransactionRecord<'a> {
     #[serde(serialize_with = "optional_address", skip_serializing_if = "Option::is_none")]
     pub(crate) backend_address: Option<SocketAddr>,
     /// `relayed`, `refused-by-backend`, `rejected`, `deferred`, `quarantined`, `discarded`, `content-refused`,
-    /// `looping`, `abandoned`.
+    /// `looping`, `abandoned`; docs/operations.md says what each means.
     pub(crate) outcome: &'static str,
     /// What the client was told at the end of data.
     #[serde(serialize_with = "displayed")]
@@ -373,9 +387,8 @@ pub(crate) fn hex(octets: &[u8]) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references
-fn is_zero(points: &f64) -> bool {
-    *points == 0.0
+fn is_zero<T: Default + PartialEq>(figure: &T) -> bool {
+    *figure == T::default()
 }
 
 /// Microseconds are enough for people and for plots.

@@ -155,6 +155,11 @@ impl Spool {
         self.charge();
     }
 
+    /// Octets that were appended so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.written + self.resting + self.buffer.len() as u64
+    }
+
     /// Ends the current stretch and begins the next; [`Spool::settle`] hands it out.
     pub(crate) fn cut(&mut self) {
         self.cuts.push(self.buffer.len());

@@ -278,7 +278,7 @@ impl<W: World> Correspondence<W> {
     /// RSET, or a new introduction.
     pub(crate) async fn reset(&mut self) {
         if let Some(transaction) = self.transaction.take() {
-            self.record(&transaction, &Outcome::named("abandoned"));
+            self.record(&transaction, &transaction.unfinished("abandoned"));
             self.leg.reset().await;
         }
     }
@@ -289,7 +289,7 @@ impl<W: World> Correspondence<W> {
             let outcome = Outcome {
                 reply: Some(why.reply()),
                 error: Some(why.name().into()),
-                ..Outcome::named("content-refused")
+                ..transaction.unfinished("content-refused")
             };
             self.record(&transaction, &outcome);
             self.leg.reset().await;
@@ -299,7 +299,7 @@ impl<W: World> Correspondence<W> {
     /// The connection ends while a transaction is under way: the backend never sees its end.
     pub(crate) async fn abandon(&mut self) {
         if let Some(transaction) = self.transaction.take() {
-            self.record(&transaction, &Outcome::named("abandoned"));
+            self.record(&transaction, &transaction.unfinished("abandoned"));
         }
     }
 

@@ -88,7 +88,7 @@ nested!(CommandError => Command, ContentError => Content, CloseReason => Close, 
 
 /// Defines a fieldless enum whose variants each have a reply and a text for records, as one table.
 macro_rules! table {
-    ($(#[$attribute:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $code:literal $text:literal,)* }) => {
+    ($(#[$attribute:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident $called:literal => $code:literal $text:literal,)* }) => {
         $(#[$attribute])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -105,7 +105,7 @@ macro_rules! table {
 
             /// For records: a name that does not change.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($variant),)* }
+                match self { $(Self::$variant => $called,)* }
             }
         }
 
@@ -121,67 +121,67 @@ table! {
     /// Why a command is refused by the machine itself.
     CommandError {
         /// More octets before CRLF than [`Limits::command_line`](crate::Limits::command_line).
-        LineTooLong => 500 "5.5.2 Line too long",
+        LineTooLong "line-too-long" => 500 "5.5.2 Line too long",
         /// CR without LF, or LF without CR (RFC 5321 §2.3.8).
-        BareNewline => 500 "5.5.2 Lines end in <CR><LF> and in nothing else",
+        BareNewline "bare-newline" => 500 "5.5.2 Lines end in <CR><LF> and in nothing else",
         /// A control character or an octet above 126.
-        Octet => 500 "5.5.2 Only printable ASCII is allowed in commands",
+        Octet "octet" => 500 "5.5.2 Only printable ASCII is allowed in commands",
         /// An empty line.
-        Empty => 500 "5.5.2 Empty command",
+        Empty "empty" => 500 "5.5.2 Empty command",
         /// No such command.
-        Unrecognised => 500 "5.5.1 Command not recognised",
+        Unrecognised "unrecognised" => 500 "5.5.1 Command not recognised",
         /// A command of SMTP that is not offered here.
-        NotImplemented => 502 "5.5.1 Command not implemented",
+        NotImplemented "not-implemented" => 502 "5.5.1 Command not implemented",
         /// An argument where there must be none, or none where there must be one.
-        Argument => 501 "5.5.4 Syntax error in arguments",
+        Argument "argument" => 501 "5.5.4 Syntax error in arguments",
         /// The name behind EHLO or HELO.
-        HelloName => 501 "5.5.4 A domain or an address literal must be given",
+        HelloName "hello-name" => 501 "5.5.4 A domain or an address literal must be given",
         /// What stands behind MAIL is not `FROM:<path>`.
-        ReversePath => 501 "5.1.7 Syntax error in sender address",
+        ReversePath "reverse-path" => 501 "5.1.7 Syntax error in sender address",
         /// What stands behind RCPT is not `TO:<path>`.
-        ForwardPath => 501 "5.1.3 Syntax error in recipient address",
+        ForwardPath "forward-path" => 501 "5.1.3 Syntax error in recipient address",
         /// Letters beyond ASCII in an address, and MAIL did not ask for SMTPUTF8 (RFC 6531 §3.5).
-        NonAsciiAddress => 553 "5.6.7 Only ASCII is allowed in addresses without SMTPUTF8",
+        NonAsciiAddress "non-ascii-address" => 553 "5.6.7 Only ASCII is allowed in addresses without SMTPUTF8",
         /// Not `keyword` or `keyword=value`.
-        ParameterSyntax => 501 "5.5.4 Syntax error in parameters",
+        ParameterSyntax "parameter-syntax" => 501 "5.5.4 Syntax error in parameters",
         /// A value the keyword does not take.
-        ParameterValue => 501 "5.5.4 Invalid parameter value",
+        ParameterValue "parameter-value" => 501 "5.5.4 Invalid parameter value",
         /// A keyword given twice.
-        ParameterTwice => 501 "5.5.4 Parameter given twice",
+        ParameterTwice "parameter-twice" => 501 "5.5.4 Parameter given twice",
         /// A keyword that was not announced (RFC 5321 §4.1.1.11).
-        ParameterUnknown => 555 "5.5.4 Parameter not recognised or not implemented",
+        ParameterUnknown "parameter-unknown" => 555 "5.5.4 Parameter not recognised or not implemented",
         /// `SIZE=` beyond the limit (RFC 1870 §6.1).
-        Size => 552 "5.3.4 Message size exceeds the limit",
+        Size "size" => 552 "5.3.4 Message size exceeds the limit",
         /// Not before EHLO or HELO.
-        HelloFirst => 503 "5.5.1 Send EHLO or HELO first",
+        HelloFirst "hello-first" => 503 "5.5.1 Send EHLO or HELO first",
         /// RCPT or DATA without MAIL.
-        MailFirst => 503 "5.5.1 Send MAIL first",
+        MailFirst "mail-first" => 503 "5.5.1 Send MAIL first",
         /// DATA or BDAT without any RCPT.
-        RecipientFirst => 503 "5.5.1 Send RCPT first",
+        RecipientFirst "recipient-first" => 503 "5.5.1 Send RCPT first",
         /// DATA, and every RCPT was refused (RFC 5321 §3.3).
-        NoRecipients => 554 "5.5.1 No valid recipients",
+        NoRecipients "no-recipients" => 554 "5.5.1 No valid recipients",
         /// XCLIENT from somebody who may not say who a client is.
-        XclientDenied => 550 "5.7.0 Not permitted to speak for others",
+        XclientDenied "xclient-denied" => 550 "5.7.0 Not permitted to speak for others",
         /// MAIL from a proxy that has not said whom it speaks for.
-        XclientFirst => 503 "5.5.1 Send XCLIENT with ADDR first",
+        XclientFirst "xclient-first" => 503 "5.5.1 Send XCLIENT with ADDR first",
         /// AUTH with a mechanism that is not offered.
-        Mechanism => 504 "5.5.4 Authentication mechanism not offered",
+        Mechanism "mechanism" => 504 "5.5.4 Authentication mechanism not offered",
         /// AUTH with an initial response that is no base64 (RFC 4954 §4).
-        Undecodable => 501 "5.5.2 Cannot decode response",
+        Undecodable "undecodable" => 501 "5.5.2 Cannot decode response",
         /// AUTH by somebody who has authenticated (RFC 4954 §4).
-        AuthenticatedAlready => 503 "5.5.1 Already authenticated",
+        AuthenticatedAlready "authenticated-already" => 503 "5.5.1 Already authenticated",
         /// MAIL within a transaction.
-        NestedMail => 503 "5.5.1 A transaction is already under way",
+        NestedMail "nested-mail" => 503 "5.5.1 A transaction is already under way",
         /// RCPT or DATA behind a BDAT (RFC 3030 §2).
-        ChunksBegun => 503 "5.5.1 Chunks of a message have been sent, send BDAT or RSET",
+        ChunksBegun "chunks-begun" => 503 "5.5.1 Chunks of a message have been sent, send BDAT or RSET",
         /// DATA for content that MAIL said is binary (RFC 3030 §3).
-        BinaryNeedsChunks => 503 "5.5.1 Binary content must be sent with BDAT",
+        BinaryNeedsChunks "binary-needs-chunks" => 503 "5.5.1 Binary content must be sent with BDAT",
         /// STARTTLS, XCLIENT or AUTH within a transaction.
-        InTransaction => 503 "5.5.1 Not within a transaction",
+        InTransaction "in-transaction" => 503 "5.5.1 Not within a transaction",
         /// STARTTLS inside TLS (RFC 3207 §4.2).
-        TlsAlready => 503 "5.5.1 TLS is already active",
+        TlsAlready "tls-already" => 503 "5.5.1 TLS is already active",
         /// More recipients than [`Limits::recipients`](crate::Limits::recipients) (RFC 5321 §4.5.3.1.10).
-        TooManyRecipients => 452 "4.5.3 Too many recipients",
+        TooManyRecipients "too-many-recipients" => 452 "4.5.3 Too many recipients",
     }
 }
 
@@ -189,11 +189,11 @@ table! {
     /// Why content is refused by the machine itself, behind its true end.
     ContentError {
         /// CR without LF, or LF without CR: a message that two servers may cut in different places.
-        BareNewline => 550 "5.5.2 Message contains a bare <CR> or <LF>",
+        BareNewline "bare-newline" => 550 "5.5.2 Message contains a bare <CR> or <LF>",
         /// More octets than were announced with SIZE (RFC 1870 §6.3).
-        TooLarge => 552 "5.3.4 Message size exceeds the limit",
+        TooLarge "too-large" => 552 "5.3.4 Message size exceeds the limit",
         /// A line longer than [`Limits::text_line`](crate::Limits::text_line).
-        LineTooLong => 554 "5.6.0 Message contains an over-long line",
+        LineTooLong "line-too-long" => 554 "5.6.0 Message contains an over-long line",
     }
 }
 
@@ -201,26 +201,26 @@ table! {
     /// Why a client is hung up on; with the reply that is its last, if it is still sent one.
     CloseReason {
         /// HTTP, a header field, or a first octet that is no letter: whoever speaks does not speak SMTP.
-        Protocol => 421 "4.7.0 This is an SMTP server, closing connection",
+        Protocol "protocol" => 421 "4.7.0 This is an SMTP server, closing connection",
         /// Octets behind STARTTLS before the handshake (command injection).
-        PlaintextBehindStarttls => 421 "4.7.0 Octets behind STARTTLS, closing connection",
+        PlaintextBehindStarttls "plaintext-behind-starttls" => 421 "4.7.0 Octets behind STARTTLS, closing connection",
         /// [`Limits::errors`](crate::Limits::errors)
-        TooManyErrors => 421 "4.7.0 Too many errors, closing connection",
+        TooManyErrors "too-many-errors" => 421 "4.7.0 Too many errors, closing connection",
         /// [`Limits::junk`](crate::Limits::junk)
-        TooManyCommands => 421 "4.7.0 Too many idle commands, closing connection",
+        TooManyCommands "too-many-commands" => 421 "4.7.0 Too many idle commands, closing connection",
         /// [`Limits::transactions`](crate::Limits::transactions)
-        TooManyTransactions => 421 "4.7.0 Too many transactions, open a new connection",
+        TooManyTransactions "too-many-transactions" => 421 "4.7.0 Too many transactions, open a new connection",
         /// [`Limits::skipped_line`](crate::Limits::skipped_line)
-        EndlessLine => 421 "4.5.2 Endless line, closing connection",
+        EndlessLine "endless-line" => 421 "4.5.2 Endless line, closing connection",
         /// [`Limits::swallowed_content`](crate::Limits::swallowed_content)
-        EndlessContent => 421 "4.3.4 Endless message, closing connection",
+        EndlessContent "endless-content" => 421 "4.3.4 Endless message, closing connection",
         /// BDAT with a size that cannot be read or is beyond all limits: where commands go on is not known.
-        Chunk => 421 "4.5.4 Invalid chunk size, closing connection",
+        Chunk "chunk" => 421 "4.5.4 Invalid chunk size, closing connection",
         /// A line that was to be BDAT's and is no line of SMTP (a tab or a control octet in it, a bare LF, too many
         /// octets): how many octets of chunk follow is not known, and as commands they would be an injection.
-        ChunkLine => 421 "4.5.4 Invalid BDAT command, closing connection",
+        ChunkLine "chunk-line" => 421 "4.5.4 Invalid BDAT command, closing connection",
         /// A 421 that was handed in: shutdown, timeout, or a backend's own.
-        Announced => 421 "4.3.2 Closing connection",
+        Announced "announced" => 421 "4.3.2 Closing connection",
     }
 }
 
@@ -244,11 +244,11 @@ impl ClientError {
     /// For records: a name that does not change.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::MalformedReply => "MalformedReply",
-            Self::ReplyTooLong => "ReplyTooLong",
-            Self::Unsolicited(_) => "Unsolicited",
-            Self::UnexpectedCode(..) => "UnexpectedCode",
-            Self::PlaintextBehindStarttls => "PlaintextBehindStarttls",
+            Self::MalformedReply => "malformed-reply",
+            Self::ReplyTooLong => "reply-too-long",
+            Self::Unsolicited(_) => "unsolicited",
+            Self::UnexpectedCode(..) => "unexpected-code",
+            Self::PlaintextBehindStarttls => "plaintext-behind-starttls",
         }
     }
 }

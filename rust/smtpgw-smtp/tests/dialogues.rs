@@ -90,7 +90,7 @@ impl Speaker for Caller {
                 Err(error) => {
                     self.unread.clear();
                     self.notes.push(match error {
-                        smtpgw_smtp::ClientError::Unsolicited(reply) => format!("error Unsolicited {reply}"),
+                        smtpgw_smtp::ClientError::Unsolicited(reply) => format!("error unsolicited {reply}"),
                         other => format!("error {}", other.name()),
                     });
                     return;

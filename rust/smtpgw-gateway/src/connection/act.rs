@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use smtpgw_smtp::{AuthAnswer, CloseReason, HelloKind, ServerEvent, XclientRequest, replies};
+use smtpgw_smtp::{AuthAnswer, CloseReason, HelloKind, Reply, ServerEvent, XclientRequest, replies};
 
 use super::auth::AuthEvent;
 use super::{Connection, End};
@@ -118,12 +118,13 @@ impl<W: World> Connection<W> {
         if self.house.is_draining() {
             return self.hang_up(&replies::SHUTTING_DOWN, "drain").await;
         }
+        let said = || format!("MAIL FROM:<{}>", event.reverse_path.as_str());
         if self.front.requires_tls && !self.wire.is_tls() {
-            self.server.reply(&replies::STARTTLS_FIRST);
+            self.answer(said, &replies::STARTTLS_FIRST);
             return Ok(());
         }
         if self.nameless {
-            self.server.reply(&replies::CLIENT_UNKNOWN);
+            self.answer(said, &replies::CLIENT_UNKNOWN);
             return Ok(());
         }
         self.consume_checks().await;
@@ -131,9 +132,19 @@ impl<W: World> Connection<W> {
             return self.hang_up(&replies::BACKEND_DOWN, "backend-down").await;
         }
         let ahead = self.server.recipients_ahead(&self.wire.input);
-        let reply = self.correspondence.mail(&self.session, event.reverse_path, event.parameters, ahead).await;
-        self.server.reply(&reply);
+        let MailEvent { reverse_path, parameters } = *event;
+        let sender = reverse_path.clone();
+        let reply = self.correspondence.mail(&self.session, reverse_path, parameters, ahead).await;
+        self.answer(|| format!("MAIL FROM:<{}>", sender.as_str()), &reply);
         Ok(())
+    }
+
+    /// Answers a command, and writes down what it `said` if it is refused.
+    fn answer(&mut self, said: impl FnOnce() -> String, reply: &Reply) {
+        if reply.is_transient() || reply.is_permanent() {
+            self.refusals.get_or_insert_default().note(&said(), reply);
+        }
+        self.server.reply(reply);
     }
 
     pub(super) async fn consume_checks(&mut self) {
@@ -144,7 +155,9 @@ impl<W: World> Connection<W> {
     }
 
     async fn recipient(&mut self, event: Box<RecipientEvent>) {
-        let reply = self.correspondence.recipient(&self.session, event.forward_path, event.parameters).await;
-        self.server.reply(&reply);
+        let RecipientEvent { forward_path, parameters } = *event;
+        let recipient = forward_path.clone();
+        let reply = self.correspondence.recipient(&self.session, forward_path, parameters).await;
+        self.answer(|| format!("RCPT TO:<{}>", recipient.as_str()), &reply);
     }
 }

@@ -48,6 +48,7 @@ impl<W: World> Connection<W> {
             Some(speaker) => (LegRecord::default(), Some(SpeakerRecord { address: speaker.client, leg })),
             None => (leg, None),
         };
+        let refusals = self.refusals.take().map(|refusals| *refusals).unwrap_or_default();
         let record = ConnectionRecord {
             session: session.id.clone(),
             client: session.client,
@@ -65,6 +66,8 @@ impl<W: World> Connection<W> {
             transactions,
             relayed,
             errors: self.server.errors(),
+            refused: refusals.commands,
+            refused_more: refusals.more,
             greeting_s: greeted,
             handshake_s: self.handshake,
             duration_s: accepted.elapsed(),
@@ -77,3 +80,17 @@ impl<W: World> Connection<W> {
 
 /// How long close_notify and the last octets to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use smtpgw_smtp::{CloseReason, ContentError};
+
+    #[test]
+    fn every_name_that_the_protocol_machine_gives_is_documented() {
+        let text = include_str!("../../../../docs/operations.md");
+        let names = CloseReason::ALL.iter().map(|reason| reason.name());
+        for name in names.chain(ContentError::ALL.iter().map(|error| error.name())) {
+            assert!(text.contains(&format!("`{name}`")), "docs/operations.md does not say what `{name}` is");
+        }
+    }
+}

@@ -6,6 +6,19 @@ use crate::inspect::{Answer, Hooks, Inspect, InspectorInfo, Mode};
 use crate::message::Session;
 use crate::verdict::Action;
 
+/// Never begins with anything.
+struct Idle(Vec<InspectorInfo>);
+
+impl Inspect for Idle {
+    fn roster(&self) -> &[InspectorInfo] {
+        &self.0
+    }
+
+    fn submit(&self, _: Arc<Batch>) {}
+
+    fn overrun(&self, _: &Arc<Batch>, _: usize) {}
+}
+
 /// Raises in every call, at once.
 struct Raising(Vec<InspectorInfo>);
 
@@ -23,9 +36,9 @@ impl Inspect for Raising {
     fn overrun(&self, _: &Arc<Batch>, _: usize) {}
 }
 
-fn panel() -> Arc<Panel> {
-    let info = InspectorInfo {
-        name: "raising".into(),
+fn info() -> InspectorInfo {
+    InspectorInfo {
+        name: "inspector".into(),
         mode: Mode::Enforce,
         timeout: Duration::from_secs(1),
         on_error: Action::Defer,
@@ -34,8 +47,11 @@ fn panel() -> Arc<Panel> {
         asynchronous: false,
         scores: false,
         largest: None,
-    };
-    Panel::new(Arc::new(Raising(vec![info])))
+    }
+}
+
+fn panel() -> Arc<Panel> {
+    Panel::new(Arc::new(Raising(vec![info()])))
 }
 
 fn subject() -> Subject {
@@ -72,4 +88,25 @@ async fn a_call_that_runs_is_not_given_up_as_waiting() {
     assert_eq!(open, [(0, true)], "whoever hangs in it is still looked after");
     drop(claim);
     assert!(batch.is_complete());
+}
+
+#[tokio::test]
+async fn content_is_held_up_for_want_of_a_place_once_and_no_longer() {
+    let panel = Panel::new(Arc::new(Idle(vec![info()])));
+    let all = u32::try_from(panel.queue.available_permits()).unwrap();
+    let taken = Arc::clone(&panel.queue).acquire_many_owned(all).await.unwrap();
+    let mut inspection = Inspection::new(Arc::clone(&panel));
+    let (begun, budget) = (Instant::now(), Duration::from_millis(200));
+    for _ in 0..20 {
+        inspection.enqueue(&subject());
+        inspection.submit_meanwhile(budget).await;
+    }
+    let held_up = begun.elapsed();
+    assert!(budget <= held_up && held_up < 10 * budget, "once, and not for each of twenty: {held_up:?}");
+    assert_eq!(inspection.opinions.len(), 20);
+    assert!(inspection.opinions.iter().all(|opinion| opinion.result == Err(Failure::TimedOut)));
+    drop(taken);
+    inspection.enqueue(&subject());
+    inspection.submit_meanwhile(budget).await;
+    assert_eq!(inspection.submitted.len(), 1, "where there are places again they are taken");
 }

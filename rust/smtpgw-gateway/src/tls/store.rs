@@ -157,19 +157,22 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The first that is for the name that is asked for, and of a kind that the client can verify: there may be one of RSA
-/// beside one of ECDSA. Otherwise any that it can verify, and at last the first, since a client that checks names will
-/// say so, and most mail servers do not check.
+/// The first that has the name that is asked for, or else a wildcard that covers it, and is of a kind that the client can
+/// verify: there may be one of RSA beside one of ECDSA. Otherwise any that it can verify, and at last the first, since a
+/// client that checks names will say so, and most mail servers do not check.
 impl ResolvesServerCert for Store {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let keys = self.keys.load();
         if keys.len() > 1 {
             let asked = hello.server_name().map(str::to_ascii_lowercase);
+            let has = |key: &&NamedKey| asked.as_ref().is_some_and(|asked| key.names.contains(asked));
             let is_for = |key: &&NamedKey| asked.as_ref().is_some_and(|asked| key.is_for(asked));
             // In TLS 1.2 rustls leaves out those for which the client has no cipher suite.
             let schemes = hello.signature_schemes();
             let verifiable = |key: &&NamedKey| key.key.key.choose_scheme(schemes).is_some();
-            let fitting = keys.iter().filter(is_for).find(verifiable).or_else(|| keys.iter().find(verifiable));
+            let fitting = keys.iter().filter(has).find(verifiable);
+            let fitting = fitting.or_else(|| keys.iter().filter(is_for).find(verifiable));
+            let fitting = fitting.or_else(|| keys.iter().find(verifiable));
             if let Some(fitting) = fitting {
                 return Some(Arc::clone(&fitting.key));
             }

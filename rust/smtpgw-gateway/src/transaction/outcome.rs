@@ -5,7 +5,7 @@ use smtpgw_smtp::Reply;
 use super::{Correspondence, Transaction};
 use crate::record::{JudgedRecord, Timing, TransactionRecord};
 use crate::settings::LogLevel;
-use crate::world::World;
+use crate::world::{Instant, World};
 
 /// How a transaction ended, for its record.
 pub(super) struct Outcome {
@@ -30,6 +30,19 @@ impl Outcome {
             judged: JudgedRecord::default(),
             timing: Timing::default(),
         }
+    }
+}
+
+impl Transaction {
+    /// It ends before its content does, or before there is any.
+    pub(super) fn unfinished(&self, name: &'static str) -> Outcome {
+        let mut timing = Timing::default();
+        let now = Instant::now();
+        let content_begun = self.content_begun.unwrap_or(now);
+        timing.envelope_s = content_begun.duration_since(self.begun);
+        timing.content_s = now.duration_since(content_begun);
+        let judged = self.reception.as_ref().map(|reception| reception.record()).unwrap_or_default();
+        Outcome { judged, timing, ..Outcome::named(name) }
     }
 }
 

@@ -8,9 +8,10 @@
 //! | drops | – | – | matrix: `backend_drops_is_451` | matrix: the same | matrix: the same |
 //! | slow | `nobody_behind_leaves_the_greeting_alone` | the same | `slow_replies_to_the_envelope_are_its_own` | `slow_content_is_back_pressure_and_then_a_451` | matrix: `late_reply_is_still_the_backends` |
 //! | hung | the same | the same | `a_hung_envelope_is_451_and_the_leg_goes` | `a_hung_content_is_451_and_the_leg_goes` | `a_hung_end_is_451_and_the_leg_goes` |
-//! | half-open | the same | the same | `a_half_open_envelope_is_451` | `a_half_open_content_is_451` | `a_half_open_end_is_451` |
+//! | half-open | the same | the same | `a_half_open_envelope_is_451` | `a_half_open_content_is_451` | `a_half_open_end_is_451`, `a_reply_to_the_end_that_is_lost_is_451_and_nothing_is_said_twice` |
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smtpgw_gateway::settings::{BackendTls, ListenerTls, Relay, Settings, Unscanned, UnscannedAction};
@@ -266,6 +267,24 @@ fn a_half_open_end_is_451() {
         Ok(())
     });
     assert!(!staged.told.iter().any(|told| told.line == "."));
+}
+
+#[test]
+fn a_reply_to_the_end_that_is_lost_is_451_and_nothing_is_said_twice() {
+    let mut stage = troubled("-", "");
+    let script = Arc::clone(&stage.backends[0].1);
+    stage.backends[0].1 = Arc::new(move |connection, line| {
+        if line == "." {
+            turmoil::partition("gateway", "backend");
+        }
+        script(connection, line)
+    });
+    let staged = stage.play(|caller| async move {
+        let reply = conversation(caller, END, None).await?;
+        assert!(reply.starts_with("451 4.4.2 "), "{reply}");
+        Ok(())
+    });
+    assert_eq!(staged.told.iter().filter(|told| told.line == ".").count(), 1);
 }
 
 #[test]

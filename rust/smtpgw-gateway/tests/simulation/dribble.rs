@@ -34,13 +34,20 @@ async fn dribble(caller: &mut Caller, octets: &str) -> (io::Result<String>, Dura
     panic!("it goes on and on");
 }
 
-/// Says `lines`, then dribbles; it must hear 421 after about so many seconds.
-fn dribbles(settings: Settings, lines: &'static [&'static str], octets: &'static str, seconds: u64) -> Staged {
+/// Says `lines`, each of which is answered, and dribbles behind `begun`; it must hear 421 after about so many seconds.
+fn dribbles(
+    settings: Settings,
+    lines: &'static [&'static str],
+    begun: &'static str,
+    octets: &'static str,
+    seconds: u64,
+) -> Staged {
     Stage::with(settings, |_, line| obliging(&["PIPELINING", "CHUNKING"], line)).play(move |mut caller| async move {
         caller.hear().await?;
         for line in lines {
             assert!(caller.ask(line).await?.starts_with(['2', '3']), "{line}");
         }
+        caller.say(begun).await?;
         let (heard, after) = dribble(&mut caller, octets).await;
         let in_vain = heard.as_ref().map_or(true, |reply| reply.starts_with("421 4.4.2 "));
         assert!(in_vain, "behind {lines:?}: {heard:?}");
@@ -58,7 +65,7 @@ const DATA: [&str; 4] = [ENVELOPE[0], ENVELOPE[1], ENVELOPE[2], "DATA"];
 #[test]
 fn a_command_that_dribbles_in_has_the_time_of_one() {
     for lines in [&[][..], &ENVELOPE[..1], &ENVELOPE[..2], &ENVELOPE] {
-        let staged = dribbles(hurried(), lines, "RCPT TO:<", 5);
+        let staged = dribbles(hurried(), lines, "", "RCPT TO:<", 5);
         let told = staged.lines("backend", 1);
         assert!(told.iter().all(|line| *line != "DATA"), "{told:?}");
         assert_eq!(told.is_empty(), lines.len() < 2, "the backend is dialled at MAIL: {told:?}");
@@ -75,11 +82,39 @@ fn content_that_dribbles_in_has_the_time_that_it_earns() {
         let backend = settings.backend.get_mut("backend").unwrap();
         (backend.relay, backend.stream_chunk) = (relay, 1);
         // Three hundred octets in a minute earn nothing at this rate.
-        let staged = dribbles(settings, &DATA, "x\r\n", 60);
-        let told = staged.lines("backend", 1);
-        assert!(!told.contains(&"."), "{relay:?}: {told:?}");
-        assert!(!told.iter().any(|line| line.ends_with(" LAST")), "{relay:?}: {told:?}");
-        let record = staged.records.iter().find(|record| record.contains(r#""end":"too-slow""#));
-        assert!(record.is_some(), "{relay:?}: {:?}", staged.records);
+        never_ended(&dribbles(settings.clone(), &DATA, "", "x\r\n", 60));
+        never_ended(&dribbles(settings, &ENVELOPE, "BDAT 1000\r\n", "x", 60));
     }
+}
+
+/// It was too slow, and what it began at the backend has no end.
+fn never_ended(staged: &Staged) {
+    let told = staged.lines("backend", 1);
+    assert!(!told.iter().any(|line| *line == "." || line.ends_with(" LAST")), "{told:?}");
+    let record = staged.records.iter().find(|record| record.contains(r#""end":"too-slow""#));
+    assert!(record.is_some(), "{:?}", staged.records);
+}
+
+#[test]
+fn chunks_of_an_octet_earn_no_more_than_octets_do() {
+    let script = |_, line: &str| obliging(&["PIPELINING", "CHUNKING"], line);
+    let staged = Stage::with(hurried(), script).play(move |mut caller| async move {
+        caller.hear().await?;
+        for line in ENVELOPE {
+            caller.ask(line).await?;
+        }
+        let begun = Instant::now();
+        let last = loop {
+            caller.say("BDAT 1\r\nx").await?;
+            let reply = caller.hear().await?;
+            if !reply.starts_with("250 ") {
+                break reply;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        assert!(last.starts_with("421 4.4.2 "), "{last}");
+        assert!((59..=62).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        Ok(())
+    });
+    never_ended(&staged);
 }

@@ -124,10 +124,15 @@ fn a_client_may_leave_anywhere_under_tls() {
     for how in [Leave::Close, Leave::HalfClose] {
         for truncates in [false, true] {
             for after in (0..900).step_by(17) {
-                changed(&format!("{how:?} after {after}"), |it| {
-                    it.clients[0].tls = Some(ClientTls { truncates, ..ClientTls::STARTTLS });
-                    it.clients[0].leaves = Some((after, how));
-                });
+                for streaming in [None, Some(true), Some(false)] {
+                    changed(&format!("{how:?} after {after}, chunks: {streaming:?}"), |it| {
+                        if let Some(chunking) = streaming {
+                            *it = it.clone().streaming(chunking, 20);
+                        }
+                        it.clients[0].tls = Some(ClientTls { truncates, ..ClientTls::STARTTLS });
+                        it.clients[0].leaves = Some((after, how));
+                    });
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! | fault \ moment | connect, greeting | MAIL, RCPT | content | dot → reply |
 //! |---|---|---|---|---|
-//! | C closes, half-closes | `client_leaves_anywhere` | the same | the same, `half_close_in_content` | `client_leaves_anywhere` |
+//! | C closes, half-closes | `client_leaves_anywhere` | the same | the same, `half_close_in_content` | the same, `what_was_ended_is_delivered_to_whoever_has_gone` |
 //! | C silent | `silent_client_is_told_421` | the same | `silence_in_content_ends_it` | – |
 //! | B refuses, greets wrongly | `greeting_and_ehlo_need_no_backend` | `backend_that_is_not_there_is_421_or_451` | – | – |
 //! | B answers 4yz, 5yz | – | `refusals_are_the_backends_own` | `refused_data_resets_the_leg` | `refusals_are_the_backends_own` |
@@ -14,7 +14,7 @@
 //! | inspector rejects; shadow | – | – | – | `rejected_is_not_delivered`, `shadow_is_never_acted_on` |
 //! | SIGTERM | `drain_has_a_last_word_to_the_silent` | the same | the same, `drain_finishes_what_is_under_way` | the latter |
 //! | SIGKILL, backend's host dies | `death_at_every_instant` | the same | the same | the same |
-//! | reload | `reload_at_every_instant_changes_nothing` | the same | the same | the same |
+//! | reload | `reload_at_every_instant_is_for_those_who_come_later` | the same | the same | the same |
 
 use crate::oracle::judge;
 use crate::play::{Played, play};
@@ -61,6 +61,47 @@ fn half_close_in_content() {
     let played = changed("half-close", |it| it.clients[0].leaves = Some((170, Leave::HalfClose)));
     assert!(heard(&played, "DATA").iter().any(|reply| reply.starts_with("354")), "it was in content");
     assert!(played.witnessed.taken.is_empty());
+}
+
+/// The first of the numbers of octets after which a client may leave and has ended its message.
+fn end_of_message(scenario: &Scenario) -> usize {
+    let ends = |after| {
+        let mut scenario = scenario.clone();
+        scenario.clients[0].leaves = Some((after, Leave::Close));
+        play(&scenario).witnessed.sent.iter().any(|sent| sent.ended)
+    };
+    let octets: Vec<usize> = (0..900).collect();
+    octets.partition_point(|after| !ends(*after))
+}
+
+#[test]
+fn what_was_ended_is_delivered_to_whoever_has_gone() {
+    let calm = Scenario::calm(3);
+    for (what, mut scenario) in [
+        ("stored", calm.clone()),
+        ("in one chunk", calm.clone().taking_one_chunk()),
+        ("streamed in chunks", calm.clone().streaming(true, 20)),
+        ("streamed by DATA", calm.streaming(false, 20)),
+    ] {
+        scenario.clients[0].messages.truncate(1);
+        let end = end_of_message(&scenario);
+        for how in [Leave::Close, Leave::HalfClose] {
+            for (temper, act) in [(Temper::Fine(40), Act::Late(1)), (Temper::Fine(1), Act::Late(150))] {
+                let mut scenario = scenario.clone();
+                scenario.clients[0].leaves = Some((end, how));
+                scenario.tempers = vec![temper];
+                scenario.backend.connections = backend(Step::Dot, act).connections;
+                let played = play(&scenario);
+                judge(&scenario, &played).unwrap();
+                let transcript = played.witnessed.transcript.join("\n");
+                assert_eq!(played.witnessed.taken.len(), 1, "{what}, {how:?}, {act:?}\n{transcript}");
+                if how == Leave::HalfClose {
+                    let (_, _, last) = played.witnessed.heard.last().unwrap();
+                    assert_eq!(last, "250 2.0.0 queued as 0\r\n", "{what}, {act:?}\n{transcript}");
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -245,9 +286,23 @@ fn death_at_every_instant() {
 }
 
 #[test]
-fn reload_at_every_instant_changes_nothing() {
-    for at in 5..100 {
-        let played = changed(&format!("reload at {at}"), |it| it.events.push((at, Event::Reload)));
-        assert_eq!(played.witnessed.taken.len(), 2);
+fn reload_at_every_instant_is_for_those_who_come_later() {
+    let mut scenario = Scenario::calm(3);
+    let mut later = scenario.clients[0].clone();
+    later.at = 500;
+    scenario.clients.push(later);
+    let mut reloaded = scenario.settings.clone();
+    reloaded.listener[0].recipient_domains = vec!["elsewhere.example".into()];
+    reloaded.limits.message_size = 10;
+    scenario.reloaded = Some(reloaded);
+    for at in scenario.clients[0].at + 5..100 {
+        scenario.events = vec![(at, Event::Reload)];
+        let played = play(&scenario);
+        let transcript = played.witnessed.transcript.join("\n");
+        let of = |client| played.witnessed.heard.iter().filter(move |(number, ..)| *number == client);
+        assert!(of(0).all(|(.., reply)| reply.starts_with(['2', '3'])), "reload at {at}\n{transcript}");
+        assert_eq!(played.witnessed.taken.len(), 2, "reload at {at}\n{transcript}");
+        let mut refused = of(1).filter(|(_, to, _)| to.starts_with("RCPT"));
+        assert!(refused.all(|(.., reply)| reply.starts_with("550 ")), "reload at {at}\n{transcript}");
     }
 }

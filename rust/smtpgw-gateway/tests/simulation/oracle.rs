@@ -1,7 +1,8 @@
 //! What must hold whatever happened, judged from what the clients and the backend saw and from nothing else.
 //!
 //! - a 2yz at the dot is the backend's own reply to that very message, word for word;
-//! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients;
+//! - what the backend took is what a client sent and ended: octets (below fields on top), sender, recipients; where bare
+//!   newlines are normalised, with each as a line end, and never with one;
 //! - what came under TLS says so in its trace, and where TLS is required nothing goes to a backend in clear;
 //! - what was refused or deferred by verdict was completed at no backend;
 //! - no message is there twice, and none is at a backend under the identity of another client, or at one to which no
@@ -14,7 +15,7 @@
 
 use crate::actors::{Sent, Taken, Witnessed};
 use crate::play::Played;
-use crate::scenario::{Act, Event, Scenario, Temper};
+use crate::scenario::{Act, Event, Scenario, Temper, has_bare_newline};
 
 /// The first thing that is wrong, if any.
 pub fn judge(scenario: &Scenario, played: &Played) -> Result<(), String> {
@@ -90,6 +91,7 @@ fn refused_rightly(client: usize, reply: &str, refused_before: bool, scenario: &
         ("552 5.3.4 ", _) => {
             messages.any(|it| it.content.len() as u64 > largest || it.size.is_some_and(|it| it > largest))
         }
+        ("550 5.5.2 ", _) => messages.any(|it| scenario.refuses(&it.content)),
         // What it had said already behind something that was refused.
         ("503 5.5.1 " | "554 5.5.1 ", _) => refused_before,
         _ => false,
@@ -115,7 +117,10 @@ fn taken_rightly(message: &Taken, sent: &Sent, scenario: &Scenario) -> Result<()
     if !sent.ended {
         return Err(format!("{whose}: delivered before its client ended it"));
     }
-    let Some(head) = message.content.strip_suffix(sent.content.as_slice()) else {
+    if has_bare_newline(&message.content) {
+        return Err(format!("{whose}: delivered with a bare CR or LF"));
+    }
+    let Some(head) = message.content.strip_suffix(scenario.passed_on(&sent.content).as_slice()) else {
         return Err(format!("{whose}: delivered with other content"));
     };
     let whole_fields = head.is_empty() || (head.ends_with(b"\r\n") && !head.windows(4).any(|four| four == b"\r\n\r\n"));

@@ -166,7 +166,8 @@ async fn gateway(
             match event {
                 Event::Reload => {
                     // Without its folder it goes on as before.
-                    let reloaded = service.reload(scenario.settings.clone(), inspect());
+                    let settings = scenario.reloaded.as_ref().unwrap_or(&scenario.settings);
+                    let reloaded = service.reload(settings.clone(), inspect());
                     assert!(reloaded.is_ok() || scenario.spool_vanishes.is_some(), "{reloaded:?}");
                 }
                 Event::Drain => {

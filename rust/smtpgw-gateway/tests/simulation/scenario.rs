@@ -6,6 +6,7 @@
 
 mod backend;
 mod large;
+mod newlines;
 mod tls;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Relay, Settings, Unscanned, UnscannedAction};
 
 pub use self::backend::{Act, BackendPlan, Step};
+pub use self::newlines::has_bare_newline;
 pub use self::tls::{ClientTls, Trouble};
 use crate::roll::Roll;
 
@@ -32,6 +34,8 @@ pub struct Scenario {
     pub events: Vec<(u64, Event)>,
     /// The gateway's wall clock jumps whenever it is looked at.
     pub clock_jumps: bool,
+    /// What a reload brings; `None`: the same settings again.
+    pub reloaded: Option<Settings>,
     /// The millisecond in which the folder for files is gone.
     pub spool_vanishes: Option<u64>,
     pub settings: Settings,
@@ -137,6 +141,7 @@ impl Scenario {
             tempers: vec![Temper::Fine(2)],
             events: Vec::new(),
             clock_jumps: false,
+            reloaded: None,
             spool_vanishes: None,
             settings: settings(),
         }
@@ -227,7 +232,7 @@ impl Scenario {
         self
     }
 
-    /// One of those, perhaps under TLS, and now and then with content that goes to files.
+    /// One of those, perhaps under TLS, and now and then with content that goes to files or has line ends that are none.
     pub fn everything_from_seed(seed: u64) -> Self {
         let mut roll = Roll(seed ^ 0x71c9_36e4_1db2_88f3);
         let base = [Self::from_seed, Self::from_seed, Self::chunked_from_seed, Self::streaming_from_seed];
@@ -235,13 +240,16 @@ impl Scenario {
         if !roll.chance(4) {
             scenario = scenario.draw_tls(&mut roll);
         }
-        if roll.chance(16) { scenario.draw_large(&mut roll) } else { scenario }
+        let scenario = if roll.chance(16) { scenario.draw_large(&mut roll) } else { scenario };
+        if seed % 6 == 5 { scenario.draw_newlines(&mut Roll(seed ^ 0x13c6_ef37_2a94_f82b)) } else { scenario }
     }
 
     /// Nothing at all goes wrong: then everything must arrive.
     pub fn is_calm(&self) -> bool {
         let fits = |message: &MessagePlan| message.content.len() as u64 <= self.settings.limits.message_size;
-        let honest = |message: &MessagePlan| fits(message) && message.size.is_none_or(|size| size <= LARGEST);
+        let honest = |message: &MessagePlan| {
+            fits(message) && message.size.is_none_or(|size| size <= LARGEST) && !self.refuses(&message.content)
+        };
         self.events.iter().all(|(_, event)| *event == Event::Reload)
             && self.tempers.iter().all(|temper| matches!(temper, Temper::Fine(..50)))
             && self.backend.opens_at == 0

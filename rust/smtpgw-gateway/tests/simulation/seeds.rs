@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::actors::Witnessed;
 use crate::oracle::judge;
 use crate::play::play;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, has_bare_newline};
 
 /// Seeds that failed once, and why.
 const KEPT: &[(u64, &str)] = &[
@@ -47,6 +47,9 @@ struct Tally {
     on_under_tls: AtomicUsize,
     /// Runs in which content went to files.
     in_files: AtomicUsize,
+    /// Messages with bare newlines that were made line ends of, and those that were refused.
+    normalized: AtomicUsize,
+    refused: AtomicUsize,
 }
 
 impl Tally {
@@ -56,6 +59,10 @@ impl Tally {
         add(&self.arrived, witnessed.sent.iter().filter(|sent| arrived(&sent.reply)).count());
         add(&self.under_tls, witnessed.sent.iter().filter(|sent| sent.tls && arrived(&sent.reply)).count());
         add(&self.on_under_tls, witnessed.taken.iter().filter(|taken| taken.tls).count());
+        let bare = || witnessed.sent.iter().filter(|sent| has_bare_newline(&sent.content));
+        add(&self.normalized, bare().filter(|sent| arrived(&sent.reply)).count());
+        let is_refused = |reply: &Option<String>| reply.as_ref().is_some_and(|it| it.starts_with("550 5.5.2 "));
+        add(&self.refused, bare().filter(|sent| is_refused(&sent.reply)).count());
         add(&self.in_files, usize::from(witnessed.transcript.iter().any(|line| line.ends_with(" octets in a file)"))));
     }
 }
@@ -114,10 +121,12 @@ fn many_seeds_streaming() {
 #[test]
 fn many_seeds_of_everything() {
     let (tally, played) = play_many(Scenario::everything_from_seed);
-    let Tally { under_tls, on_under_tls, in_files, .. } = &tally;
+    let Tally { under_tls, on_under_tls, in_files, normalized, refused, .. } = &tally;
     assert!(under_tls.load(Ordering::Relaxed) >= played / 5, "{tally:?}");
     assert!(on_under_tls.load(Ordering::Relaxed) >= played / 5, "{tally:?}");
     assert!(in_files.load(Ordering::Relaxed) >= played / 400, "{tally:?}");
+    assert!(normalized.load(Ordering::Relaxed) >= played / 100, "{tally:?}");
+    assert!(refused.load(Ordering::Relaxed) >= played / 100, "{tally:?}");
 }
 
 fn play_many(scenario: fn(u64) -> Scenario) -> (Tally, usize) {

@@ -1,13 +1,15 @@
-//! Strangers who want to relay by us, or talk before their turn: what they are told, and what of it a backend hears.
+//! Strangers who want to relay by us, talk before their turn, or come too many at a time: what they are told, and what
+//! of it a backend hears.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use smtpgw_gateway::inspect::{Answer, Batch, Hooks, Inspect, InspectorInfo, Mode, Outcome, Subject};
+use smtpgw_gateway::settings::Limits;
 use smtpgw_gateway::verdict::{Action, Verdict};
 
 use crate::settings;
-use crate::stage::{Stage, obliging};
+use crate::stage::{Caller, Stage, obliging};
 
 #[test]
 fn no_trick_leads_to_another_domain() {
@@ -63,6 +65,95 @@ fn whom_the_backend_takes_nobody_for_is_never_asked_for_content() {
         });
         assert!(!staged.lines("backend", 1).contains(&"DATA"), "{:?}", staged.told);
     }
+}
+
+#[test]
+fn one_too_many_is_told_421_until_another_has_gone() {
+    type Limit = fn(&mut Limits) -> &mut usize;
+    let limits: [(&str, Limit); 4] = [
+        ("connections", |limits| &mut limits.connections),
+        ("connections_per_listener", |limits| &mut limits.connections_per_listener),
+        ("connections_per_client", |limits| &mut limits.connections_per_client),
+        ("connections_per_network", |limits| &mut limits.connections_per_network),
+    ];
+    for (name, limit) in limits {
+        let mut settings = settings();
+        *limit(&mut settings.limits) = 2;
+        let staged = Stage::with(settings, |_, line| obliging(&[], line)).play(move |mut first| async move {
+            let mut second = Caller::connect().await?;
+            assert!(first.hear().await?.starts_with("220 ") && second.hear().await?.starts_with("220 "), "{name}");
+            let mut third = Caller::connect().await?;
+            assert_eq!(third.hear().await?, "421 4.7.0 Too many connections, try again later\r\n", "{name}");
+            assert!(third.hear().await.is_err(), "{name}: it is hung up on");
+            assert!(second.ask("NOOP").await?.starts_with("250 "), "{name}: nobody else is disturbed");
+            first.ask("QUIT").await?;
+            assert!(first.hear().await.is_err());
+            assert!(Caller::connect().await?.hear().await?.starts_with("220 "), "{name}: there is room again");
+            Ok(())
+        });
+        let refused: Vec<_> = staged.records.iter().filter(|record| record.contains(r#""event":"refused""#)).collect();
+        assert!(refused.len() == 1 && refused[0].contains(&format!(r#""limit":"{name}""#)), "{refused:?}");
+    }
+}
+
+#[test]
+fn what_was_refused_is_in_the_record_of_its_connection() {
+    let script = |_, line: &str| match line {
+        _ if line.starts_with("RCPT TO:<c@") => "550 5.1.1 nobody of that name".into(),
+        _ if line.starts_with("MAIL FROM:<x@") => "554 5.7.1 not from you".into(),
+        _ => obliging(&[], line),
+    };
+    let mut settings = settings();
+    settings.limits.errors = 100;
+    let staged = Stage::with(settings, script).play(move |mut caller| async move {
+        caller.hear().await?;
+        caller.ask("EHLO c.example").await?;
+        for line in [
+            "MAIL FROM:<not a path>",
+            "MAIL FROM:<x@client.example>",
+            "MAIL FROM:<a@client.example>",
+            "RCPT TO:<c@example.org>",
+            "RCPT TO:<d@elsewhere.example>",
+            "DATA",
+            "VRFY secret",
+        ] {
+            caller.ask(line).await?;
+        }
+        for number in 0..30 {
+            caller.ask(&format!("RCPT TO:<{number}@elsewhere.example>")).await?;
+        }
+        Ok(())
+    });
+    let record = staged.records.iter().find(|record| record.contains(r#""event":"connection""#)).unwrap();
+    for (command, reply) in [
+        ("MAIL FROM:<not a path>", "501 5.1.7 "),
+        ("MAIL FROM:<x@client.example>", "554 5.7.1 not from you"),
+        ("RCPT TO:<c@example.org>", "550 5.1.1 nobody of that name"),
+        ("RCPT TO:<d@elsewhere.example>", "550 5.7.1 "),
+        ("DATA", "554 5.5.1 "),
+    ] {
+        let told = format!(r#"{{"command":"{command}","reply":"{reply}"#);
+        assert!(record.contains(&told), "{told}\n{record}");
+    }
+    assert!(!record.contains("secret") && record.contains(r#""refused_more":"#), "{record}");
+    assert_eq!(record.matches(r#"{"command":"#).count(), 20, "{record}");
+}
+
+#[test]
+fn how_far_a_message_came_is_in_its_record() {
+    let staged = Stage::with(settings(), |_, line| obliging(&[], line)).play(move |mut caller| async move {
+        caller.hear().await?;
+        caller.ask("EHLO c.example").await?;
+        for line in ["MAIL FROM:<a@client.example>", "RCPT TO:<b@example.org>", "DATA"] {
+            caller.ask(line).await?;
+        }
+        caller.say(&format!("Subject: half\r\n\r\n{}", "x\r\n".repeat(100))).await?;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        Ok(())
+    });
+    let record = staged.records.iter().find(|record| record.contains(r#""outcome":"abandoned""#)).unwrap();
+    assert!(record.contains(r#""size":317"#) && record.contains(r#""subject":"half""#), "{record}");
+    assert!(record.contains(r#""content_s":1.5"#), "{record}");
 }
 
 /// Refuses who talked before the greeting.

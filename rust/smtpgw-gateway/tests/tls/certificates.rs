@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustls::SignatureScheme;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use smtpgw_gateway::self_signed;
 use smtpgw_gateway::settings::{Certificate, ListenerTls};
 
@@ -18,7 +19,12 @@ fn write(folder: &Path, hostname: &str) {
 
 /// What a client is shown.
 fn shown(house: &House) -> CertificateDer<'static> {
-    let peer = tls(connect(house.address()).starttls(), &default_client(), "mx.example.org").unwrap();
+    shown_to(house, "mx.example.org")
+}
+
+/// What a client is shown that asks for `name`.
+fn shown_to(house: &House, name: &'static str) -> CertificateDer<'static> {
+    let peer = tls(connect(house.address()).starttls(), &default_client(), name).unwrap();
     peer.0.get_ref().conn.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
@@ -52,10 +58,20 @@ fn a_renewed_certificate_is_shown_without_a_signal_and_a_bad_one_is_not() {
     assert_eq!(shown(&house), second);
 }
 
-/// A pair of files, valid in these years, whose key is of this kind.
+/// A pair of files for mx.example.org, valid in these years, whose key is of this kind.
 fn pair(folder: &Path, name: &str, years: (i32, i32), kind: &'static rcgen::SignatureAlgorithm) -> Certificate {
+    pair_for(folder, name, "mx.example.org", years, kind)
+}
+
+fn pair_for(
+    folder: &Path,
+    name: &str,
+    host: &str,
+    years: (i32, i32),
+    kind: &'static rcgen::SignatureAlgorithm,
+) -> Certificate {
     let key = rcgen::KeyPair::generate_for(kind).unwrap();
-    let mut parameters = rcgen::CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
     parameters.not_before = rcgen::date_time_ymd(years.0, 1, 1);
     parameters.not_after = rcgen::date_time_ymd(years.1, 1, 1);
     let files = (folder.join(format!("{name}-chain.pem")), folder.join(format!("{name}-key.pem")));
@@ -130,5 +146,35 @@ fn of_two_for_one_name_a_client_is_shown_the_one_that_it_can_verify() {
             assert_eq!(shown(&for_ecdsa), ecdsa, "{version:?}");
             assert_eq!(shown(&[&for_rsa[..], &for_ecdsa].concat()), ecdsa, "{version:?}: the first");
         }
+    }
+}
+
+#[test]
+fn a_client_is_shown_the_certificate_of_the_name_that_it_asks_for() {
+    let files = tempfile::tempdir().unwrap();
+    let hosts = ["mx.example.org", "*.example.net", "deep.example.net", "other.example.com"];
+    let certificates: Vec<Certificate> = (0..)
+        .zip(hosts)
+        .map(|(number, host)| {
+            pair_for(files.path(), &format!("{number}"), host, (2001, 2999), &rcgen::PKCS_ECDSA_P256_SHA256)
+        })
+        .collect();
+    let pem = |number: usize| CertificateDer::from_pem_file(files.path().join(format!("{number}-chain.pem"))).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(&folder, ListenerTls::Starttls);
+    settings.listener[0].certificates = certificates;
+    let house = House::with(folder, settings);
+    for (asked, which) in [
+        ("mx.example.org", 0),
+        ("any.example.net", 1),
+        ("ANY.Example.Net", 1),
+        ("deep.example.net", 2),
+        ("other.example.com", 3),
+        // A wildcard stands for one label; whom no certificate fits sees the first.
+        ("far.deep.example.net", 0),
+        ("example.net", 0),
+        ("nobody.example", 0),
+    ] {
+        assert_eq!(shown_to(&house, asked), pem(which), "{asked}");
     }
 }

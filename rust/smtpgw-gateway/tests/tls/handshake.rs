@@ -70,6 +70,7 @@ fn plaintext_behind_starttls_is_a_forgery() {
     peer.say("EHLO client.example");
     let stream: &mut TcpStream = peer.0.get_mut();
     stream.write_all(b"STARTTLS\r\nMAIL FROM:<evil@client.example>\r\n").unwrap();
-    assert!(!peer.reply().starts_with("250 "));
+    assert!(peer.reply().starts_with("421 "));
+    assert_eq!(peer.reply(), "", "and it is hung up on");
     assert_eq!(house.record("connection", 0)["tls"], serde_json::Value::Null);
 }

@@ -57,6 +57,7 @@ fn an_old_client_gets_an_alert_and_is_known() {
 fn other_failures_have_other_names() {
     for (octets, cause) in [
         (&b"EHLO client.example\r\n"[..], "not-tls"),
+        (b"GET / HTTP/1.1\r\nHost: mx.example.org\r\n\r\n", "not-tls"),
         (b"\x80\x2e\x01\x03\x01\0\x15", "incompatible"),
         (b"", "closed"),
         (b"\x16\x03\x01\0", "closed"),

@@ -5,6 +5,8 @@
 //! by nobody, so a backend that does not know it is recognised by what it says to it: something else than a
 //! greeting, or a refusal where the reply to EHLO should be. XFORWARD decides nothing, so nothing hangs on it.
 
+use std::net::SocketAddr;
+
 use smtpgw_smtp::{
     Command, Reply, XclientName, XclientValue, XforwardName, xclient_address, xclient_commands, xforward_commands,
 };
@@ -68,21 +70,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         let carried = session.carried.as_deref();
         let address = xclient_address(session.client.ip().to_canonical());
-        let port = session.client.port().to_string();
+        let client_port = port(session.client);
         let destination = session.destination();
         let (destination_address, destination_port) =
-            (xclient_address(destination.ip().to_canonical()), destination.port().to_string());
+            (xclient_address(destination.ip().to_canonical()), port(destination));
         let known_destination = (!destination.ip().is_unspecified()).then_some(destination_address.as_str());
         // Whatever is ever said is said of each client: a leg may have been another one's.
         let attributes = [
             (XclientName::Name, known(carried.and_then(|carried| carried.client_name.as_deref()))),
             (XclientName::Addr, XclientValue::Known(&address)),
-            (XclientName::Port, XclientValue::Known(&port)),
+            (XclientName::Port, known(client_port.as_deref())),
             (XclientName::Proto, XclientValue::Known(protocol(session))),
             (XclientName::Helo, XclientValue::Known(&session.helo)),
             (XclientName::Login, known(carried.and_then(|carried| carried.login.as_deref()))),
             (XclientName::DestAddr, known(known_destination)),
-            (XclientName::DestPort, XclientValue::Known(&destination_port)),
+            (XclientName::DestPort, known(destination_port.as_deref())),
         ];
         for command in xclient_commands(offered, &attributes) {
             let reply = self.exchange(&command).await?;
@@ -97,11 +99,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         let offered = self.client.extensions().xforward.unwrap_or_default();
         let carried = session.carried.as_deref();
         let address = xclient_address(session.client.ip().to_canonical());
-        let port = session.client.port().to_string();
+        let client_port = port(session.client);
         let attributes = [
             (XforwardName::Name, known(carried.and_then(|carried| carried.client_name.as_deref()))),
             (XforwardName::Addr, XclientValue::Known(&address)),
-            (XforwardName::Port, XclientValue::Known(&port)),
+            (XforwardName::Port, known(client_port.as_deref())),
             (XforwardName::Proto, XclientValue::Known(protocol(session))),
             (XforwardName::Helo, XclientValue::Known(&session.helo)),
             (XforwardName::Ident, XclientValue::Known(&session.id)),
@@ -132,6 +134,11 @@ pub(super) fn about_client(error: BackendError) -> BackendError {
         }
         other => BackendError::Identity(other.to_string()),
     }
+}
+
+/// The port, if it was ever said: XCLIENT may have named a client without.
+fn port(address: SocketAddr) -> Option<String> {
+    (address.port() != 0).then(|| address.port().to_string())
 }
 
 fn known(value: Option<&str>) -> XclientValue<'_> {

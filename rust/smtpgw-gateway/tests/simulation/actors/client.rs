@@ -210,7 +210,14 @@ async fn read_reply(stream: &mut BufReader<Wire>) -> io::Result<String> {
     }
 }
 
+/// RFC 5321 §4.5.2: a line begins behind CRLF and behind nothing else.
 fn stuffed(content: &[u8]) -> Vec<u8> {
-    let lines = content.split_inclusive(|octet| *octet == b'\n');
-    lines.flat_map(|line| [if line.starts_with(b".") { &b"."[..] } else { b"" }, line].concat()).collect()
+    let mut octets = Vec::with_capacity(content.len());
+    for octet in content {
+        if *octet == b'.' && (octets.is_empty() || octets.ends_with(b"\r\n")) {
+            octets.push(b'.');
+        }
+        octets.push(*octet);
+    }
+    octets
 }
