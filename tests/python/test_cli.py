@@ -399,6 +399,14 @@ def test_scan_shows_nothing_that_a_terminal_obeys(smtpgw):
     assert "[bold]y[/]" in smtpgw("scan", "-", "--explain", stdin=hostile)[0]
 
 
+def test_scan_explains_without_an_end_to_its_lines(smtpgw, tmp_path):
+    path = "/".join(["d" * 200] * 12) + "/clean.eml"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(CLEAN)
+    out, _ = smtpgw("scan", path, "--explain")
+    assert out.startswith(f"{path}  accept\n")
+
+
 def test_scan_leaves_pipes_in_folders_alone(smtpgw, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
