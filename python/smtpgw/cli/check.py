@@ -43,6 +43,7 @@ def check(
     lists, inspectors of your own. What is allowed but should be known is said on standard error.
     """
     from smtpgw.config.bounds import bounds, fixed
+    from smtpgw.config.credentials import check_credentials
     from smtpgw.config.render import to_toml
     from smtpgw.config.streams import check_roster
     from smtpgw.discovery import build, check_coverage
@@ -50,11 +51,12 @@ def check(
 
     with reported(options.named(config)):
         resolved = options.load(config, set_, listen, backend)
+        concerns = check_credentials(resolved)
         entries = roster(build(resolved))
         check_roster(resolved, entries)
         check_coverage(resolved, entries)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    for warning in configuration.warnings(resolved):
+    for warning in (*configuration.warnings(resolved), *concerns):
         errors.print(f"[yellow]warning:[/] {escape(warning)}")
     if as_json:
         typer.echo(resolved.to_core_json())
