@@ -330,6 +330,22 @@ def test_what_is_no_pool(key, value):
     assert list(problems(changed(**{f"backend__postfix__{key}": value}))) == [f"backend.postfix.{key}"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "why"),
+    [({"identity": "proxy-v1"}, "proxy-v1"), ({"identity": "proxy-v2"}, "proxy-v2"),
+     ({"identity": "xforward"}, "xforward"), ({"address": "maildir:/tmp/mail"}, "Maildir"),
+     ({"identity": "xclient"}, None), ({}, None)],
+)  # fmt: skip
+def test_a_pool_that_keeps_nothing_is_known(backend, why):
+    def said(pool):
+        table = changed()
+        table["backend"]["postfix"] |= {**backend, **pool}
+        return [line for line in config.warnings(config.parse(table)) if "pool" in line]
+
+    assert said({}) == said({"pool": 0}) == []
+    assert [why in line for line in said({"pool": 4})] == ([True] if why else [])
+
+
 def test_a_tunnel_has_no_routes():
     wrong = changed(listener__0__tls="tunnel", listener__0__backend=["postfix"], listener__0__routes={"a.b": "postfix"})
     wrong["backend"]["postfix"]["identity"] = "xclient"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from smtpgw.config.backend import Backend
 from smtpgw.config.logins import logins
 from smtpgw.config.model import Config
 from smtpgw.config.problems import meant, path_of, shorten
@@ -55,6 +56,9 @@ def warnings(config: Config) -> list[str]:
             said.append(f'{where} takes no mail from senders without a certificate (client_certificate = "require")')
         if config.hostname == "localhost":
             said.append(f'{where} greets the world as "localhost": set hostname')
+    for name, backend in config.backend.items():
+        if backend.pool and (why := _unpooled(backend)):
+            said.append(f"backend.{name}.pool keeps no connection: {why}")
     if not any(table.mode != "off" for table in config.inspector):
         said.append("the configuration names no inspector")
     for at, table in enumerate(config.inspector):
@@ -224,6 +228,15 @@ def _uncreatable(folder: Path) -> str | None:
     if not there.is_dir():
         return f"cannot be: {there} is no folder"
     return None if os.access(there, os.W_OK | os.X_OK) else f"cannot be: we may not write to {there}"
+
+
+def _unpooled(backend: Backend) -> str | None:
+    """Why a connection to `backend` serves one client alone."""
+    if backend.address.startswith("maildir:"):
+        return "a Maildir has none"
+    if backend.identity in ("xclient", "none"):
+        return None
+    return f'with identity = "{backend.identity}" each is one client\'s alone ("xclient" and "none" allow for more)'
 
 
 def _is_local(address: str) -> bool:
