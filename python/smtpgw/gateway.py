@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from smtpgw import config as configuration
 from smtpgw.config import Config
 from smtpgw.config.credentials import check_credentials
+from smtpgw.descriptors import shortage
 from smtpgw.errors import SmtpgwError
 from smtpgw.inspector import Inspector, RosterEntry, roster
 
@@ -187,7 +188,7 @@ class Gateway:
 
     def _warn(self) -> None:
         """Logs what is allowed but should be known; of certificates the core does."""
-        for warning in configuration.warnings(self._config):
+        for warning in (*configuration.warnings(self._config), *shortage(self._config)):
             LOG.warning("%s", warning)
 
     def _drain_for_run(self) -> None:

@@ -46,6 +46,7 @@ def check(
     from smtpgw.config.credentials import check_credentials
     from smtpgw.config.render import to_toml
     from smtpgw.config.streams import check_roster
+    from smtpgw.descriptors import shortage
     from smtpgw.discovery import build, check_coverage
     from smtpgw.inspector import roster
 
@@ -56,7 +57,7 @@ def check(
         check_roster(resolved, entries)
         check_coverage(resolved, entries)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    for warning in (*configuration.warnings(resolved), *concerns):
+    for warning in (*configuration.warnings(resolved), *concerns, *shortage(resolved, raised=True)):
         errors.print(f"[yellow]warning:[/] {escape(warning)}")
     if as_json:
         typer.echo(resolved.to_core_json())

@@ -13,6 +13,7 @@ from smtpgw import log
 from smtpgw.cli import options
 from smtpgw.cli.exits import reported
 from smtpgw.config import Config
+from smtpgw.descriptors import raise_limit
 from smtpgw.errors import ConfigError, Problem, SmtpgwError
 from smtpgw.gateway import Gateway
 
@@ -60,6 +61,7 @@ def run(
         with reported(options.named(config)):
             gateway = Gateway(read)
     log.configure(gateway.config.log)
+    raise_limit()
     with reported(options.named(config)):
         gateway.run()
 
