@@ -23,7 +23,7 @@ pub struct Finding {
     pub stops: bool,
 }
 
-/// Everything that keeps a gateway from starting, and everything that it would be concerned about. May block.
+/// Everything about them that keeps a gateway from starting, and everything that it would log as a concern. May block.
 pub fn examine(settings: &Settings) -> Vec<Finding> {
     examine_at(settings, RealWorld.now())
 }
