@@ -6,6 +6,7 @@ they show, so content stays until the last of them is gone. Names and texts are 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypeVar, final, overload
 
 from typing_extensions import Buffer as _SupportsBuffer
@@ -35,6 +36,7 @@ __all__ = [
     "Worker",
     "carried_urls",
     "decode",
+    "examine",
     "find_urls",
     "make_message",
     "make_part",
@@ -413,15 +415,11 @@ class Core:
         """Binds every listener and serves. Raises `ConfigError`, `TlsError` or `SmtpgwError`, with one clear line."""
 
     @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """Where it listens, in the order of the settings; empty when it does not run."""
-
+    def addresses(self) -> list[tuple[str, int]]: ...  # see `smtpgw.Gateway`
     def reload(self, settings: str, roster: Sequence[RosterEntry]) -> None:
         """Takes new settings and inspectors for connections from now on; raises like `start`, and goes on as before."""
 
-    def drain(self) -> None:
-        """Stops accepting; returns when the messages under way have had their replies, or after `limits.drain_s`."""
-
+    def drain(self) -> None: ...  # see `smtpgw.Gateway`, which stops as well
     def stop(self) -> None:
         """Ends every connection at once. A hook that hangs is left behind; it does not keep the process from ending."""
 
@@ -443,6 +441,10 @@ class Scanner:
 def self_signed(hostname: str) -> tuple[str, str]:
     """A certificate for `hostname` and its key, PEM, made on the spot; for trying things out, never for the world."""
 
+def examine(settings: str) -> list[tuple[str, Path | None, str, bool]]:
+    """What is not as it should be with certificates, keys and authorities, read as at start: path of the key, file,
+    reason, and whether a gateway with these settings would not start."""
+
 def decode(source: bytes) -> tuple[Header, list[tuple[Any, ...]]]: ...  # see `smtpgw.testing.decode`
 def make_part(
     data: bytes,
@@ -456,9 +458,7 @@ def make_part(
     transfer_encoding: str,
     header: bytes,
     container: bool,
-) -> Part:
-    """See `smtpgw.testing.make_part`."""
-
+) -> Part: ...  # see `smtpgw.testing.make_part`
 def make_message(
     parts: Sequence[Part],
     *,
@@ -470,8 +470,7 @@ def make_message(
     listener: tuple[str, int],
     helo: str,
     tls: bool,
-) -> Message:
-    """See `smtpgw.testing.make_message`."""
+) -> Message: ...  # see `smtpgw.testing.make_message`
 
 _Verdicts = list[tuple[str, str, float, str, list[tuple[str, str]], str | None]]
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from smtpgw import config as configuration
 from smtpgw.config import Config
+from smtpgw.config.credentials import check_credentials
+from smtpgw.descriptors import shortage
 from smtpgw.errors import SmtpgwError
 from smtpgw.inspector import Inspector, RosterEntry, roster
 
@@ -63,6 +65,9 @@ class Gateway:
         self._threads = threads or min(32, 4 * (os.cpu_count() or 1))
         self._records = records
         self._config = _read(config)
+        if not isinstance(config, Config):
+            # One that was made before may name what is written only before `start`.
+            check_credentials(self._config)
         self._roster = self._register(self._config)
         self._core: Core | None = None
         self._wishes: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -129,14 +134,17 @@ class Gateway:
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT, which drain (a second one stops at once). SIGHUP reloads.
 
-        Signals are handled where Python allows it, in the main thread; elsewhere `request_stop` ends it.
+        Signals are handled where Python allows it, in the main thread; elsewhere `request_stop` ends it. What is
+        allowed but should be known is logged at start and after each reload.
         """
         restore = self._handle_signals()
         try:
+            self._warn()
             self.start()
             while self._wishes.get() == "reload":
                 try:
                     self.reload()
+                    self._warn()
                     LOG.info("configuration reloaded")
                 except SmtpgwError as error:
                     LOG.error("reload refused, the last good configuration stays: %s", error)
@@ -177,6 +185,11 @@ class Gateway:
         check_roster(config, entries)
         check_coverage(config, entries)
         return entries
+
+    def _warn(self) -> None:
+        """Logs what is allowed but should be known; of certificates the core does."""
+        for warning in (*configuration.warnings(self._config), *shortage(self._config)):
+            LOG.warning("%s", warning)
 
     def _drain_for_run(self) -> None:
         if self._core is not None:

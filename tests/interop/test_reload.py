@@ -63,7 +63,16 @@ def test_a_broken_configuration_changes_nothing(
     old.chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
     old.key.write_bytes(leaf.private_key_pem.bytes())
     expired = listener | {"certificates": [old.as_settings()]}
-    bad = [{"listener": [wrong]}, {"listener": [expired]}, {"hostnam": "x"}, {"inspector": [{"use": "no:Body"}]}]
+    foreign = Certificate(tmp_path / "foreign.pem", certificate.key, certificate.authority)
+    foreign.chain.write_bytes(certificate.chain.read_bytes() + old.chain.read_bytes())
+    mixed = listener | {"certificates": [foreign.as_settings()]}
+    bad = [
+        {"listener": [wrong]},
+        {"listener": [expired]},
+        {"listener": [mixed]},
+        {"hostnam": "x"},
+        {"inspector": [{"use": "no:Body"}]},
+    ]
     for number, changes in enumerate(bad, 1):
         reload(gateway, hostname="mx2.example.org", **changes)
 
@@ -75,8 +84,10 @@ def test_a_broken_configuration_changes_nothing(
         assert greeting(gateway) == b"220 mx1.example.org ESMTP\r\n"
         with Dialogue(gateway.port) as client:
             client.open(certificate.authority)
-    # What only the core can tell is in a record of the certificates as well.
-    assert [record["last_good_kept"] for record in gateway.found("certificates-refused")] == [True]
+    # The file that is wrong is named, and in a record of the certificates as well.
+    refused = gateway.found("certificates-refused")
+    assert [record["last_good_kept"] for record in refused] == [True] * 3
+    assert [record["error"].partition(":")[0] for record in refused] == [str(key), str(old.chain), str(foreign.chain)]
     assert gateway.stop() == 0
 
 
@@ -96,3 +107,19 @@ def test_a_new_certificate_is_served(recorder: Recorder, run_gateway: Run, certi
     gateway.record("reloaded")
     with Dialogue(gateway.port) as client:
         client.open(renewed.authority)
+
+
+def test_what_should_be_known_is_said_at_every_reload(recorder: Recorder, run_gateway: Run) -> None:
+    gateway = run_gateway(recorder.address, xclient=True)
+
+    def warned(words: str) -> int:
+        return len([record for record in gateway.found("notice", level="warning") if words in record["message"]])
+
+    assert warned("names no inspector") == 1
+    assert not warned("takes mail for any domain")
+    open_to_all = gateway.settings["listener"][0] | {"recipient_domains": ["*"], "tls": "tunnel", "certificates": []}
+    for number in (1, 2):
+        reload(gateway, listener=[open_to_all])
+        gateway.record("notice", number=number, message="configuration reloaded")
+        assert warned("takes mail for any domain") == number
+        assert warned("inspects nothing that comes under TLS") == number

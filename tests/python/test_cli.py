@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import smtplib
 import socket
@@ -176,6 +177,59 @@ def test_a_file_that_is_not_there(smtpgw):
     _, err = smtpgw("run", "-c", "no.toml", status=78)
     assert "no.toml" in err
     assert "No such file or directory" in err
+
+
+def limited(soft, hard, *command):
+    """`command` with these limits on descriptors."""
+    return ["sh", "-c", f'ulimit -S -n {soft}; ulimit -H -n {hard}; exec "$@"', "sh", *command]
+
+
+def test_too_few_descriptors_are_said(tmp_path):
+    def said(*arguments, soft, hard):
+        done = subprocess.run(
+            limited(soft, hard, *SMTPGW, "check", *arguments), capture_output=True, cwd=tmp_path, timeout=60, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return [line for line in done.stderr.splitlines() if "descriptors" in line]
+
+    (line,) = said(soft=64, hard=512)
+    assert line == (
+        "warning: limits.connections = 10000 may take 40000 descriptors, and the system allows 512: raise that "
+        "(LimitNOFILE of systemd, ulimit -n), or lower limits.connections"
+    )
+    assert said("--set", "limits.connections=128", soft=64, hard=512) == []
+    assert len(said("--set", "limits.connections=129", soft=64, hard=512)) == 1
+
+
+def test_run_takes_all_the_descriptors_that_it_may(tmp_path):
+    options = ["run", "--listen", "127.0.0.1:0", "--set", "limits.connections=129"]
+    process = subprocess.Popen(limited(64, 512, *SMTPGW, *options), stderr=subprocess.PIPE, cwd=tmp_path)
+    try:
+        notices = []
+        for line in process.stderr:
+            record = json.loads(line)
+            if record["event"] == "ready":
+                break
+            notices.append(record.get("message", ""))
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (512, 512)
+        assert (
+            len([notice for notice in notices if "may take 516 descriptors, and the system allows 512" in notice]) == 1
+        )
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_a_gateway_in_a_program_leaves_its_limits_alone(tmp_path):
+    code = (
+        "import resource, smtpgw, smtpgw.config\n"
+        "with smtpgw.Gateway(smtpgw.config.default(overrides=['listener[0].address=127.0.0.1:0'])):\n"
+        "    print(resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+    )
+    command = limited(64, 512, sys.executable, "-c", code)
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, text=True)
+    assert done.stdout == "(64, 512)\n", done.stderr
 
 
 def test_run_a_port_in_use(smtpgw):
@@ -397,6 +451,14 @@ def test_scan_shows_nothing_that_a_terminal_obeys(smtpgw):
         out, _ = smtpgw("scan", "-", *arguments, stdin=hostile)
         assert all(line.isprintable() for line in out.splitlines())
     assert "[bold]y[/]" in smtpgw("scan", "-", "--explain", stdin=hostile)[0]
+
+
+def test_scan_explains_without_an_end_to_its_lines(smtpgw, tmp_path):
+    path = "/".join(["d" * 200] * 12) + "/clean.eml"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(CLEAN)
+    out, _ = smtpgw("scan", path, "--explain")
+    assert out.startswith(f"{path}  accept\n")
 
 
 def test_scan_leaves_pipes_in_folders_alone(smtpgw, tmp_path):

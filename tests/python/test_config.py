@@ -1,14 +1,12 @@
 """The configuration: every mistake at once with path, value, reason and hint; units; overrides; paths; rule O1."""
 
 import copy
-import datetime
 import json
 import os
 import tomllib
 from pathlib import Path
 
 import pytest
-import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
@@ -168,11 +166,6 @@ def test_a_backend_is_verified_against_something_or_not_at_all(table, key):
     (problem,) = problems(wrong).items()
     assert problem[0] == f"backend.postfix.{key}"
     assert problem[1].hint
-
-
-def test_an_authority_that_cannot_be_read_is_named(tmp_path):
-    wrong = changed(backend__postfix__tls="verified", backend__postfix__ca=str(tmp_path / "ca.pem"))
-    assert "cannot be read" in problems(wrong)["backend.postfix.ca"].reason
 
 
 def test_a_verified_backend_reaches_the_core():
@@ -337,6 +330,22 @@ def test_what_is_no_pool(key, value):
     assert list(problems(changed(**{f"backend__postfix__{key}": value}))) == [f"backend.postfix.{key}"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "why"),
+    [({"identity": "proxy-v1"}, "proxy-v1"), ({"identity": "proxy-v2"}, "proxy-v2"),
+     ({"identity": "xforward"}, "xforward"), ({"address": "maildir:/tmp/mail"}, "Maildir"),
+     ({"identity": "xclient"}, None), ({}, None)],
+)  # fmt: skip
+def test_a_pool_that_keeps_nothing_is_known(backend, why):
+    def said(pool):
+        table = changed()
+        table["backend"]["postfix"] |= {**backend, **pool}
+        return [line for line in config.warnings(config.parse(table)) if "pool" in line]
+
+    assert said({}) == said({"pool": 0}) == []
+    assert [why in line for line in said({"pool": 4})] == ([True] if why else [])
+
+
 def test_a_tunnel_has_no_routes():
     wrong = changed(listener__0__tls="tunnel", listener__0__backend=["postfix"], listener__0__routes={"a.b": "postfix"})
     wrong["backend"]["postfix"]["identity"] = "xclient"
@@ -377,34 +386,6 @@ def test_a_maildir_has_no_identity():
 def test_starttls_needs_a_certificate():
     assert list(problems(changed(listener__0__tls="starttls"))) == ["listener[0].certificates"]
     config.parse(changed(listener__0__tls="starttls", listener__0__certificates=["self-signed"]))
-
-
-@pytest.fixture
-def pems(tmp_path):
-    authority = trustme.CA()
-    for name in ("one", "two"):
-        leaf = authority.issue_cert("mx1.example.org", not_after=datetime.datetime(2099, 1, 1))
-        leaf.private_key_pem.write_to_path(tmp_path / f"{name}.key")
-        (tmp_path / f"{name}.pem").write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
-    return tmp_path
-
-
-def certificates(*pairs):
-    table = changed(listener__0__tls="starttls")
-    table["listener"][0]["certificates"] = [{"chain": chain, "key": key} for chain, key in pairs]
-    return table
-
-
-def test_certificates_are_relative_to_the_file_and_looked_at(pems):
-    made = config.parse(certificates(("one.pem", "one.key"), ("two.pem", "two.key")), base=pems)
-    assert made.listener[0].certificates[0].chain == pems / "one.pem"
-    found = problems(certificates(("one.pem", "two.key"), ("no.pem", "one.key"), ("one.key", "one.pem")), base=pems)
-    assert {path: problem.reason for path, problem in found.items()} == {
-        "listener[0].certificates[0]": "the key is not the key of the certificate",
-        "listener[0].certificates[1].chain": "cannot be read: no such file or directory",
-        "listener[0].certificates[2]": "these files are no PEM certificate chain and private key",
-    }
-    config.parse(certificates(("no.pem", "no.key")), base=pems, files=False)
 
 
 @pytest.mark.parametrize("certificate", ["selfsigned", 3, {"chain": "one.pem"}, {"chain": "one.pem", "key": 3}])

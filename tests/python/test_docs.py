@@ -10,6 +10,7 @@ import pytest
 from smtpgw import Inspector, config
 from smtpgw.config.bounds import bounds, page
 from smtpgw.config.reference import reference
+from smtpgw.descriptors import PER_CONNECTION
 from smtpgw.discovery import build
 from smtpgw.inspector import register
 from smtpgw.inspectors.spam.rules import RuleSet
@@ -17,6 +18,7 @@ from smtpgw.testing import make_part
 
 ROOT = Path(__file__).parent.parent.parent
 MARKER = "<!-- Written by `python -m smtpgw.config.reference`; a test holds it equal. -->\n\n"
+NUMBERS = {3: "three", 4: "four", 5: "five"}
 LISTENER = '[[listener]]\naddress = "127.0.0.1:0"\ntls = "none"\nbackend = "b"\nrecipient_domains = ["*"]\n'
 BACKEND = '[backend.b]\naddress = "127.0.0.1:1"\n'
 
@@ -35,6 +37,14 @@ def test_every_limit_stands_in_its_table():
     assert all(bound.reason.endswith(".") for bound in named.values())
     assert named["limits.message_size"].default == "25 MiB"
     assert (named["limits.command_s"].default, named["limits.command_s"].unit) == ("300", "seconds")
+
+
+def test_descriptors_are_as_many_as_is_warned_of():
+    words = " ".join((ROOT / "docs" / "operations.md").read_text().split())
+    assert f"Set `LimitNOFILE` to {NUMBERS[PER_CONNECTION]} times `limits.connections`." in words
+    unit = (ROOT / "examples" / "systemd" / "smtpgw.service").read_text()
+    allowed = int(re.search(r"^LimitNOFILE=(\d+)$", unit, re.M)[1])
+    assert allowed >= PER_CONNECTION * config.model.Limits().connections
 
 
 @pytest.mark.parametrize("path", ["examples/gateway.toml", "examples/postfix/smtpgw.toml"])

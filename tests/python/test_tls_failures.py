@@ -50,6 +50,25 @@ def test_command(way, tmp_path):
     assert "192.0.2.1" in result.output
 
 
+def test_into_a_pipe_nothing_is_cut(tmp_path):
+    log = tmp_path / "log.jsonl"
+    error = "no end of words " * 200 + "end"
+    log.write_text("\n".join(json.dumps(OLD | {"client": f"192.0.2.{n}:1", "error": error}) for n in (1, 2)))
+    lines = CliRunner().invoke(app, ["tls-failures", str(log)]).output.splitlines()
+    assert [line.split()[0] for line in lines] == ["cause", "incompatible", "incompatible"]
+    for line in lines[1:]:
+        assert "  2026-11-25T06:00:00.000Z  " in line
+        assert line.endswith(f"  {error}")
+
+
+def test_nothing_is_shown_that_a_terminal_obeys(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(OLD | {"error": "\x1b[2J\nfaked  line"}))
+    output = CliRunner().invoke(app, ["tls-failures", str(log)]).output
+    assert len(output.splitlines()) == 2
+    assert all(line.isprintable() for line in output.splitlines())
+
+
 def test_without_a_log_it_says_what_is_missing(tmp_path):
     assert CliRunner().invoke(app, ["tls-failures"]).exit_code == 78
     assert CliRunner().invoke(app, ["tls-failures", str(tmp_path / "none")]).exit_code == 78

@@ -43,18 +43,21 @@ def check(
     lists, inspectors of your own. What is allowed but should be known is said on standard error.
     """
     from smtpgw.config.bounds import bounds, fixed
+    from smtpgw.config.credentials import check_credentials
     from smtpgw.config.render import to_toml
     from smtpgw.config.streams import check_roster
+    from smtpgw.descriptors import shortage
     from smtpgw.discovery import build, check_coverage
     from smtpgw.inspector import roster
 
     with reported(options.named(config)):
         resolved = options.load(config, set_, listen, backend)
+        concerns = check_credentials(resolved)
         entries = roster(build(resolved))
         check_roster(resolved, entries)
         check_coverage(resolved, entries)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    for warning in configuration.warnings(resolved):
+    for warning in (*configuration.warnings(resolved), *concerns, *shortage(resolved, raised=True)):
         errors.print(f"[yellow]warning:[/] {escape(warning)}")
     if as_json:
         typer.echo(resolved.to_core_json())

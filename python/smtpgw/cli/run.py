@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from smtpgw import config as configuration
 from smtpgw import log
 from smtpgw.cli import options
 from smtpgw.cli.exits import reported
 from smtpgw.config import Config
+from smtpgw.descriptors import raise_limit
 from smtpgw.errors import ConfigError, Problem, SmtpgwError
 from smtpgw.gateway import Gateway
 
@@ -62,8 +61,7 @@ def run(
         with reported(options.named(config)):
             gateway = Gateway(read)
     log.configure(gateway.config.log)
-    for warning in configuration.warnings(gateway.config):
-        LOG.warning("%s", warning)
+    raise_limit()
     with reported(options.named(config)):
         gateway.run()
 
@@ -91,6 +89,3 @@ def _gateway(target: str) -> Gateway:
     if not isinstance(found, Gateway):
         raise ConfigError([Problem(target, f"is no smtpgw.Gateway but a {type(found).__name__}")])
     return found
-
-
-LOG = logging.getLogger("smtpgw")

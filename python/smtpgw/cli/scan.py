@@ -62,7 +62,7 @@ def scan(
         errors.print("[bold red]smtpgw:[/] there are no messages in " + escape(", ".join(paths)))
         raise typer.Exit(NO_INPUT)
     # A tree is cut off at the width of its console; the terminal wraps what is longer.
-    out = Console(highlight=False, soft_wrap=True, width=WIDE if explain else None)
+    out = Console(highlight=False, soft_wrap=True, width=show.ENDLESS if explain else None)
     found = unreadable = 0
     with Progress(console=errors, transient=True, disable=len(files) < MANY or not errors.is_terminal) as progress:
         for file in progress.track(files, description="scanning"):
@@ -104,7 +104,5 @@ def _files(paths: list[str]) -> Iterator[Path | None]:
             yield path
 
 
-WIDE = 2_000
-"""More than any line about one part."""
 MANY = 20
 """Messages from which progress and a sum are worth showing."""

@@ -14,7 +14,10 @@ from rich.tree import Tree
 from smtpgw.config.model import VerdictPolicy
 from smtpgw.config.render import size
 
-__all__ = ["is_clean", "line", "plain", "tree", "verdict", "why"]
+__all__ = ["ENDLESS", "is_clean", "line", "plain", "tree", "verdict", "why"]
+
+ENDLESS = 1 << 30
+"""A width for tables and trees, which are cut off at the width of their console, at which nothing is."""
 
 COLOURS = {"accept": "green", "defer": "yellow", "discard": "yellow", "quarantine": "magenta", "reject": "red"}
 

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from smtpgw.cli import options
+from smtpgw.cli import options, show
 from smtpgw.cli.exits import reported
 from smtpgw.errors import ConfigError, Problem
 
@@ -90,10 +90,25 @@ def tls_failures(
         for each in found:
             typer.echo(json.dumps(asdict(each)))
         return
-    table = Table("cause", "client", "count", "last", "offered", "error", box=None, pad_edge=False)
+    if not found:
+        typer.echo("no failed handshake in this log")
+        return
+    names = ("cause", "client", "count", "last", "offered", "error")
+    columns = (Column(name, overflow="fold", no_wrap=name in ("cause", "last")) for name in names)
+    table = Table(*columns, box=None, pad_edge=False)
     for each in found:
-        table.add_row(each.cause, each.client, str(each.count), each.last, " ".join(each.versions), each.error)
-    Console(highlight=False, markup=False).print(table if found else "no failed handshake in this log")
+        row = (each.cause, each.client, str(each.count), each.last, " ".join(each.versions), each.error)
+        table.add_row(*map(show.plain, row))
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        console.print(table)
+        return
+    # Whoever reads it from a pipe has one line for each, whole.
+    console.width = show.ENDLESS
+    with console.capture() as lines:
+        console.print(table)
+    for line in lines.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def _log_of(config: Path | None) -> str:

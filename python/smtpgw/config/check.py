@@ -1,18 +1,18 @@
-"""What needs more than one key or a look at the disk: rule O1, names that must exist, files, certificates.
+"""What needs more than one key or a look at the disk: rule O1, names that must exist, folders.
 
 Works on a whole `Config`, or on the raw tables of one that has mistakes, where it checks what it can. `warnings`
-are about what is allowed but should be known.
+are about what is allowed but should be known. Certificates and keys are looked at in `smtpgw.config.credentials`.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
-import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from smtpgw.config.backend import Backend
 from smtpgw.config.logins import logins
 from smtpgw.config.model import Config
 from smtpgw.config.problems import meant, path_of, shorten
@@ -28,11 +28,7 @@ def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool =
     listeners = [(at, table) for at, table in enumerate(_list(whole, "listener")) if isinstance(table, Mapping)]
     problems = [*_backends(whole, listeners), *_tunnels(whole, listeners), *_addresses(listeners)]
     problems += [*_scores(whole), *streams(whole), *logins(whole, listeners)]
-    if files:
-        for at, table in listeners:
-            problems += _certificates(at, table, base)
-        problems += [*_folders(whole, base), *_authorities(whole, base)]
-    return problems
+    return [*problems, *_folders(whole, base)] if files else problems
 
 
 def warnings(config: Config) -> list[str]:
@@ -60,6 +56,9 @@ def warnings(config: Config) -> list[str]:
             said.append(f'{where} takes no mail from senders without a certificate (client_certificate = "require")')
         if config.hostname == "localhost":
             said.append(f'{where} greets the world as "localhost": set hostname')
+    for name, backend in config.backend.items():
+        if backend.pool and (why := _unpooled(backend)):
+            said.append(f"backend.{name}.pool keeps no connection: {why}")
     if not any(table.mode != "off" for table in config.inspector):
         said.append("the configuration names no inspector")
     for at, table in enumerate(config.inspector):
@@ -169,6 +168,9 @@ def _addresses(listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Probl
                 "external",
                 "name its network in proxy_protocol_from or xclient_from",
             )
+        if not listener.get("certificates") and listener.get("tls", "starttls") in ("starttls", "implicit"):
+            hint = 'name a chain and its key, or ["self-signed"] to try things out'
+            yield Problem(path_of(["listener", at, "certificates"]), "is empty, and TLS needs a certificate", hint=hint)
         address = listener.get("address")
         if not isinstance(address, str) or address.endswith(":0"):
             continue
@@ -189,28 +191,6 @@ def _scores(whole: Mapping[str, Any]) -> Iterator[Problem]:
     if isinstance(tag, int | float) and isinstance(reject, int | float) and tag > reject:
         reason = f"is above verdict.reject_score ({reject}), so that nothing would ever be tagged"
         yield Problem("verdict.tag_score", reason, shorten(tag))
-
-
-def _certificates(at: int, listener: Mapping[str, Any], base: Path) -> Iterator[Problem]:
-    certificates = listener.get("certificates", [])
-    if not certificates and listener.get("tls", "starttls") in ("starttls", "implicit"):
-        hint = 'name a chain and its key, or ["self-signed"] to try things out'
-        yield Problem(path_of(["listener", at, "certificates"]), "is empty, and TLS needs a certificate", hint=hint)
-    for number, pair in enumerate(certificates if isinstance(certificates, list) else []):
-        if not isinstance(pair, Mapping):
-            continue
-        path: list[str | int] = ["listener", at, "certificates", number]
-        readable = True
-        for key in ("chain", "key"):
-            if isinstance(pair.get(key), str | Path) and (reason := _unreadable(base / pair[key])):
-                readable = False
-                yield Problem(path_of([*path, key]), reason, shorten(str(pair[key])))
-        if (
-            readable
-            and pair.keys() == {"chain", "key"}
-            and (reason := _mismatch(base / pair["chain"], base / pair["key"]))
-        ):
-            yield Problem(path_of(path), reason, shorten(str(pair["key"])))
 
 
 def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
@@ -235,28 +215,12 @@ def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
                 yield Problem(path_of(path), reason, shorten(text))
 
 
-def _authorities(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
-    backends = whole.get("backend")
-    for name, backend in backends.items() if isinstance(backends, Mapping) else ():
-        ca = backend.get("ca") if isinstance(backend, Mapping) else None
-        if isinstance(ca, str | Path) and (reason := _unreadable(base / ca)):
-            yield Problem(path_of(["backend", name, "ca"]), reason, shorten(str(ca)))
-
-
 def _created(whole: Mapping[str, Any]) -> list[list[str | int]]:
     """Keys of the folders that the gateway makes itself, if it may."""
     backends = whole.get("backend")
     names = [str(name) for name in backends] if isinstance(backends, Mapping) else []
     keys: list[list[str | int]] = [["backend", name, "address"] for name in names]
     return [["quarantine", "path"], ["log", "file"], *keys]
-
-
-def _unreadable(path: Path) -> str | None:
-    try:
-        with path.open("rb"):
-            return None
-    except OSError as error:
-        return f"cannot be read: {(error.strerror or str(error)).lower()}"
 
 
 def _uncreatable(folder: Path) -> str | None:
@@ -266,22 +230,13 @@ def _uncreatable(folder: Path) -> str | None:
     return None if os.access(there, os.W_OK | os.X_OK) else f"cannot be: we may not write to {there}"
 
 
-def _mismatch(chain: Path, key: Path) -> str | None:
-    def refuse() -> str:
-        raise ssl.SSLError("the key is encrypted")
-
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key, password=refuse)
-    except ssl.SSLError as error:
-        text = str(error)
-        if "MISMATCH" in text:
-            return "the key is not the key of the certificate"
-        if "encrypted" in text:
-            return "the key is encrypted: store it in clear, readable by us alone"
-        return "these files are no PEM certificate chain and private key"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    return None
+def _unpooled(backend: Backend) -> str | None:
+    """Why a connection to `backend` serves one client alone."""
+    if backend.address.startswith("maildir:"):
+        return "a Maildir has none"
+    if backend.identity in ("xclient", "none"):
+        return None
+    return f'with identity = "{backend.identity}" each is one client\'s alone ("xclient" and "none" allow for more)'
 
 
 def _is_local(address: str) -> bool:

@@ -28,7 +28,7 @@ def load(path: Path | str, *, overrides: Sequence[str] = (), files: bool = True)
     """The configuration in a file.
 
     `overrides` are `KEY=VALUE` texts (`limits.message_size=1 MiB`, `listener[0].address=127.0.0.1:0`). With
-    `files = False` the files that it names are not looked at. Raises `ConfigError` with every mistake.
+    `files = False` what it names is not looked at on the disk. Raises `ConfigError` with every mistake.
     """
     table = read(path)
     return parse(table, base=Path(path).parent, overrides=overrides, files=files)
@@ -55,11 +55,14 @@ def parse(
     # What can be checked is checked even if something else is wrong: one run shows all mistakes.
     problems += cross_check(config if config is not None else whole, folder, files=files)
     if config is None or problems:
-        tables = whole.get("inspector")
-        if files and isinstance(tables, list):
+        if files:
+            from smtpgw.config.credentials import credentials
             from smtpgw.discovery import mistakes
 
-            problems += mistakes(tables, folder)
+            named = {problem.path for problem in problems}
+            problems += [problem for problem in credentials(whole, folder) if problem.path not in named]
+            tables = whole.get("inspector")
+            problems += mistakes(tables if isinstance(tables, list) else [], folder)
         raise ConfigError(problems)
     return config
 

@@ -29,4 +29,4 @@ pub(crate) use self::leg::{Leg, Place};
 pub(crate) use self::pool::{Pool, sweep};
 pub(crate) use self::routes::{Choice, Routes};
 pub(crate) use self::site::Site;
-pub(crate) use self::trust::look_after_authorities;
+pub(crate) use self::trust::{look_after_authorities, would_trust};

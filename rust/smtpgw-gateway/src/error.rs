@@ -52,6 +52,20 @@ impl StartError {
     pub(crate) fn settings(path: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Settings { path: path.into(), reason: reason.into() }
     }
+
+    /// About the backend of this name: `backend.tls` is `backend.NAME.tls`.
+    pub(crate) fn of_backend(self, name: &str) -> Self {
+        match self {
+            Self::Settings { path, reason } => {
+                let path = match path.strip_prefix("backend.") {
+                    Some(key) => format!("backend.{name}.{key}"),
+                    None => path,
+                };
+                Self::Settings { path, reason }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why the backend could not be used; always retryable for the client.

@@ -33,6 +33,7 @@ mod digits;
 mod domain;
 mod durable;
 mod error;
+mod examination;
 mod gateway;
 mod house;
 pub mod inspect;
@@ -66,6 +67,7 @@ mod wire;
 pub mod world;
 
 pub use error::{BackendError, StartError};
+pub use examination::{Finding, examine};
 pub use gateway::Gateway;
 pub use log::{Record, RecordSink, log_sink};
 pub use record::{

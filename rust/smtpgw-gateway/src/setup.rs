@@ -130,12 +130,11 @@ impl Front {
                           is an open relay";
             return Err(StartError::settings(key("recipient_domains"), reason));
         }
-        let tls = match listener.tls {
-            ListenerTls::Starttls | ListenerTls::Implicit => {
-                let before = before.and_then(|before| before.tls.as_ref());
-                Some(ServerSide::new(&settings.hostname, listener, before)?)
-            }
-            ListenerTls::None | ListenerTls::External | ListenerTls::Tunnel => None,
+        let tls = if listener.tls.ends_here() {
+            let before = before.and_then(|before| before.tls.as_ref());
+            Some(ServerSide::new(&settings.hostname, listener, before)?)
+        } else {
+            None
         };
         if tls.is_none() && listener.client_certificate != ClientAuth::Off {
             return Err(StartError::settings(key("client_certificate"), "a client shows its certificate under TLS"));

@@ -26,7 +26,7 @@ pub use client_certificate::ClientCertificate;
 pub(crate) use failure::Cause;
 pub(crate) use ledger::Ledger;
 pub(crate) use server::ServerSide;
-pub(crate) use store::CertificateState;
+pub(crate) use store::{CertificateState, mistakes};
 pub(crate) use verified::verified_client_config;
 pub(crate) use watch::{tell, watch};
 

@@ -201,3 +201,14 @@ fn parse(py: Python<'_>, settings: &str) -> PyResult<Settings> {
 pub(crate) fn self_signed(py: Python<'_>, hostname: &str) -> PyResult<(String, String)> {
     py.detach(|| smtpgw_gateway::self_signed(hostname)).map_err(|error| errors::start(py, &error))
 }
+
+/// What is not as it should be: path of the key, file, reason, and whether a gateway would not start.
+type Finding = (String, Option<PathBuf>, String, bool);
+
+/// What a gateway with these settings would say of its certificates, keys and authorities.
+#[pyfunction]
+pub(crate) fn examine(py: Python<'_>, settings: &str) -> PyResult<Vec<Finding>> {
+    let settings = parse(py, settings)?;
+    let findings = py.detach(|| smtpgw_gateway::examine(&settings));
+    Ok(findings.into_iter().map(|it| (it.path, it.file, it.reason, it.stops)).collect())
+}

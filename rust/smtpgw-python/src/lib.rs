@@ -37,7 +37,7 @@ mod _core {
     #[pymodule_export]
     use crate::buffer::Buffer;
     #[pymodule_export]
-    use crate::core::{Core, Scanner, self_signed};
+    use crate::core::{Core, Scanner, examine, self_signed};
     #[pymodule_export]
     use crate::crew::{CrewHandle, Incident};
     #[pymodule_export]

@@ -67,7 +67,7 @@ impl Site {
             }
             None => Kind::Smtp,
         };
-        let trust = Trust::new(backend)?;
+        let trust = Trust::new(backend).map_err(|error| error.of_backend(name))?;
         let offer = match kind {
             Kind::Maildir(_) => everything(u64::MAX),
             Kind::Smtp => careful(u64::MAX),

@@ -84,6 +84,11 @@ impl Trust {
     }
 }
 
+/// Whether a backend of this name can be known by what its settings say, files included.
+pub(crate) fn would_trust(name: &str, backend: &Backend) -> Result<(), StartError> {
+    Trust::new(backend).map(drop).map_err(|error| error.of_backend(name))
+}
+
 fn load(backend: &Backend) -> Result<Arc<ClientConfig>, StartError> {
     match backend.tls {
         BackendTls::Verified => tls::verified_client_config(backend.ca.as_deref(), &backend.pin),

@@ -102,6 +102,16 @@ pub enum ListenerTls {
     Tunnel,
 }
 
+impl ListenerTls {
+    /// Whether our own certificates are shown.
+    pub(crate) const fn ends_here(self) -> bool {
+        match self {
+            Self::Starttls | Self::Implicit => true,
+            Self::None | Self::External | Self::Tunnel => false,
+        }
+    }
+}
+
 /// Whether clients are asked for a certificate. Whatever they show, their mail is inspected as any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,14 +4,14 @@ use std::net::IpAddr;
 
 use crate::backend::Routes;
 use crate::error::StartError;
-use crate::settings::{Backend, BackendTls, ClientLogin, Listener, ListenerTls};
+use crate::settings::{Backend, BackendTls, ClientLogin, Listener};
 
 pub(super) fn check(listener: &Listener, routes: &Routes, key: &dyn Fn(&str) -> String) -> Result<(), StartError> {
     if listener.auth == ClientLogin::Off {
         return Ok(());
     }
     let refused = |reason: String| Err(StartError::settings(key("auth"), reason));
-    if !matches!(listener.tls, ListenerTls::Starttls | ListenerTls::Implicit) {
+    if !listener.tls.ends_here() {
         return refused("credentials are taken under TLS alone, and this listener has none of its own".into());
     }
     for site in routes.usual().sites() {
@@ -39,7 +39,7 @@ fn is_local(backend: &Backend) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Certificate, SelfSigned, Settings};
+    use crate::settings::{Certificate, ListenerTls, SelfSigned, Settings};
     use crate::setup::Setup;
 
     #[test]

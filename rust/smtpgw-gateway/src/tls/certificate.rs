@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -73,14 +73,13 @@ impl NamedKey {
         let fail = |path: &Path, reason: String| StartError::Certificate { path: path.into(), reason };
         let certificates = CertificateDer::pem_slice_iter(chain.1)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| fail(chain.0, format!("not a PEM certificate chain: {error}")))?;
+            .map_err(|error| fail(chain.0, format!("not a PEM certificate chain: {}", of_pem(&error))))?;
         let leaf = certificates.first().ok_or_else(|| fail(chain.0, "there is no certificate in it".into()))?;
         let (names, validity) =
             read_leaf(leaf).ok_or_else(|| fail(chain.0, "its first certificate is malformed".into()))?;
         let sha256 = hex(&Sha256::digest(leaf));
         let chain_not_after = check_chain(&certificates).map_err(|reason| fail(chain.0, reason))?;
-        let private = PrivateKeyDer::from_pem_slice(key.1)
-            .map_err(|error| fail(key.0, format!("there is no private key in it: {error}")))?;
+        let private = PrivateKeyDer::from_pem_slice(key.1).map_err(|error| fail(key.0, no_key(key.1, &error)))?;
         let signer = provider
             .key_provider
             .load_private_key(private)
@@ -167,6 +166,25 @@ fn dns_name(name: &GeneralName<'_>) -> Option<String> {
     }
 }
 
+/// Why there is no private key in a file: of PKCS #8, or of OpenSSL's older form (RFC 1421 §4.6.1.1), it may be locked.
+fn no_key(pem: &[u8], error: &pem::Error) -> String {
+    if pem.windows(ENCRYPTED.len()).any(|octets| octets == ENCRYPTED) {
+        return "the key is encrypted: store it in clear, readable by the gateway alone".into();
+    }
+    format!("there is no private key in it: {}", of_pem(error))
+}
+
+/// What is wrong with a PEM file, without the octets of it.
+pub(super) fn of_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("it breaks off before END {}", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => "a line that begins a section is malformed".into(),
+        other => other.to_string(),
+    }
+}
+
 /// RFC 5246 §7.4.2: each certificate certifies the one before it, by name and by signature. What is out of time, or
 /// signed in a way that cannot be checked here, is for clients to judge. Seconds since 1970 until when all of those
 /// behind the first are good.
@@ -204,6 +222,9 @@ pub(super) fn date(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or_default().min(LAST_DATE);
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
+
+/// In the label of a locked key, or in a field above it.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 /// The end of the year 9999.
 const LAST_DATE: u64 = 253_402_300_799;

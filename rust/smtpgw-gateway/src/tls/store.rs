@@ -144,8 +144,14 @@ impl Store {
         CertificateState { state, expires_s: facts.iter().map(|facts| facts.expires_s).min(), error }
     }
 
+    /// What an administrator should do something about, beyond what is wrong with each of them.
+    pub(crate) fn concern(&self) -> Option<&'static str> {
+        let missing = "the gateway's own name (hostname) is in none of them: senders that check will refuse it";
+        (!self.covers_hostname()).then_some(missing)
+    }
+
     /// Whether one of them is good for our own name.
-    pub(crate) fn covers_hostname(&self) -> bool {
+    fn covers_hostname(&self) -> bool {
         let name = self.hostname.to_ascii_lowercase();
         self.keys.load().iter().any(|key| key.is_for(&name))
     }
@@ -194,6 +200,13 @@ fn worthy(keys: &[NamedKey], sources: &[Certificate], before: &[NamedKey], now: 
         }
     }
     Ok(())
+}
+
+/// What keeps each of `sources` from being served, by its place among them.
+pub(crate) fn mistakes(hostname: &str, sources: &[Certificate]) -> impl Iterator<Item = (usize, StartError)> {
+    let provider = provider();
+    let mistake = move |source| NamedKey::load(hostname, source, &provider).err();
+    sources.iter().map(mistake).enumerate().filter_map(|(at, error)| Some((at, error?)))
 }
 
 fn load(hostname: &str, sources: &[Certificate]) -> Result<Vec<NamedKey>, StartError> {

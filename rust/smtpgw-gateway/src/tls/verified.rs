@@ -19,6 +19,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::certificate::of_pem;
 use super::{possession, provider};
 use crate::error::StartError;
 
@@ -60,11 +61,13 @@ impl Known {
 fn authorities(path: &Path) -> Result<Arc<WebPkiServerVerifier>, StartError> {
     let unusable = |reason: String| StartError::Certificate { path: path.to_owned(), reason };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(of_pem(&error)))? {
+        let certificate = certificate.map_err(|error| unusable(of_pem(&error)))?;
         roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
-    // A file without any certificate is an error here.
+    if roots.is_empty() {
+        return Err(unusable("there is no certificate in it".into()));
+    }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
         .map_err(|error| unusable(error.to_string()))

@@ -51,11 +51,9 @@ pub(crate) fn tell<W: World>(house: &House<W>, listener: SocketAddr, store: &Sto
 }
 
 fn record_of<W: World>(house: &House<W>, listener: SocketAddr, store: &Store) -> Served {
-    let concern = "the gateway's own name (hostname) is in none of them: senders that check will refuse it";
-    let concern = (!store.covers_hostname()).then_some(concern);
     let error = store.refused();
     let certificates = store.facts(house.world.now());
-    Served { listener, last_good_kept: error.is_some(), error, concern, certificates }
+    Served { listener, last_good_kept: error.is_some(), error, concern: store.concern(), certificates }
 }
 
 /// What a listener serves now.
