@@ -87,9 +87,7 @@ impl Reception {
     /// place in the inspectors' queue: this is the back-pressure on the client.
     pub(crate) async fn settle(&mut self) {
         if self.lost.is_none() {
-            if let Err(error) = self.try_settle().await {
-                self.lost = Some(error);
-            }
+            self.lost = self.try_settle().await.err();
         }
     }
 
