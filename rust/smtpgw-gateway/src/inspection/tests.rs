@@ -1,4 +1,6 @@
-//! Breakers and calls that are given up.
+//! Breakers, calls that are given up, and places in the queue.
+
+#![allow(clippy::unwrap_used)] // a failed step is a failed test
 
 use super::breaker::BREAKER_FAILURES;
 use super::*;
