@@ -112,10 +112,10 @@ impl<'b> Request<'b> {
     }
 }
 
-/// `FROM:` and `TO:` in any case. Blanks behind the colon are against RFC 5321 §3.3 and common; they are
-/// harmless, since what is passed on is written anew.
+/// `FROM:` and `TO:` in any case. Further blanks in front of them and behind the colon are against RFC 5321 §3.3 and
+/// common; they are harmless, since what is passed on is written anew.
 fn behind_keyword<'b>(argument: &'b str, keyword: &str) -> Option<&'b str> {
-    let (word, rest) = argument.split_at_checked(keyword.len())?;
+    let (word, rest) = argument.trim_start_matches(' ').split_at_checked(keyword.len())?;
     word.eq_ignore_ascii_case(keyword).then(|| rest.trim_start_matches(' '))
 }
 
@@ -198,7 +198,13 @@ mod tests {
     #[test]
     fn paths_stand_behind_their_keyword() {
         let offer = Offer::default();
-        for text in ["MAIL FROM:<a@b> SIZE=5", "mail from: <a@b> size=5 ", "MAIL From:<a@b>  SIZE=5"] {
+        for text in [
+            "MAIL FROM:<a@b> SIZE=5",
+            "mail from: <a@b> size=5 ",
+            "MAIL  From:<a@b>  SIZE=5",
+            "MAIL FROM:a@b SIZE=5",
+            "MAIL FROM: a@b.  SIZE=5 ",
+        ] {
             let (path, parameters) = Request::parse(text.as_bytes()).unwrap().mail(&offer).unwrap();
             assert_eq!((path.as_str(), parameters.size), ("a@b", Some(5)), "{text}");
         }
@@ -208,10 +214,20 @@ mod tests {
             "MAIL FROM <a@b>",
             "MAIL FROM :<a@b>",
             "MAIL TO:<a@b>",
-            "MAIL  FROM:<a@b>",
-            "MAIL FROM:a@b",
+            "MAIL FROM:",
+            "MAIL FROM:a@b>",
+            "MAIL FROM:<a@b",
+            "MAIL FROM:<a@b SIZE=5>",
+            "MAIL FROM:@x:a@b",
+            "MAIL FROM:\"a b\"@c",
+            "MAIL FROM:a@b,c@d",
+            "MAIL FROM:SIZE=5",
+            "MAIL FROM:root",
         ] {
             assert_eq!(Request::parse(text.as_bytes()).unwrap().mail(&offer), Err(CommandError::ReversePath), "{text}");
+        }
+        for text in ["MAIL FROM:a b@c", "MAIL FROM:a@b <c@d>"] {
+            assert!(Request::parse(text.as_bytes()).unwrap().mail(&offer).is_err(), "{text}");
         }
         let request = Request::parse(b"RCPT TO:<a@b>SIZE=1").unwrap();
         assert_eq!(request.recipient(&offer, false), Err(CommandError::ParameterSyntax));

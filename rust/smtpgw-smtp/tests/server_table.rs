@@ -25,7 +25,7 @@ EHLO            | 501 Start       | 501 Ready       | 501 Ready       | 501 Mail
 STARTTLS        | 503 Start       | 220 Handshake   | 503 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
 STARTTLS x      | 503 Start       | 501 Ready       | 503 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
 MAIL FROM:<a@b> | 503 Start       | wait MailPending | wait MailPending | 503 Mail      | 503 Mail             | 503 Mail             | 503 Mail
-MAIL FROM:a@b   | 503 Start       | 501 Ready       | 501 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
+MAIL FROM:a@b>  | 503 Start       | 501 Ready       | 501 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
 MAIL FROM:<a@b> SIZE=10001 | 503 Start | 552 Ready  | 552 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
 MAIL FROM:<\xe9@b> | 503 Start      | 553 Ready       | 553 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
 MAIL FROM:<a@b> X=1 | 503 Start   | 555 Ready       | 555 Ready       | 503 Mail        | 503 Mail             | 503 Mail             | 503 Mail
