@@ -247,7 +247,7 @@ DIALOGUE = [
     (b"RCPT TO:<b@example.org>", b"503 5.5.1"),
     (b"DATA", b"503 5.5.1"),
     (b"MAIL", b"501 5."),
-    (b"MAIL FROM:a@example.net", b"501 5.1.7"),
+    (b"MAIL FROM:a@example.net>", b"501 5.1.7"),
     (b"MAIL FROM:<a@example.net", b"501 5.1.7"),
     (b"MAIL FROM:<a@example.net> SIZE=99999999999", b"552 5.3.4"),
     (b"MAIL FROM:<a@example.net> BOGUS=1", b"555 5.5.4"),

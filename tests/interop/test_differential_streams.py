@@ -5,6 +5,9 @@ Behind each oddity stands a transaction that must or must not be one; `SMUGGLED`
 of somebody else's chunk. `ours` are the contents that our backend must have, in order; Postfix must have accepted the
 same ones unless `postfix` says what else, and then `why`. Replies are not compared: wording and hanging up are each
 server's own. test_differential.py has the look-alikes of the end of data.
+
+And one line at a time: names and paths as real senders write them, and their neighbours. What Postfix takes we take,
+or `why` says what keeps us from it.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from peers.postfix import Postfix
 from peers.recorder import Recorder
 
 QUEUED = b"250 2.0.0 Ok: queued as RECORDED\r\n"
+HELLO = (b"EHLO", b"HELO")
 
 
 def letter(name: bytes) -> bytes:
@@ -164,6 +168,108 @@ CASES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What comes of a command."""
+
+    heard: bytes | None = None
+    """What is in its place at our backend: the command, or what Received says first. None if we refuse it."""
+    postfix: bool | None = None
+    """Whether Postfix takes it, where it is not the same."""
+    why: str = ""
+
+
+TWO_READINGS = "brackets that do not match, or a blank within: where the path ends would be guessed"
+ROUTE = "a route in disguise: which domain decides is each server's guess"
+WHOSE = "whose it is cannot be told: Postfix takes it for its own, and a gateway has no users"
+NO_ADDRESS = "without brackets and without a domain nothing tells it from a parameter"
+NOT_QUOTED = "no comments, no escapes outside quotes in RFC 5321 §4.1.2: Postfix reads paths as it reads header fields"
+NO_LOCAL_PART = "RFC 5321 §4.1.2: a local part is not empty unless it is quoted"
+LITERAL = "an address literal has no root to be below"
+NO_TOP = "Postfix refuses digits at the end of a domain; whether a domain exists is the backend's to say"
+NOT_PRINTABLE = "control characters and other alphabets have no place in a command but in paths (RFC 6531 §3.3)"
+TOO_LONG = "RFC 5321 §4.5.3.1.2: a name has 255 octets at most"
+
+LINES = {
+    # Dots anywhere in a local part, as Japanese carriers have issued them.
+    b"MAIL FROM:<a..b@docomo.example>": Line(b"MAIL FROM:<a..b@docomo.example>"),
+    b"MAIL FROM:<.a@docomo.example>": Line(b"MAIL FROM:<.a@docomo.example>"),
+    b"MAIL FROM:<a.@docomo.example>": Line(b"MAIL FROM:<a.@docomo.example>"),
+    b"RCPT TO:<a..b@example.org>": Line(b"RCPT TO:<a..b@example.org>"),
+    b"RCPT TO:<.a.@example.org>": Line(b"RCPT TO:<.a.@example.org>"),
+    b"MAIL FROM:<a@b..example>": Line(),
+    b"MAIL FROM:<a@.b.example>": Line(),
+    # Without brackets, as old devices write it.
+    b"MAIL FROM:a@b.example": Line(b"MAIL FROM:<a@b.example>"),
+    b"MAIL FROM: a@b.example": Line(b"MAIL FROM:<a@b.example>"),
+    b"MAIL  FROM:  <a@b.example>": Line(b"MAIL FROM:<a@b.example>"),
+    b"MAIL FROM:a@b.example SIZE=100": Line(b"MAIL FROM:<a@b.example>"),
+    b"MAIL FROM:a..b@b.example.  SIZE=100": Line(b"MAIL FROM:<a..b@b.example>"),
+    b"RCPT TO:x@example.org": Line(b"RCPT TO:<x@example.org>"),
+    b"RCPT TO:eve@elsewhere.example": Line(),
+    b"RCPT TO:x@example.org,eve@elsewhere.example": Line(),
+    b"RCPT TO:x@example.org <eve@elsewhere.example>": Line(),
+    b"MAIL FROM:<a@b.example": Line(),
+    b"MAIL FROM:a@b.example>": Line(postfix=True, why=TWO_READINGS),
+    b"RCPT TO:x@example.org>": Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:@x.example:a@b.example": Line(postfix=True, why=ROUTE),
+    b'MAIL FROM:"a b"@c.example': Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:< a@b.example>": Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:<a@b.example >": Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:< >": Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:<<a@b.example>>": Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:<Ann <a@b.example>>": Line(postfix=True, why=TWO_READINGS),
+    b"MAIL FROM:Ann <a@b.example>": Line(),
+    b"MAIL FROM:<a@b.example>SIZE=100": Line(),
+    b"MAIL FROM <a@b.example>": Line(),
+    b"MAIL FROM:": Line(),
+    # A dot behind the domain: one, and not behind an address.
+    b"MAIL FROM:<a@b.example.>": Line(b"MAIL FROM:<a@b.example>"),
+    b"RCPT TO:<x@example.org.>": Line(b"RCPT TO:<x@example.org>"),
+    b"RCPT TO:<eve@elsewhere.example.>": Line(),
+    b"RCPT TO:<x@example.org..>": Line(),
+    b"MAIL FROM:<a@[192.0.2.1].>": Line(postfix=True, why=LITERAL),
+    b"MAIL FROM:<a@[192.0.2.1.]>": Line(),
+    # Without a domain.
+    b"MAIL FROM:<root>": Line(b"MAIL FROM:<root>"),
+    b"MAIL FROM:root": Line(postfix=True, why=NO_ADDRESS),
+    b"RCPT TO:<x>": Line(postfix=True, why=WHOSE),
+    b"RCPT TO:<postmaster>": Line(b"RCPT TO:<postmaster>"),
+    b"RCPT TO:postmaster": Line(postfix=True, why=NO_ADDRESS),
+    b"RCPT TO:<>": Line(),
+    # Letters that an atom does not have.
+    b"MAIL FROM:<a:b@c.example>": Line(b'MAIL FROM:<"a:b"@c.example>'),
+    b"MAIL FROM:mailto:a@c.example": Line(b'MAIL FROM:<"mailto:a"@c.example>'),
+    b"RCPT TO:<a:b@example.org>": Line(b'RCPT TO:<"a:b"@example.org>'),
+    b"RCPT TO:<x@example.org:eve@elsewhere.example>": Line(),
+    b"RCPT TO:<elsewhere.example:x@example.org>": Line(b'RCPT TO:<"elsewhere.example:x"@example.org>'),
+    b"MAIL FROM:<a:b>": Line(postfix=True, why=NO_ADDRESS),
+    b"MAIL FROM:<a@b@c>": Line(postfix=True, why=ROUTE),
+    b"MAIL FROM:<a\\b@c.example>": Line(postfix=True, why=NOT_QUOTED),
+    b"MAIL FROM:<a(b)@c.example>": Line(postfix=True, why=NOT_QUOTED),
+    b'MAIL FROM:"a@b.example"': Line(postfix=True, why=NOT_QUOTED),
+    b"MAIL FROM:<@b.example>": Line(postfix=True, why=NO_LOCAL_PART),
+    b"MAIL FROM:<a,b@c.example>": Line(),
+    b"MAIL FROM:<a;b@c.example>": Line(),
+    b"MAIL FROM:<a@b/c.example>": Line(),
+    b"MAIL FROM:<a@192.0.2.1>": Line(b"MAIL FROM:<a@192.0.2.1>", postfix=False, why=NO_TOP),
+    # What a client calls itself.
+    b"HELO my pc": Line(b"Received: from my?pc ("),
+    b"EHLO my pc": Line(b"Received: from my?pc ("),
+    b"EHLO my_pc": Line(b"Received: from my_pc ("),
+    b"EHLO   mx.example.net": Line(b"Received: from mx.example.net ("),
+    b"EHLO [192.0.2.1": Line(b"Received: from [192.0.2.1 ("),
+    b"EHLO a) by x; (b": Line(b"Received: from a??by?x???b ("),
+    b'EHLO <a@"b\\">': Line(b"Received: from ?a??b??? ("),
+    b"EHLO %b" % (b"h" * 255): Line(b"Received: from %b (" % (b"h" * 255)),
+    b"EHLO %b" % (b"h" * 256): Line(postfix=True, why=TOO_LONG),
+    b"EHLO": Line(),
+    b"HELO ": Line(),
+    "HELO b\u00fcro".encode(): Line(postfix=True, why=NOT_PRINTABLE),
+    b"HELO a\x1bb": Line(postfix=True, why=NOT_PRINTABLE),
+}
+
+
 @pytest.fixture(scope="module")
 def accepted_by_postfix() -> Iterator[Recorder]:
     """Where Postfix delivers what it accepts."""
@@ -243,3 +349,36 @@ def test_the_same_messages(
     wait_until(lambda: len(accepted_by_postfix.deliveries) >= theirs, "Postfix delivers")
     found = sorted(without_received(one.content) for one in accepted_by_postfix.deliveries)
     assert found == sorted(case.ours if case.postfix is None else case.postfix)
+
+
+def brought(port: int, line: bytes) -> bool:
+    """Whether a message is taken that has this line for one of its commands, or the line refused for good."""
+    with Dialogue(port) as client:
+        assert client.reply().startswith(b"220 ")
+        for verbs, usual in ((HELLO, b"EHLO x.example.net\r\n"), ((b"MAIL",), FROM), ((b"RCPT",), TO)):
+            is_it = line[:4] in verbs
+            reply = client.command(line if is_it else usual[:-2])
+            if not reply.startswith(b"250"):
+                assert is_it and reply.startswith(b"5"), reply
+                return False
+        assert client.command(b"DATA").startswith(b"354 ")
+        assert client.command(A + b".").startswith(b"250 ")
+        return True
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_same_lines(
+    line: bytes, gateway: RunningGateway, backend: Recorder, strict_postfix: Postfix, accepted_by_postfix: Recorder
+) -> None:
+    expected = LINES[line]
+    assert (expected.postfix is None) or expected.why
+    backend.deliveries.clear()
+    is_ours = expected.heard is not None
+    assert brought(gateway.port, line) == is_ours
+    assert brought(strict_postfix.port, line) == (is_ours if expected.postfix is None else expected.postfix)
+    assert len(backend.deliveries) == is_ours
+    for one in backend.deliveries:
+        found = one.content if line[:4] in HELLO else one.command(line[:4])
+        assert found.startswith(expected.heard)
+        # A path with nothing behind it but parameters.
+        assert found[len(expected.heard) :][:1] in (b"", b" ") or found.startswith(b"Received: ")

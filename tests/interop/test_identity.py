@@ -66,6 +66,23 @@ def test_a_proxy_header_tells_postfix_the_client(
             assert sent.recipients[0].startswith("554 5.7.1 <eve@elsewhere.example>"), sent
 
 
+def test_no_name_hides_the_client_from_postfix(
+    postfix: Postfix, certificate: Certificate, run_gateway: Callable[..., RunningGateway]
+) -> None:
+    """Postfix looks for pairs of quotes and brackets in XCLIENT, and trusts the address that it otherwise knows."""
+    backend = {"main": {"address": postfix.address, "identity": "xclient", "tls": "none"}}
+    gateway = run_gateway(postfix.address, listener=listener(certificate), backend=backend)
+    odd = [chr(octet) for octet in range(ord(" "), ord("~") + 1) if not chr(octet).isalnum()]
+    for name in ["c", *(f"a{octet}b" for octet in odd), *odd[1:], "".join(odd), "my pc", "a+22b"]:
+        with Dialogue(gateway.port) as client:
+            assert client.reply().startswith(b"220 ")
+            assert client.command(b"EHLO " + name.encode()).startswith(b"250"), name
+            assert client.command(b"MAIL FROM:<ann@example.net>").startswith(b"250 "), name
+            refusal = client.command(b"RCPT TO:<eve@elsewhere.example>")
+            assert refusal.startswith(b"554 5.7.1 <eve@elsewhere.example>: Relay access denied"), (name, refusal)
+            assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 "), name
+
+
 def test_a_backend_that_knows_no_proxy_header_gets_no_mail(
     postfix: Postfix, certificate: Certificate, run_gateway: Callable[..., RunningGateway]
 ) -> None:

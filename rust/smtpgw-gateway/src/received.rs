@@ -223,6 +223,8 @@ mod tests {
         assert!(written(&named, &[]).starts_with("Received: from c (mail.client.example [192.0.2.1])\r\n by "));
         let known = Session { authenticated: true, ..session("192.0.2.1:1", "c", true, true) };
         assert!(written(&known, &[]).contains(" with ESMTPSA id "));
+        // As Postfix writes it.
+        assert!(written(&session("192.0.2.1:1", "my pc", false, false), &[]).starts_with("Received: from my?pc (["));
         // HELO under TLS: RFC 3848 has no word for it.
         assert!(written(&session("192.0.2.1:1", "c", false, true), &[]).contains(" with SMTP id "));
     }

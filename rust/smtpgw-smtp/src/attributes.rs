@@ -1,9 +1,11 @@
 //! Attributes as XCLIENT and XFORWARD write them: ` NAME=value`, values in xtext (RFC 3461 §4), in commands of at most
 //! 512 octets.
 //!
-//! Values come from a stranger (its HELO name, its reverse DNS), so every octet that is not plain is coded. One that is
-//! empty or coded in more than 255 octets is `[UNAVAILABLE]`: Postfix answers 501 to it, and half a value would be a
-//! false one.
+//! Values come from a stranger (its HELO name, its reverse DNS), so every octet is coded but for those that names and
+//! addresses are made of. Postfix takes a command apart before it decodes anything, and looks for pairs while it does:
+//! behind `HELO="x` or `HELO=<x` the attributes that follow are part of the value, ADDR among them, and the stranger has
+//! our own address. A value that is empty or coded in more than 255 octets is `[UNAVAILABLE]`: Postfix answers 501 to
+//! it, and half a value would be a false one.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -70,11 +72,12 @@ fn attribute(name: &str, value: XclientValue<'_>) -> String {
 
 const UNAVAILABLE: &str = "[UNAVAILABLE]";
 
-/// `xtext = *( xchar / hexchar )`, RFC 3461 §4. A `[` in front is coded too, lest a name look like `[UNAVAILABLE]`.
+/// `xtext = *( xchar / hexchar )`, RFC 3461 §4, in which any octet may be coded. Brackets are, so no name looks like
+/// `[UNAVAILABLE]`.
 fn push_xtext(out: &mut String, text: &str) {
     const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-    for (at, octet) in text.bytes().enumerate() {
-        if octet.is_ascii_graphic() && octet != b'+' && octet != b'=' && !(at == 0 && octet == b'[') {
+    for octet in text.bytes() {
+        if octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_' | b':' | b'@') {
             out.push(char::from(octet));
         } else {
             out.push('+');
@@ -98,7 +101,21 @@ mod tests {
     #[test]
     fn values_cannot_break_out() {
         let lines = written(&["a b\r\nQUIT +=\u{e9}", "[UNAVAILABLE]"], Fullest::First);
-        assert_eq!(lines, [" A=a+20b+0D+0AQUIT+20+2B+3D+C3+A9 B=+5BUNAVAILABLE]"]);
+        assert_eq!(lines, [" A=a+20b+0D+0AQUIT+20+2B+3D+C3+A9 B=+5BUNAVAILABLE+5D"]);
+    }
+
+    #[test]
+    fn nothing_that_comes_in_pairs_stands_for_itself() {
+        let ascii: String = (b' '..=b'~').map(char::from).collect();
+        let lines = written(&[&ascii], Fullest::First);
+        let value = lines.first().and_then(|line| line.strip_prefix(" A=")).unwrap_or_default();
+        let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"+.-_:@".contains(&octet);
+        assert!(value.len() > ascii.len() && value.bytes().all(plain), "{value}");
+        for (name, coded) in
+            [("\"c", "+22c"), ("a<b", "a+3Cb"), ("a[b", "a+5Bb"), ("a\\", "a+5C"), ("my pc", "my+20pc")]
+        {
+            assert_eq!(written(&[name], Fullest::Last), [alloc::format!(" A={coded}")]);
+        }
     }
 
     #[test]

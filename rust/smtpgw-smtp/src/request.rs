@@ -52,12 +52,10 @@ impl<'b> Request<'b> {
         if self.argument.is_empty() { Err(CommandError::Argument) } else { Ok(()) }
     }
 
-    /// The name behind EHLO and HELO. One printable word: RFC 5321 §4.1.4 forbids to refuse mail because the name
-    /// does not verify, and many names in the field are no domains.
+    /// The name behind EHLO and HELO.
     pub(crate) fn hello_name(&self) -> Result<&'b str, CommandError> {
-        let fits =
-            !self.argument.is_empty() && self.argument.len() <= limits::HELLO_NAME && !self.argument.contains(' ');
-        if fits { Ok(self.argument) } else { Err(CommandError::HelloName) }
+        let name = self.argument.trim_start_matches(' ');
+        if is_hello_name(name) { Ok(name) } else { Err(CommandError::HelloName) }
     }
 
     /// The argument of MAIL.
@@ -112,10 +110,16 @@ impl<'b> Request<'b> {
     }
 }
 
-/// `FROM:` and `TO:` in any case. Blanks behind the colon are against RFC 5321 §3.3 and common; they are
-/// harmless, since what is passed on is written anew.
+/// What a client may call itself: whatever is printable. It is a claim, by which nobody is judged (RFC 5321 §4.1.4),
+/// and devices are called `my pc` by their owners. Whoever writes it somewhere else cleans it for that place.
+pub(crate) fn is_hello_name(text: &str) -> bool {
+    (1..=limits::HELLO_NAME).contains(&text.len()) && text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+}
+
+/// `FROM:` and `TO:` in any case. Further blanks in front of them and behind the colon are against RFC 5321 §3.3 and
+/// common; they are harmless, since what is passed on is written anew.
 fn behind_keyword<'b>(argument: &'b str, keyword: &str) -> Option<&'b str> {
-    let (word, rest) = argument.split_at_checked(keyword.len())?;
+    let (word, rest) = argument.trim_start_matches(' ').split_at_checked(keyword.len())?;
     word.eq_ignore_ascii_case(keyword).then(|| rest.trim_start_matches(' '))
 }
 
@@ -186,19 +190,38 @@ mod tests {
     }
 
     #[test]
-    fn names_behind_hello_are_one_word() {
-        let name = |text: &str| Request::parse(text.as_bytes()).unwrap().hello_name().map(str::to_string);
-        assert_eq!(name("EHLO [192.0.2.1] "), Ok("[192.0.2.1]".into()));
-        assert_eq!(name("EHLO my_pc"), Ok("my_pc".into()));
-        for text in ["EHLO", "EHLO ", "EHLO a b", &format!("EHLO {}", "a".repeat(256))] {
+    fn names_behind_hello_are_any_text() {
+        let name =
+            |text: &str| Request::parse(text.as_bytes()).and_then(|request| request.hello_name().map(str::to_string));
+        for (text, expected) in [
+            ("EHLO [192.0.2.1] ", "[192.0.2.1]"),
+            ("EHLO my_pc", "my_pc"),
+            ("HELO my pc", "my pc"),
+            ("HELO   my  pc  ", "my  pc"),
+            ("EHLO a) (b; c <d@e> \"f", "a) (b; c <d@e> \"f"),
+            ("EHLO mx.example.", "mx.example."),
+            (&format!("EHLO {}", "a".repeat(255)), &"a".repeat(255)),
+        ] {
+            assert_eq!(name(text), Ok(expected.into()), "{text}");
+        }
+        for text in ["EHLO", "EHLO ", "HELO   ", &format!("EHLO {}", "a".repeat(256))] {
             assert_eq!(name(text), Err(CommandError::HelloName), "{text}");
+        }
+        for text in ["EHLO my\tpc", "EHLO \u{1b}[2J", "EHLO b\u{fc}ro"] {
+            assert_eq!(name(text), Err(CommandError::Octet), "{text}");
         }
     }
 
     #[test]
     fn paths_stand_behind_their_keyword() {
         let offer = Offer::default();
-        for text in ["MAIL FROM:<a@b> SIZE=5", "mail from: <a@b> size=5 ", "MAIL From:<a@b>  SIZE=5"] {
+        for text in [
+            "MAIL FROM:<a@b> SIZE=5",
+            "mail from: <a@b> size=5 ",
+            "MAIL  From:<a@b>  SIZE=5",
+            "MAIL FROM:a@b SIZE=5",
+            "MAIL FROM: a@b.  SIZE=5 ",
+        ] {
             let (path, parameters) = Request::parse(text.as_bytes()).unwrap().mail(&offer).unwrap();
             assert_eq!((path.as_str(), parameters.size), ("a@b", Some(5)), "{text}");
         }
@@ -208,10 +231,20 @@ mod tests {
             "MAIL FROM <a@b>",
             "MAIL FROM :<a@b>",
             "MAIL TO:<a@b>",
-            "MAIL  FROM:<a@b>",
-            "MAIL FROM:a@b",
+            "MAIL FROM:",
+            "MAIL FROM:a@b>",
+            "MAIL FROM:<a@b",
+            "MAIL FROM:<a@b SIZE=5>",
+            "MAIL FROM:@x:a@b",
+            "MAIL FROM:\"a b\"@c",
+            "MAIL FROM:a@b,c@d",
+            "MAIL FROM:SIZE=5",
+            "MAIL FROM:root",
         ] {
             assert_eq!(Request::parse(text.as_bytes()).unwrap().mail(&offer), Err(CommandError::ReversePath), "{text}");
+        }
+        for text in ["MAIL FROM:a b@c", "MAIL FROM:a@b <c@d>"] {
+            assert!(Request::parse(text.as_bytes()).unwrap().mail(&offer).is_err(), "{text}");
         }
         let request = Request::parse(b"RCPT TO:<a@b>SIZE=1").unwrap();
         assert_eq!(request.recipient(&offer, false), Err(CommandError::ParameterSyntax));

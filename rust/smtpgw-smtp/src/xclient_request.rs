@@ -11,6 +11,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::error::CommandError;
 use crate::limits;
+use crate::request::is_hello_name;
 use crate::word_set::Word as _;
 use crate::xclient::{XclientName, is_host_name};
 
@@ -25,7 +26,7 @@ pub struct XclientRequest {
     pub port: Fact<u16>,
     /// Whether it speaks ESMTP.
     pub esmtp: Fact<bool>,
-    /// What it said in EHLO or HELO: one printable word.
+    /// What it said in EHLO or HELO: printable text.
     pub helo: Fact<String>,
     /// Who it authenticated as.
     pub login: Fact<String>,
@@ -91,7 +92,7 @@ impl XclientRequest {
                     _ if word.eq_ignore_ascii_case("SMTP") => Some(false),
                     _ => None,
                 }),
-                XclientName::Helo => said.helo.say(value, one_word),
+                XclientName::Helo => said.helo.say(value, |text| is_hello_name(text).then(|| text.into())),
                 XclientName::Login => said.login.say(value, |text| Some(text.into())),
                 XclientName::DestAddr => said.destination.say(value, address),
                 XclientName::DestPort => said.destination_port.say(value, port),
@@ -148,10 +149,6 @@ fn decode(coded: &str) -> Option<String> {
     String::from_utf8(octets).ok().filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
 }
 
-fn one_word(text: &str) -> Option<String> {
-    text.bytes().all(|octet| octet.is_ascii_graphic()).then(|| text.into())
-}
-
 /// `192.0.2.1` or `IPV6:2001:db8::1`.
 fn address(text: &str) -> Option<IpAddr> {
     match text.split_at_checked("IPV6:".len()) {
@@ -174,14 +171,14 @@ mod tests {
 
     #[test]
     fn reads_every_attribute() {
-        let text = "name=mx.example addr=IPV6:2001:db8::1 Port=4711 PROTO=esmtp HELO=c+2Bx LOGIN=a+20b@c+C3+A9  \
+        let text = "name=mx.example addr=IPV6:2001:db8::1 Port=4711 PROTO=esmtp HELO=my+20pc LOGIN=a+20b@c+C3+A9  \
                     DESTADDR=192.0.2.25 DESTPORT=25";
         let expected = XclientRequest {
             name: Fact::Known("mx.example".into()),
             address: Fact::Known("2001:db8::1".parse().unwrap()),
             port: Fact::Known(4711),
             esmtp: Fact::Known(true),
-            helo: Fact::Known("c+x".into()),
+            helo: Fact::Known("my pc".into()),
             login: Fact::Known("a b@c\u{e9}".into()),
             destination: Fact::Known("192.0.2.25".parse().unwrap()),
             destination_port: Fact::Known(25),
@@ -232,7 +229,7 @@ mod tests {
             "PORT=-1",
             "PROTO=LMTP",
             "WHAT=1",
-            "HELO=a+20b",
+            "HELO=b+C3+BCro",
             "HELO=a+0D",
             "LOGIN=+0d+0a",
             "LOGIN=+00",

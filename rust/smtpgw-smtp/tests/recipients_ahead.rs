@@ -49,7 +49,7 @@ fn only_whole_good_recipients_up_to_the_first_other_line() {
     assert_eq!(ahead("RCPT TO:<c@d>\r\nRCPT TO:<e@d>\r\nDATA\r\n"), ["c@d", "e@d"]);
     assert_eq!(ahead("rcpt to: <c@d>\r\nRCPT TO:<e@d>\r"), ["c@d"]);
     assert_eq!(ahead("RCPT TO:<c@d>\r\nNOOP\r\nRCPT TO:<e@d>\r\n"), ["c@d"]);
-    assert_eq!(ahead("RCPT TO:<c@d>\r\nRCPT TO:e@d\r\nRCPT TO:<f@d>\r\n"), ["c@d"]);
+    assert_eq!(ahead("RCPT TO:<c@d>\r\nRCPT TO:e@d>\r\nRCPT TO:<f@d>\r\n"), ["c@d"]);
     assert_eq!(ahead("RCPT TO:<c@d>\nRCPT TO:<e@d>\r\n"), [""; 0]);
     assert_eq!(ahead("RCPT TO:<c@d> X=1\r\n"), [""; 0]);
     assert_eq!(ahead("DATA\r\n"), [""; 0]);

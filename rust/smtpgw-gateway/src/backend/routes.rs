@@ -242,6 +242,7 @@ mod tests {
         let routes = Routes::new(one.clone(), HashMap::from([("xn--bcher-kva.example".into(), two.clone())]));
         let of = |path: &str| routes.of(&ForwardPath::parse(path).unwrap()).clone();
         assert!(of("<a@bücher.example>").is_same(&two) && of("<a@XN--BCHER-KVA.example>").is_same(&two));
+        assert!(of("<a@bücher.example.>").is_same(&two) && of("a@xn--bcher-kva.example.").is_same(&two));
         assert!(of("<a@other.example>").is_same(&one) && of("<Postmaster>").is_same(&one));
         assert!(routes.only().is_none() && Routes::new(one, HashMap::new()).only().is_some());
         assert_eq!(routes.names(), "one, two");

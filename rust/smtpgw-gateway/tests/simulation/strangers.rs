@@ -31,7 +31,7 @@ fn no_trick_leads_to_another_domain() {
         ("<u@example.org.elsewhere.example>", None),
         ("<u@[192.0.2.1]>", None),
         ("<@elsewhere.example,@relay.example:u@example.org>", Some("<u@example.org>")),
-        ("u@example.org", None),
+        ("u@example.org", Some("<u@example.org>")),
     ];
     let staged = Stage::with(settings(), |_, line| obliging(&["DSN"], line)).play(move |mut caller| async move {
         caller.hear().await?;

@@ -1,4 +1,5 @@
-//! The grammar of a path, octet by octet: RFC 5321 §4.1.2, and RFC 6531 §3.3 for what is not ASCII.
+//! The grammar of a path, octet by octet: RFC 5321 §4.1.2, and RFC 6531 §3.3 for what is not ASCII. What is taken
+//! beside it, and why, is said in [`super`] and nowhere else.
 //!
 //! Of letters beyond ASCII the RFC says only that they are UTF-8. Controls, line ends, blanks and turns of direction are
 //! refused all the same: no address has them, and what a log viewer or a lenient server makes of them is anybody's
@@ -9,15 +10,33 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use super::{Mailbox, PathError};
 use crate::limits;
 
-/// `"<" [ A-d-l ":" ] Mailbox ">"`; the source route is read strictly and dropped.
-pub(super) fn bracketed(text: &str) -> Result<(Mailbox, &str), PathError> {
-    let inside = text.strip_prefix('<').ok_or(PathError)?;
+/// `"<" [ A-d-l ":" ] Mailbox ">"`, or a mailbox alone: what is in it, and what is behind it.
+pub(super) fn path(text: &str) -> Result<(Mailbox, &str), PathError> {
+    match text.strip_prefix('<') {
+        Some(inside) => bracketed(inside),
+        None => bare(text),
+    }
+}
+
+/// `"<" Local-part ">"`, unquoted and without a domain: what is in it, and what is behind it.
+pub(super) fn name(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = text.strip_prefix('<')?.split_once('>')?;
+    let is_name =
+        (1..=limits::LOCAL_PART).contains(&name.len()) && name.chars().all(|letter| is_atext(letter) || letter == '.');
+    is_name.then_some((name, rest))
+}
+
+/// Behind the opening bracket. The source route is read strictly and dropped.
+fn bracketed(inside: &str) -> Result<(Mailbox, &str), PathError> {
     let inside = if inside.starts_with('@') { behind_source_route(inside)? } else { inside };
-    let (rest, at) = mailbox(inside)?;
-    let length = inside.len() - rest.len();
-    let (mailbox, rest) = inside.split_at_checked(length).ok_or(PathError)?;
-    let rest = rest.strip_prefix('>').ok_or(PathError)?;
-    Ok((Mailbox { text: mailbox.into(), at }, rest))
+    let (mailbox, rest) = mailbox(inside)?;
+    Ok((mailbox, rest.strip_prefix('>').ok_or(PathError)?))
+}
+
+/// Without brackets it is the first blank that ends it, or nothing is behind it.
+fn bare(text: &str) -> Result<(Mailbox, &str), PathError> {
+    let (word, rest) = text.split_at_checked(text.find(' ').unwrap_or(text.len())).ok_or(PathError)?;
+    Ok((Mailbox::parse(word)?, rest))
 }
 
 /// `A-d-l = At-domain *( "," At-domain )`, then `":"`.
@@ -37,30 +56,35 @@ fn behind_source_route(text: &str) -> Result<&str, PathError> {
     }
 }
 
-/// `Local-part "@" ( Domain / address-literal )` at the start of `text`: what is behind it, and where the `@` is.
-pub(super) fn mailbox(text: &str) -> Result<(&str, usize), PathError> {
-    let at = if text.starts_with('"') { quoted_string(text)? } else { dot_string(text)? };
+/// `Local-part "@" ( Domain / address-literal )` at the start of `text`, and what is behind it.
+pub(super) fn mailbox(text: &str) -> Result<(Mailbox, &str), PathError> {
+    let is_quoted = text.starts_with('"');
+    let at = if is_quoted { quoted_string(text)? } else { dot_string(text) };
     let (local, host) = text.split_at_checked(at).ok_or(PathError)?;
     let host = host.strip_prefix('@').ok_or(PathError)?;
-    if local.is_empty() || local.len() > limits::LOCAL_PART {
-        return Err(PathError);
-    }
-    let split = if host.starts_with('[') {
+    let (domain, rest) = if host.starts_with('[') {
         let end = host.find(']').ok_or(PathError)? + 1;
-        host.split_at_checked(end).filter(|(literal, _)| is_address_literal(literal))
+        host.split_at_checked(end).filter(|(literal, _)| is_address_literal(literal)).ok_or(PathError)?
     } else {
         let end = host.find(|letter| !is_domain_letter(letter)).unwrap_or(host.len());
-        host.split_at_checked(end).filter(|(domain, _)| has_labels(domain))
+        let (domain, rest) = host.split_at_checked(end).ok_or(PathError)?;
+        let domain = domain.strip_suffix('.').unwrap_or(domain);
+        if !has_labels(domain) {
+            return Err(PathError);
+        }
+        (domain, rest)
     };
-    let (_, rest) = split.ok_or(PathError)?;
-    Ok((rest, at))
+    let quote = if !is_quoted && local.contains(':') { "\"" } else { "" };
+    let at = local.len() + 2 * quote.len();
+    if local.is_empty() || at > limits::LOCAL_PART {
+        return Err(PathError);
+    }
+    Ok((Mailbox { text: [quote, local, quote, "@", domain].concat().into(), at }, rest))
 }
 
-/// `Dot-string = Atom *("." Atom)`: its length.
-fn dot_string(text: &str) -> Result<usize, PathError> {
-    let end = text.find(|letter| !is_atext(letter) && letter != '.').unwrap_or(text.len());
-    let local = text.get(..end).unwrap_or_default();
-    if local.split('.').all(|atom| !atom.is_empty()) { Ok(end) } else { Err(PathError) }
+/// `Dot-string = Atom *("." Atom)`, with dots and colons wherever they like: its length.
+fn dot_string(text: &str) -> usize {
+    text.find(|letter| !is_atext(letter) && !matches!(letter, '.' | ':')).unwrap_or(text.len())
 }
 
 /// `Quoted-string = DQUOTE *( qtextSMTP / quoted-pairSMTP ) DQUOTE`: its length.
