@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Buf as _;
-use smtpgw_smtp::{Mechanisms, Offer, Server, ServerEvent, ServerOptions, XclientRequest};
+use smtpgw_smtp::{HelloKind, Mechanisms, Offer, Server, ServerEvent, XclientRequest};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -87,28 +87,45 @@ pub(crate) struct Arrival {
     pub(crate) ticket: Ticket,
 }
 
-/// Serves one client from accept to close.
-pub(crate) async fn serve<W: World>(
+/// Serves one client from accept to close. What it takes to begin is in a box of its own, which is gone once it has.
+pub(crate) fn serve<W: World>(
     house: Arc<House<W>>,
     setup: Arc<Setup>,
     front: Arc<Front>,
     stream: W::Stream,
     arrival: Arrival,
-) {
+) -> impl Future<Output = ()> + Send {
+    let accepted = arrival.accepted;
+    let begun = Box::pin(begin(house, setup, front, stream, arrival));
+    async move {
+        let Some((mut connection, greeted)) = begun.await else { return };
+        let end = connection.run().await;
+        Box::pin(connection.close(end, greeted, accepted)).await;
+    }
+}
+
+/// Greets a client, and how long that took; `None` if it has ended already.
+async fn begin<W: World>(
+    house: Arc<House<W>>,
+    setup: Arc<Setup>,
+    front: Arc<Front>,
+    stream: W::Stream,
+    arrival: Arrival,
+) -> Option<(Connection<W>, Duration)> {
     let mut wire = Wire::new(stream);
     let (accepted, proxied) = (arrival.accepted, arrival.proxied);
     let at_once = !proxied && !front.implicit_tls;
     // A fact, and no reason to wait: the greeting goes out at once (rule B0).
     let early_talker = at_once && wire.has_spoken(&house.world);
     if at_once && !greet(&mut wire, &front, &setup).await {
-        return;
+        return None;
     }
     let mut greeted = accepted.elapsed();
     let mut connection = Connection::new(house, setup, front, wire, arrival);
     if !at_once {
-        // Boxed: an idle connection is past it.
         if let Err(end) = Box::pin(connection.before_greeting(proxied)).await {
-            return Box::pin(connection.close(end, accepted.elapsed(), accepted)).await;
+            Box::pin(connection.close(end, accepted.elapsed(), accepted)).await;
+            return None;
         }
         greeted = accepted.elapsed();
         connection.deadline = Instant::now() + connection.setup.desk.settings.limits.command_s;
@@ -117,8 +134,7 @@ pub(crate) async fn serve<W: World>(
         connection.session = Arc::new(Session { early_talker, ..Session::clone(&connection.session) });
     }
     connection.start_checks();
-    let end = connection.run().await;
-    Box::pin(connection.close(end, greeted, accepted)).await;
+    Some((connection, greeted))
 }
 
 /// Writes the prepared greeting; whether it went out.
@@ -139,21 +155,12 @@ impl<W: World> Connection<W> {
         let settings = &setup.desk.settings;
         let client = arrival.client;
         let session = Arc::new(Session::new(house.unique(), client, arrival.listener));
-        let mut limits = smtpgw_smtp::Limits::default();
-        limits.command_line = settings.limits.command_line;
-        limits.text_line = settings.limits.text_line;
-        limits.message_size = settings.limits.message_size;
-        limits.transactions = settings.limits.transactions;
-        limits.recipients = settings.limits.recipients;
-        limits.errors = settings.limits.errors;
-        let options = ServerOptions {
-            hostname: settings.hostname.as_str().into(),
-            limits,
-            bare_newline: settings.limits.bare_newline.into(),
-        };
         let starttls_withheld = withholds_starttls(&house, &front, client);
         let speaks_for = front.is_xclient(client.ip());
-        let server = Server::new(options, offer(&front, &settings.limits, false, !starttls_withheld, speaks_for));
+        let server = Server::new(
+            Arc::clone(&setup.server),
+            offer(&front, &settings.limits, false, !starttls_withheld, speaks_for),
+        );
         Self {
             correspondence: Correspondence::new(Arc::clone(&house), Arc::clone(&setup), Arc::clone(&front)),
             deadline: Instant::now() + settings.limits.command_s,
@@ -197,38 +204,16 @@ impl<W: World> Connection<W> {
 
     async fn run(&mut self) -> End {
         loop {
-            let received = self.server.receive(&self.wire.input);
-            let consumed = received.consumed;
-            let Some(event) = received.event else {
-                if consumed > 0 {
-                    self.wire.input.advance(consumed);
-                } else if let Err(end) = self.read_more().await {
-                    return end;
-                }
-                continue;
-            };
-            match event {
-                ServerEvent::Content(octets) => {
-                    self.correspondence.content(octets);
-                    self.wire.input.advance(consumed);
+            match self.step() {
+                Next::Read => {
+                    if let Err(end) = self.read_more().await {
+                        return end;
+                    }
                     continue;
                 }
-                ServerEvent::Hello { kind, name } => {
-                    let name = name.to_owned();
-                    self.wire.input.advance(consumed);
-                    Box::pin(self.hello(kind, name)).await;
-                }
-                other => {
-                    if let (ServerEvent::Answered(Err(error)), Some(line)) = (&other, self.wire.input.get(..consumed)) {
-                        self.refusals.get_or_insert_default().note_line(line, &error.reply());
-                    }
-                    let act = Act::of(other);
-                    if act.is_secret()
-                        && let Some(said) = self.wire.input.get_mut(..consumed)
-                    {
-                        said.zeroize();
-                    }
-                    self.wire.input.advance(consumed);
+                Next::Step => continue,
+                Next::Hello(kind, name) => Box::pin(self.hello(kind, name)).await,
+                Next::Act(act) => {
                     if let Err(end) = self.act(act).await {
                         return end;
                     }
@@ -237,6 +222,46 @@ impl<W: World> Connection<W> {
             self.deadline = Instant::now() + self.setup.desk.settings.limits.command_s;
         }
     }
+
+    /// One step of the protocol machine. Whatever it shows of the input is used or copied here: an idle connection holds
+    /// none of it.
+    fn step(&mut self) -> Next {
+        let received = self.server.receive(&self.wire.input);
+        let consumed = received.consumed;
+        let next = match received.event {
+            None if consumed == 0 => return Next::Read,
+            None => Next::Step,
+            Some(ServerEvent::Content(octets)) => {
+                self.correspondence.content(octets);
+                Next::Step
+            }
+            Some(ServerEvent::Hello { kind, name }) => Next::Hello(kind, name.to_owned()),
+            Some(other) => {
+                if let (ServerEvent::Answered(Err(error)), Some(line)) = (&other, self.wire.input.get(..consumed)) {
+                    self.refusals.get_or_insert_default().note_line(line, &error.reply());
+                }
+                let act = Act::of(other);
+                if act.is_secret()
+                    && let Some(said) = self.wire.input.get_mut(..consumed)
+                {
+                    said.zeroize();
+                }
+                Next::Act(act)
+            }
+        };
+        self.wire.input.advance(consumed);
+        next
+    }
+}
+
+/// What is to be done next.
+enum Next {
+    /// Nothing is left in the input.
+    Read,
+    /// A further step.
+    Step,
+    Hello(HelloKind, String),
+    Act(Act),
 }
 
 /// Whether STARTTLS is not offered to a client, because of what the ledger says of it.
@@ -271,6 +296,6 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let octets = size(serve::<RealWorld>);
-        assert!(octets <= 2_048, "a connection's task takes {octets} octets; box what is rare or large");
+        assert!(octets <= 1_280, "a connection's task takes {octets} octets; box what is rare or large");
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use smtpgw_smtp::ForwardPath;
+use smtpgw_smtp::{ForwardPath, ServerOptions};
 
 use crate::backend::{Choice, Routes, Site};
 use crate::domain::comparable;
@@ -28,6 +28,8 @@ use crate::tls::ServerSide;
 /// Everything connections need to know.
 pub(crate) struct Setup {
     pub(crate) desk: Desk,
+    /// What every connection's protocol machine goes by.
+    pub(crate) server: Arc<ServerOptions>,
     /// In the order of the configuration.
     pub(crate) fronts: Vec<Arc<Front>>,
     /// By name.
@@ -101,7 +103,8 @@ impl Setup {
         check_folder(&folder)?;
         let panel = inspect.filter(|inspect| !inspect.roster().is_empty()).map(Panel::new);
         streams::check(&settings, panel.as_deref().map_or(&[], Panel::roster))?;
-        Ok(Self { desk: Desk { settings, panel, budget, folder }, fronts, sites })
+        let server = Arc::new(server_options(&settings));
+        Ok(Self { desk: Desk { settings, panel, budget, folder }, server, fronts, sites })
     }
 
     /// Whether this may take the place of what was `before`: certificates that are out of date do not follow valid ones.
@@ -113,6 +116,18 @@ impl Setup {
         }
         Ok(())
     }
+}
+
+fn server_options(settings: &Settings) -> ServerOptions {
+    let mut limits = smtpgw_smtp::Limits::default();
+    limits.command_line = settings.limits.command_line;
+    limits.text_line = settings.limits.text_line;
+    limits.message_size = settings.limits.message_size;
+    limits.transactions = settings.limits.transactions;
+    limits.recipients = settings.limits.recipients;
+    limits.errors = settings.limits.errors;
+    let (hostname, bare_newline) = (settings.hostname.as_str().into(), settings.limits.bare_newline.into());
+    ServerOptions { hostname, limits, bare_newline }
 }
 
 impl Front {

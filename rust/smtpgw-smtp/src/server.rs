@@ -90,7 +90,7 @@ impl Default for ServerOptions {
 /// The server role of one connection.
 #[derive(Debug)]
 pub struct Server {
-    options: ServerOptions,
+    options: Arc<ServerOptions>,
     state: State,
     lines: LineReader,
     /// What the next EHLO announces.
@@ -107,8 +107,9 @@ pub struct Server {
 
 impl Server {
     /// A connection that has just been accepted. The greeting is not the machine's: see
-    /// [`replies::greeting`], which is prepared once for all connections.
-    pub fn new(options: ServerOptions, offer: Offer) -> Self {
+    /// [`replies::greeting`], which is prepared once for all connections, as options may be.
+    pub fn new(options: impl Into<Arc<ServerOptions>>, offer: Offer) -> Self {
+        let options = options.into();
         let mut server = Self {
             lines: LineReader::new(&options.limits),
             options,
@@ -217,7 +218,7 @@ impl Server {
     pub fn start_content(&mut self) {
         if let State::DataPending = self.state {
             replies::START_CONTENT.write_to(&mut self.output);
-            let ServerOptions { limits, bare_newline, .. } = &self.options;
+            let ServerOptions { limits, bare_newline, .. } = &*self.options;
             self.state = State::Content(ContentReader::new(limits, self.size_limit(), *bare_newline));
         }
     }

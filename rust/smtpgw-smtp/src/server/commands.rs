@@ -181,7 +181,7 @@ impl Server {
             return Ok(None);
         }
         let envelope = self.permit_content()?;
-        let ServerOptions { limits, bare_newline, .. } = &self.options;
+        let ServerOptions { limits, bare_newline, .. } = &*self.options;
         let mut reader = if envelope.binary {
             ChunkReader::binary(limits, self.size_limit())
         } else {
