@@ -126,7 +126,7 @@ class Results:
         steady = {(each.contender, each.starttls): each for each in self.steady}
         for (name, starttls), each in steady.items():
             if name in RATIOS:
-                what = f"{name}{', STARTTLS' if starttls else ''}, {RATE} connections a second: p90 of the slowest step"
+                what = f"{name}{', STARTTLS' if starttls else ''}, {RATE} connections a second: p99 of the slowest step"
                 yield Gate(what, each.slowest_step_ms, STALL_MS, "ms", at_most=True)
         if ("run", False) in steady and ("haproxy", False) in steady:
             p99 = [(steady[name, False].latency_ms["greeting"] or {}).get("p99", 0.0) for name in ("run", "haproxy")]

@@ -35,8 +35,8 @@ class Steady:
 
     @property
     def slowest_step_ms(self) -> float:
-        """The highest of the 90th percentiles: a stall of the protocol hits them all, a busy machine some."""
-        return max(each["p90"] for each in self.latency_ms.values() if each)
+        """The highest of the 99th percentiles: what a stall of the protocol hits, be it one connection in a hundred."""
+        return max(each["p99"] for each in self.latency_ms.values() if each)
 
 
 def measure_steady(bench: Bench, contenders: Sequence[Contender], seconds: float) -> Iterator[Steady]:
