@@ -5,10 +5,11 @@ use smtpgw_smtp::Reply;
 
 use crate::record::{RefusedCommand, shortened};
 
-/// The first [`AT_MOST`] of them, and how many more there were.
+/// The first [`AT_MOST`] of them, in no more than [`OCTETS_AT_MOST`], and how many more there were.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     pub(super) commands: Vec<RefusedCommand>,
+    octets: usize,
     pub(super) more: u32,
 }
 
@@ -18,8 +19,10 @@ impl Refusals {
         if !reply.is_transient() && !reply.is_permanent() {
             return;
         }
-        if self.commands.len() < AT_MOST {
-            let (command, reply) = (shortened(command), shortened(reply.to_string()));
+        let (command, reply) = (shortened(command), shortened(reply.to_string()));
+        let octets = self.octets + command.len() + reply.len();
+        if self.commands.len() < AT_MOST && octets <= OCTETS_AT_MOST {
+            self.octets = octets;
             self.commands.push(RefusedCommand { command, reply });
         } else {
             self.more = self.more.saturating_add(1);
@@ -44,6 +47,10 @@ const VERBS: [&[u8]; 6] = [b"EHLO", b"HELO", b"MAIL", b"RCPT", b"DATA", b"BDAT"]
 /// Refusals of one connection that are written down. A sender tries a few recipients; whoever guesses at thousands is
 /// known by the first of them and by their number.
 const AT_MOST: usize = 20;
+
+/// Octets of these that one connection keeps while it lasts: twenty of the usual length, and no more than two idle
+/// connections take, since thousands may be kept open so.
+const OCTETS_AT_MOST: usize = 4_096;
 
 #[cfg(test)]
 mod tests {
@@ -70,9 +77,17 @@ mod tests {
         let mut refusals = Refusals::default();
         refusals.note("MAIL FROM:<>", &replies::SENDER_OK);
         for number in 0..100 {
-            refusals.note(&format!("RCPT TO:<{number}{}>", "x".repeat(1_000)), &replies::LOCAL_ERROR);
+            refusals.note(&format!("RCPT TO:<{number}@example.org>"), &replies::LOCAL_ERROR);
         }
         assert_eq!((refusals.commands.len(), refusals.more), (AT_MOST, 100 - 20));
-        assert!(refusals.commands.iter().all(|refused| refused.command.chars().count() <= 501));
+        let mut refusals = Refusals::default();
+        for number in 0..100 {
+            refusals.note(&format!("RCPT TO:<{number}{}>", "\u{e9}".repeat(1_000)), &replies::LOCAL_ERROR);
+        }
+        let kept = &refusals.commands;
+        assert!(kept.iter().all(|refused| refused.command.chars().count() <= 501));
+        let octets: usize = kept.iter().map(|refused| refused.command.len() + refused.reply.len()).sum();
+        assert!((1_000..=OCTETS_AT_MOST).contains(&octets) && kept.len() < AT_MOST, "{octets}");
+        assert_eq!(refusals.more as usize + kept.len(), 100);
     }
 }
