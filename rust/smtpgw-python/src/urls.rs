@@ -62,12 +62,12 @@ pub(crate) fn may_lead_to(py: Python<'_>, part: &Part, hosts: &Hosts) -> PyResul
 
 /// Whether `part` is a text that programs show line by line as it stands.
 fn stands_as_shown(part: &message::Part) -> bool {
-    let mut types = part.header.all("content-type").map(message::Field::raw);
+    let mut types = part.header.all("content-type").map(message::Field::decoded);
     matches!(&*part.media_type, "text/plain" | "text/html")
         && part.real_type != "application/pdf"
         && part.container.is_none()
-        // `delsp` joins lines, and may be written as an encoded word.
-        && !types.any(|raw| DELSP.iter().any(|mark| raw.windows(mark.len()).any(|at| at.eq_ignore_ascii_case(mark))))
+        // It joins lines.
+        && !types.any(|value| value.as_bytes().windows(DELSP.len()).any(|at| at.eq_ignore_ascii_case(DELSP)))
 }
 
 /// Whether it is a calendar or a card, whatever its type says: their lines are joined (RFC 5545 §3.1).
@@ -130,8 +130,8 @@ fn aside<'a, T: Send>(py: Python<'_>, text: &'a str, look: impl FnOnce(&'a str) 
     if text.len() < DETACH_AT_LEAST { look(text) } else { py.detach(|| look(text)) }
 }
 
-/// What the name of the parameter of RFC 3676 §4.1 may be written with.
-const DELSP: [&[u8]; 2] = [b"delsp", b"=?"];
+/// The parameter of RFC 3676 §4.1.
+const DELSP: &[u8] = b"delsp";
 
 /// `BEGIN:VCALENDAR`, `BEGIN:VCARD`.
 const CARD: &[u8] = b"BEGIN:V";

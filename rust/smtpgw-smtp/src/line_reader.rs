@@ -87,14 +87,14 @@ impl LineReader {
         match self.reading {
             Reading::Line { searched } => self.line(input, searched, kind),
             Reading::Rest { skipped } => self.rest(input, skipped),
+            // By itself: what was refused is the line in front, and its octets are nobody's command.
+            Reading::Chunk { left: 0, answer } => {
+                self.reading = Reading::Line { searched: 0 };
+                Line::Refused(0, answer)
+            }
             Reading::Chunk { left, answer } => {
                 let used = usize::try_from(left).unwrap_or(usize::MAX).min(input.len());
-                let left = left - used as u64;
-                if left == 0 {
-                    self.reading = Reading::Line { searched: 0 };
-                    return Line::Refused(used, answer);
-                }
-                self.reading = Reading::Chunk { left, answer };
+                self.reading = Reading::Chunk { left: left - used as u64, answer };
                 Line::Incomplete(used)
             }
         }
