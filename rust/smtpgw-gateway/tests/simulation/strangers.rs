@@ -101,7 +101,7 @@ fn what_was_refused_is_in_the_record_of_its_connection() {
     let script = |_, line: &str| match line {
         _ if line.starts_with("RCPT TO:<c@") => "550 5.1.1 nobody of that name".into(),
         _ if line.starts_with("MAIL FROM:<x@") => "554 5.7.1 not from you".into(),
-        _ => obliging(&[], line),
+        _ => obliging(&["CHUNKING"], line),
     };
     let mut settings = settings();
     settings.limits.errors = 100;
@@ -119,6 +119,9 @@ fn what_was_refused_is_in_the_record_of_its_connection() {
         ] {
             caller.ask(line).await?;
         }
+        // What is swallowed behind a refused BDAT is content, whatever it looks like.
+        caller.say("BDAT 24\r\nMAIL FROM:<hidden@c.d>\r\n").await?;
+        assert!(caller.hear().await?.starts_with("554 5.5.1 "));
         for number in 0..30 {
             caller.ask(&format!("RCPT TO:<{number}@elsewhere.example>")).await?;
         }
@@ -135,6 +138,7 @@ fn what_was_refused_is_in_the_record_of_its_connection() {
         let told = format!(r#"{{"command":"{command}","reply":"{reply}"#);
         assert!(record.contains(&told), "{told}\n{record}");
     }
+    assert!(!record.contains("hidden"), "{record}");
     assert!(!record.contains("secret") && record.contains(r#""refused_more":"#), "{record}");
     assert_eq!(record.matches(r#"{"command":"#).count(), 20, "{record}");
 }
