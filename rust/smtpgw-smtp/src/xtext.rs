@@ -2,7 +2,8 @@
 //!
 //! `xtext = *( xchar / hexchar )`: printable ASCII but `+` and `=` stands for itself, everything else is `+` and two
 //! capital hexadecimal digits. What is read is decoded and coded again when it is written, so one value has one form
-//! on our side, and nothing a client wrote is copied.
+//! on our side, and nothing a client wrote is copied. What comes in pairs is coded, too, as any octet may be: Postfix
+//! pairs quotes and brackets before it decodes, and a single one would swallow the parameters behind it.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -40,14 +41,18 @@ impl Xtext {
     }
 }
 
-/// Coded. Letters beyond ASCII stand for themselves: they are only there where SMTPUTF8 was asked for.
+/// Coded. Letters beyond ASCII stand for themselves: they are only there where SMTPUTF8 was asked for. So does `<>`, the
+/// whole value of AUTH for nobody (RFC 4954 §5), which some may know by its looks alone.
 impl fmt::Display for Xtext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if &*self.0 == "<>" {
+            return f.write_str("<>");
+        }
         for letter in self.0.chars() {
-            if matches!(letter, '!'..='~' if letter != '+' && letter != '=') || !letter.is_ascii() {
-                fmt::Write::write_char(f, letter)?;
-            } else {
+            if matches!(letter, ' ' | '+' | '=' | '"' | '<' | '>' | '[' | ']' | '(' | ')') {
                 write!(f, "+{:02X}", u32::from(letter))?;
+            } else {
+                fmt::Write::write_char(f, letter)?;
             }
         }
         Ok(())
@@ -73,6 +78,9 @@ mod tests {
             ("QQ314159", "QQ314159", "QQ314159"),
             ("a+2Bb+3Dc+20d", "a+b=c d", "a+2Bb+3Dc+20d"),
             ("+41+62", "Ab", "Ab"),
+            ("a\"<b>[c](d)", "a\"<b>[c](d)", "a+22+3Cb+3E+5Bc+5D+28d+29"),
+            ("<>", "<>", "<>"),
+            ("<<>", "<<>", "+3C+3C+3E"),
             ("bob@example.org", "bob@example.org", "bob@example.org"),
             (r"\x{1F600}@b", r"\x{1F600}@b", r"\x{1F600}@b"),
         ] {
