@@ -56,21 +56,21 @@ def test_reloads_under_load(recorder: Recorder, run_gateway: Run, certificate: C
     threads = [threading.Thread(target=send, args=(sender,)) for sender in range(4)]
     for thread in threads:
         thread.start()
-    names = [f"mx{number}.example.org" for number in range(30)]
-    for number, name in enumerate(names):
+    number = 0
+    # As long as it takes to send more than a few; the last one is good.
+    while number < 30 or len(replies) <= 30 or number % 3 == 2:
         broken = {"hostnam": "x"} if number % 3 == 1 else {}
-        gateway.configure(gateway.settings | {"hostname": name} | broken)
+        gateway.configure(gateway.settings | {"hostname": (name := f"mx{number}.example.org")} | broken)
         gateway.process.send_signal(signal.SIGHUP)
         time.sleep(0.1)
+        number += 1
     stop.set()
     for thread in threads:
         thread.join()
-    assert len(replies) > 30
     assert set(replies) == {b"250 2.0.0 recorded\r\n"}
     contents = [without_received(one.content) for one in recorder.deliveries]
     assert len(contents) == len(set(contents)) == len(replies)
-    with Dialogue(gateway.port) as client:
-        assert client.reply() == f"220 {names[-1]} ESMTP\r\n".encode()
+    wait_until(lambda: greets(gateway.port, f"220 {name} ESMTP\r\n".encode()), "the last name greets")
     assert [record for record in gateway.records if record.get("level") == "error"], "broken ones are told"
     assert gateway.stop() == 0
 
@@ -133,10 +133,10 @@ def test_a_client_that_never_reads(recorder: Recorder, run_gateway: Run, certifi
     client.socket.close()
 
 
-def greets(port: int) -> bool:
-    """Whether a new client is greeted."""
+def greets(port: int, greeting: bytes = b"220 ") -> bool:
+    """Whether a new client is greeted, and so."""
     with Dialogue(port) as other:
-        return other.reply().startswith(b"220 ")
+        return other.reply().startswith(greeting)
 
 
 @pytest.mark.parametrize("moment", [b"MAIL", b"RCPT", b"DATA", b"."])

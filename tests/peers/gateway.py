@@ -160,8 +160,10 @@ class RunningGateway:
 
     def configure(self, settings: dict[str, Any]) -> Path:
         """Writes the configuration file; a running gateway reads it at the next SIGHUP."""
-        path = self.folder / "smtpgw.toml"
-        path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
+        path, written = self.folder / "smtpgw.toml", self.folder / "smtpgw.toml.new"
+        written.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
+        # At once: it may be reading it over the signal before.
+        written.replace(path)
         return path
 
     def stop(self, *, within_s: float = 20.0) -> int:
