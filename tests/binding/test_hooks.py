@@ -300,7 +300,7 @@ def test_the_order_of_an_inspectors_calls_survives_a_hang():
     release, calls = threading.Event(), []
 
     class Hangs(Inspector):
-        timeout_s = 0.2
+        timeout_s = 1.0
 
         def on_part(self, part):
             calls.append(part.path)
