@@ -8,6 +8,7 @@ import time
 import weakref
 
 import pytest
+from peers import wait_until
 
 from smtpgw import Inspector, Verdict, config
 from smtpgw._core import Scanner
@@ -25,13 +26,6 @@ def parts(number):
 
 def hook_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("smtpgw-inspector")]
-
-
-def wait_until(true, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_calls_are_awaited_one_after_the_other():
@@ -63,7 +57,7 @@ def test_they_run_in_a_loop_of_their_own_thread():
     ask(inspector(hook), make_message(*parts(3)))
     [(name, _)] = names
     assert name == "smtpgw-inspector-loop"
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_plain_hooks_beside_async_ones_run_in_the_loop_too():
@@ -148,7 +142,7 @@ def test_a_call_that_will_not_be_cancelled_is_left_behind():
     assert first.error == "timed out"
     assert second.verdicts[0].reason == "2"
     release.set()
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_a_blocked_loop_is_replaced(caplog):
@@ -165,7 +159,7 @@ def test_a_blocked_loop_is_replaced(caplog):
     [record] = [record for record in caplog.records if record.name == "smtpgw.inspectors"]
     assert "made.on_part blocks the event loop" in record.getMessage()
     release.set()
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_nothing_is_kept_once_it_is_answered():
@@ -184,7 +178,7 @@ def test_nothing_is_kept_once_it_is_answered():
     scanner = Scanner(config.default().to_core_json(), roster([Keeps()]), threads=1)
     scanner.scan(b"Subject: x\r\n\r\nx\r\n")
     assert len(kept) == 3
-    wait_until(lambda: not any(reference() for reference in kept))
+    wait_until(lambda: not any(reference() for reference in kept), "all is let go")
     assert hook_threads()
 
 
