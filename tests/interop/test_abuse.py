@@ -123,7 +123,7 @@ def crowd(port: int, count: int | None, seconds: float) -> int:
     return len(made)
 
 
-@pytest.mark.timeout(60 + NUMBER // 100)
+@pytest.mark.timeout(120 + NUMBER // 100)
 def test_nothing_is_left_of_abuse(
     recorder: Recorder, run_gateway: Callable[..., RunningGateway], certificate: Certificate
 ) -> None:
