@@ -7,6 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from peers.fixtures import certificate, exim, mailbox, opensmtpd, postfix, recorder, run_gateway
+from peers.fixtures import certificate, disk, exim, mailbox, opensmtpd, postfix, recorder, run_gateway
 
-__all__ = ["certificate", "exim", "mailbox", "opensmtpd", "postfix", "recorder", "run_gateway"]
+__all__ = ["certificate", "disk", "exim", "mailbox", "opensmtpd", "postfix", "recorder", "run_gateway"]

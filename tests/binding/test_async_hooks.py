@@ -8,6 +8,7 @@ import time
 import weakref
 
 import pytest
+from peers import wait_until
 
 from smtpgw import Inspector, Verdict, config
 from smtpgw._core import Scanner
@@ -25,13 +26,6 @@ def parts(number):
 
 def hook_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("smtpgw-inspector")]
-
-
-def wait_until(true, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_calls_are_awaited_one_after_the_other():
@@ -63,7 +57,7 @@ def test_they_run_in_a_loop_of_their_own_thread():
     ask(inspector(hook), make_message(*parts(3)))
     [(name, _)] = names
     assert name == "smtpgw-inspector-loop"
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_plain_hooks_beside_async_ones_run_in_the_loop_too():
@@ -127,26 +121,28 @@ def test_a_call_over_its_time_is_cancelled():
         return Verdict.reject(part.path)
 
     begin = time.monotonic()
-    answers = ask(inspector(hook, timeout_s=0.2), make_message(*parts(4)))
+    answers = ask(inspector(hook, timeout_s=1.0), make_message(*parts(4)))
     assert time.monotonic() - begin < 5
     assert [answer.error for answer in answers] == [None, "timed out", None, None]
     assert calls == ["1", "2", "2 cancelled", "3", "4"]
 
 
 def test_a_call_that_will_not_be_cancelled_is_left_behind():
+    release = threading.Event()
+
     async def hook(self, part):
-        end = time.monotonic() + (1.0 if part.path == "1" else 0)
-        while time.monotonic() < end:
+        while part.path == "1" and not release.is_set():
             try:
                 await asyncio.sleep(0.05)
             except asyncio.CancelledError:
                 continue
         return Verdict.reject(part.path)
 
-    first, second = ask(inspector(hook, timeout_s=0.2), make_message(*parts(2)))
+    first, second = ask(inspector(hook, timeout_s=1.0), make_message(*parts(2)))
     assert first.error == "timed out"
     assert second.verdicts[0].reason == "2"
-    wait_until(lambda: not hook_threads())
+    release.set()
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_a_blocked_loop_is_replaced(caplog):
@@ -158,12 +154,12 @@ def test_a_blocked_loop_is_replaced(caplog):
         return Verdict.reject(part.path)
 
     with caplog.at_level(logging.ERROR, "smtpgw.inspectors"):
-        answers = ask(inspector(hook, timeout_s=0.2), make_message(*parts(4)))
+        answers = ask(inspector(hook, timeout_s=1.0), make_message(*parts(4)))
     assert [answer.error for answer in answers] == [None, "timed out", None, None]
     [record] = [record for record in caplog.records if record.name == "smtpgw.inspectors"]
     assert "made.on_part blocks the event loop" in record.getMessage()
     release.set()
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_nothing_is_kept_once_it_is_answered():
@@ -182,7 +178,7 @@ def test_nothing_is_kept_once_it_is_answered():
     scanner = Scanner(config.default().to_core_json(), roster([Keeps()]), threads=1)
     scanner.scan(b"Subject: x\r\n\r\nx\r\n")
     assert len(kept) == 3
-    wait_until(lambda: not any(reference() for reference in kept))
+    wait_until(lambda: not any(reference() for reference in kept), "all is let go")
     assert hook_threads()
 
 

@@ -8,6 +8,7 @@ import time
 import weakref
 
 import pytest
+from peers import wait_until
 
 from smtpgw import Inspector, Verdict, config
 from smtpgw._core import Scanner
@@ -27,13 +28,6 @@ def inspector(hook, **attributes):
 def ask_one(hook, **attributes):
     [answer] = ask(inspector(hook, **attributes), make_message(make_part(b"x")))
     return answer
-
-
-def wait_until(true, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def hook_threads():
@@ -257,14 +251,14 @@ def test_nothing_is_kept_once_it_is_answered(last):
     scanner = Scanner(config.default().to_core_json(), roster([Keeps()]), threads=1)
     scanner.scan(b"Subject: x\r\n\r\nx\r\n")
     assert len(kept) == 3
-    wait_until(lambda: not any(reference() for reference in kept))
+    wait_until(lambda: not any(reference() for reference in kept), "all is let go")
     # The thread is still there, waiting.
     assert hook_threads()
 
 
 def test_threads_end_with_the_crew():
     ask_one(lambda self: None)
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -282,7 +276,7 @@ def test_a_call_over_its_time_is_given_up_and_the_rest_goes_on(threads, caplog):
         answers = ask(inspector(hook, timeout_s=0.5), make_message(*parts), threads=threads)
         took = time.monotonic() - begin
         # Whoever takes the place may be done before the watchman has written it down.
-        wait_until(lambda: any(record.name == "smtpgw.inspectors" for record in caplog.records))
+        wait_until(lambda: any(record.name == "smtpgw.inspectors" for record in caplog.records), "it is written down")
     assert [answer.error for answer in answers] == [None, "timed out", None, None, None]
     assert [answer.verdicts[0].reason for answer in answers if answer.verdicts] == ["1", "3", "4", "5"]
     assert 0.5 <= took < 10
@@ -292,7 +286,7 @@ def test_a_call_over_its_time_is_given_up_and_the_rest_goes_on(threads, caplog):
     assert "another thread takes its place" in record.getMessage()
     # And the thread that hung ends once it can.
     release.set()
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_the_order_of_an_inspectors_calls_survives_a_hang():
@@ -300,7 +294,7 @@ def test_the_order_of_an_inspectors_calls_survives_a_hang():
     release, calls = threading.Event(), []
 
     class Hangs(Inspector):
-        timeout_s = 0.2
+        timeout_s = 1.0
 
         def on_part(self, part):
             calls.append(part.path)
@@ -344,7 +338,7 @@ def test_hangs_beyond_the_bound_are_not_replaced():
     assert [answer.error for answer in answers[:65]] == ["timed out"] * 65
     assert any(answer.verdicts for answer in answers[65:])
     assert calls == [part.path for part in parts]
-    wait_until(lambda: not hook_threads())
+    wait_until(lambda: not hook_threads(), "the threads end")
 
 
 def test_a_thread_that_dies_is_replaced(monkeypatch):

@@ -4,6 +4,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from peers import wait_until
+
 from smtpgw import Inspector, Verdict
 from smtpgw.testing import running_gateway
 
@@ -33,13 +35,6 @@ class Blocking(Inspector):
         return Verdict.score(1, "SEEN")
 
 
-def wait_until(true, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def send_all(gateway, numbers):
     with ThreadPoolExecutor(len(numbers)) as clients:
         return [reply.code for reply in clients.map(lambda number: gateway.send(MESSAGE % number), numbers)]
@@ -49,7 +44,7 @@ def test_hooks_that_wait_run_side_by_side_in_all_threads():
     inspector = Blocking()
     with running_gateway([inspector], threads=4) as gateway, ThreadPoolExecutor(1) as aside:
         codes = aside.submit(send_all, gateway, [1] * 6)
-        wait_until(lambda: inspector.inside == 4)
+        wait_until(lambda: inspector.inside == 4, "4 wait")
         # There is no fifth thread.
         time.sleep(0.1)
         assert inspector.most == 4
@@ -62,7 +57,7 @@ def test_whoever_hangs_holds_up_nobody():
     inspector = Blocking()
     with running_gateway([inspector], threads=2) as gateway, ThreadPoolExecutor(1) as aside:
         hangs = aside.submit(gateway.send, MESSAGE % 1)
-        wait_until(lambda: inspector.inside == 1)
+        wait_until(lambda: inspector.inside == 1, "1 wait")
         for _ in range(3):
             begin = time.monotonic()
             assert gateway.send(MESSAGE % 2).code == 250

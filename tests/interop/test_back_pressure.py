@@ -4,12 +4,10 @@ the gateway fills no memory meanwhile, and when its time is over the message is 
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from peers.clients import Dialogue
@@ -54,11 +52,6 @@ def deaf() -> Iterator[str]:
         stop.set()
 
 
-def resident(gateway: RunningGateway) -> int:
-    """Octets."""
-    return int(Path(f"/proc/{gateway.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def test_a_backend_that_does_not_read_holds_its_client_up(
     deaf: str, run_gateway: Callable[..., RunningGateway]
 ) -> None:
@@ -70,13 +63,13 @@ def test_a_backend_that_does_not_read_holds_its_client_up(
         client.command(b"MAIL FROM:<ann@example.net>")
         assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
         assert client.command(b"DATA").startswith(b"354 ")
-        before, most, held_up = resident(gateway), 0, 0.0
+        before, most, held_up = gateway.resident, 0, 0.0
         client.send(letter("nobody listens"))
         for _ in range(SIZE // len(PIECE)):
             begin = time.perf_counter()
             client.send(PIECE)
             held_up = max(held_up, time.perf_counter() - begin)
-            most = max(most, resident(gateway) - before)
+            most = max(most, gateway.resident - before)
         reply = client.command(b".")
         assert reply.startswith(b"451 4.4."), reply
         assert held_up > 1, f"it was never waited for: {held_up} s"

@@ -59,6 +59,8 @@ BOMBS = {
     "parameters": HEAD % b"pieces" + b"Content-Type: text/plain%s\r\n\r\nx\r\n" % (b";\r\n name*1=x" * 5_000),
 }
 """Each is above one limit."""
+PATIENT = {"decode": {"cpu_s": 600, "archive": {"seconds": 600}}}
+"""The time of `archive` passes on the wall: a busy machine needs more of it for what is within all other limits."""
 
 
 @pytest.mark.timeout(240)
@@ -70,7 +72,7 @@ def test_neighbours_are_served_while_bombs_are_taken_apart():
             client.sendmail("a@sender.example", ["b@recipient.example"], raw)
             answered.append(250)
 
-    with running_gateway() as gateway:
+    with running_gateway(config=PATIENT) as gateway:
         bombs = [threading.Thread(target=send, args=(raw, gateway.address)) for raw in heavy()]
         for bomb in bombs:
             bomb.start()

@@ -144,13 +144,14 @@ def test_once_and_no_more(
     elif phase == "before the verdict":
         time.sleep(0.3)
     elif phase == "content":
-        # Both begin at once, and are in the middle of it.
-        recorder.held.clear()
+        # Both begin at once, and are in the middle of it: the backend takes neither to its end.
+        recorder.held = {b"content" if relay == "stream" else b"DATA": (end := threading.Event())}
         go_on.set()
+        go_on = end
         time.sleep(0.05)
     gateway.process.send_signal(how)
-    if phase == "after the dot" and how == signal.SIGTERM:
-        # It waits for the reply and hands it on.
+    if phase in ("content", "after the dot") and how == signal.SIGTERM:
+        # It waits for the content to end and for the reply, and hands it on.
         go_on.set()
     gateway.process.wait(timeout=20)
     if how == signal.SIGTERM:

@@ -11,38 +11,19 @@ import gzip
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from peers import free_port, wait_until
 from peers.clients import Dialogue
 from peers.contents import CONTENTS, infected, letter, without_received
-from peers.gateway import SMTPGW, Certificate, RunningGateway, configuration, streaming, toml
+from peers.fixtures import Disk
+from peers.gateway import SMTPGW, Certificate, RunningGateway, configuration, streaming, write
 from peers.recorder import Recorder
 
 Run = Callable[..., RunningGateway]
-Disk = Callable[[str], Path]
 FULL = b"452 4.3.1 "
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    """Makes file systems in memory with these options of mount(8)."""
-    mounted: list[Path] = []
-
-    def make(options: str) -> Path:
-        folder = tmp_path / f"disk-{len(mounted)}"
-        folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-            pytest.skip("a full disk: this user cannot mount a file system")
-        mounted.append(folder)
-        return folder
-
-    yield make
-    for folder in mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:
@@ -156,8 +137,7 @@ def test_the_log_is_full(disk: Disk, recorder: Recorder, certificate: Certificat
     log = folder / "log"
     settings = configuration(certificate, recorder.address, log={"file": str(log)})
     settings["listener"][0]["address"] = f"127.0.0.1:{(port := free_port())}"
-    config = tmp_path / "smtpgw.toml"
-    config.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
+    config = write(settings, tmp_path)
     process = subprocess.Popen([SMTPGW, "run", "-c", config], cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: log.exists() and b'"ready"' in log.read_bytes(), "it is ready", within_s=30)

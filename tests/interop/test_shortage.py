@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import resource
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from peers import wait_until
 from peers.clients import Dialogue
 from peers.contents import CONTENTS, letter, without_received
+from peers.fixtures import Disk
 from peers.gateway import Certificate, RunningGateway
 from peers.recorder import Recorder
 
@@ -26,10 +24,6 @@ def limit(gateway: RunningGateway, what: int, value: int) -> None:
     """Sets a resource limit of the running gateway; the hard one stays, so that it can be lifted again."""
     _, hard = resource.prlimit(gateway.process.pid, what)
     resource.prlimit(gateway.process.pid, what, (value, hard))
-
-
-def descriptors(gateway: RunningGateway) -> int:
-    return len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
 
 
 def deliver(gateway: RunningGateway, certificate: Certificate, content: bytes) -> bytes:
@@ -49,7 +43,7 @@ def test_out_of_descriptors(recorder: Recorder, run_gateway: Run, certificate: C
     deliver(gateway, certificate, letter("before"))
     wait_until(lambda: not recorder.connections, "the backend is left alone")
     with Dialogue(gateway.port).open(certificate.authority) as client:
-        limit(gateway, resource.RLIMIT_NOFILE, descriptors(gateway) + 20)
+        limit(gateway, resource.RLIMIT_NOFILE, gateway.descriptors + 20)
         crowd = [socket.create_connection(("127.0.0.1", gateway.port), timeout=10) for _ in range(60)]
         try:
             gateway.record("accept-failed")
@@ -104,18 +98,6 @@ def test_the_share_of_the_spool(recorder: Recorder, run_gateway: Run, certificat
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("small", b"x" * 900 + b"\r\n")]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 128 KiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a full disk: this user cannot mount a file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def check_no_room(gateway: RunningGateway, certificate: Certificate, recorder: Recorder) -> None:
     """A message too large for the spool is deferred and goes nowhere; one that needs no file still goes through."""
     large = CONTENTS["in the spool file"]
@@ -125,11 +107,12 @@ def check_no_room(gateway: RunningGateway, certificate: Certificate, recorder: R
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("small")]
 
 
-def test_spool_on_a_full_disk(small_disk: Path, recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
+def test_spool_on_a_full_disk(disk: Disk, recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
     assert len(CONTENTS["in the spool file"]) > 200_000
-    gateway = run_gateway(recorder.address, spool={"path": str(small_disk), "memory": "64 KiB"})
+    small = disk("size=128k")
+    gateway = run_gateway(recorder.address, spool={"path": str(small), "memory": "64 KiB"})
     check_no_room(gateway, certificate, recorder)
-    assert os.statvfs(small_disk).f_bfree == os.statvfs(small_disk).f_blocks, "what was spooled is given back"
+    assert os.statvfs(small).f_bfree == os.statvfs(small).f_blocks, "what was spooled is given back"
 
 
 def test_spool_file_beyond_the_limit_of_the_process(

@@ -13,6 +13,8 @@ SMTPGW_REQUIRE_PEERS=1 it fails instead.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -50,8 +52,20 @@ def program(name: str) -> str:
     return str(path or absent(name))
 
 
+_candidates = itertools.count(10_000 + os.getpid() % 10_000)
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one themselves."""
+    """A port of 127.0.0.1 for programs that cannot choose one themselves, and for such as come back to theirs.
+
+    Below those that the system gives to clients, and to who asks for any: one of those may be another's before it is
+    taken. None comes twice.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in itertools.takewhile(lambda port: port < lowest, _candidates):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,9 @@ from peers.opensmtpd import OpenSmtpd
 from peers.postfix import Postfix
 from peers.recorder import Recorder
 
-__all__ = ["certificate", "exim", "mailbox", "opensmtpd", "postfix", "recorder", "run_gateway"]
+__all__ = ["Disk", "certificate", "disk", "exim", "mailbox", "opensmtpd", "postfix", "recorder", "run_gateway"]
+
+Disk = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +89,22 @@ def run_gateway(tmp_path: Path, certificate: Certificate) -> Iterator[Callable[.
             return stack.enter_context(RunningGateway(configuration(certificate, backend, **changes), folder))
 
         yield start
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """Makes file systems in memory with these options of mount(8)."""
+    mounted: list[Path] = []
+
+    def make(options: str) -> Path:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("a full disk: this user cannot mount a file system")
+        mounted.append(folder)
+        return folder
+
+    yield make
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 from peers import wait_until
 
-__all__ = ["SMTPGW", "Certificate", "RunningGateway", "configuration", "streaming", "toml"]
+__all__ = ["SMTPGW", "Certificate", "RunningGateway", "configuration", "streaming", "write"]
 
 SMTPGW = Path(sys.executable).parent / "smtpgw"
 """The command as it is installed beside the interpreter of the tests."""
@@ -82,6 +82,14 @@ def streaming(address: str) -> dict[str, Any]:
     }
 
 
+def write(settings: dict[str, Any], folder: Path) -> Path:
+    """The configuration file with these settings, which nobody finds half-written."""
+    path, new = folder / "smtpgw.toml", folder / "smtpgw.toml.new"
+    new.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
+    new.replace(path)
+    return path
+
+
 def toml(value: object) -> str:
     """A value as TOML, tables inline."""
     if isinstance(value, dict):
@@ -142,6 +150,16 @@ class RunningGateway:
         """Where it listens."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def resident(self) -> int:
+        """Octets that it has in memory."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def descriptors(self) -> int:
+        """How many it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def found(self, event: str, **fields: object) -> list[dict[str, Any]]:
         """Records of `event` that have these fields."""
         return [
@@ -160,9 +178,7 @@ class RunningGateway:
 
     def configure(self, settings: dict[str, Any]) -> Path:
         """Writes the configuration file; a running gateway reads it at the next SIGHUP."""
-        path = self.folder / "smtpgw.toml"
-        path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
-        return path
+        return write(settings, self.folder)
 
     def stop(self, *, within_s: float = 20.0) -> int:
         """SIGTERM, and the exit status."""

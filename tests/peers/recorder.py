@@ -41,7 +41,7 @@ class Recorder:
     replies: dict[bytes, bytes | None] = field(default_factory=dict)
     extensions: tuple[bytes, ...] = (b"PIPELINING", b"SIZE 104857600", b"8BITMIME", b"ENHANCEDSTATUSCODES")
     held: dict[bytes, threading.Event] = field(default_factory=dict)
-    """Replies by verb that wait for their event."""
+    """Replies by verb that wait for their event; at `b"content"` no more of content is read before it."""
     deliveries: list[Delivery] = field(default_factory=list)
     sessions: list[list[bytes]] = field(default_factory=list)
     """Commands by session, content left out, as they come in."""
@@ -123,6 +123,7 @@ class _Session:
     def content(self) -> None:
         content = bytearray()
         while (line := self.line()) is not None:
+            self.wait(b"content")
             if line == b".":
                 reply = self.recorder.replies.get(b".", RECORDED)
                 # Before the reply: whoever has read it must find the message here.
@@ -136,14 +137,18 @@ class _Session:
     def answer(self, verb: bytes, reply: bytes) -> bytes:
         """Sends the reply, or what the test wants instead of it."""
         instead = self.recorder.replies.get(verb, reply)
-        if verb in self.recorder.held:
-            self.recorder.held[verb].wait()
+        self.wait(verb)
         if instead is None:
             while self.connection.recv(65536):  # Hung: everything is taken, nothing is answered.
                 pass
             raise ConnectionAbortedError
         self.connection.sendall(instead)
         return instead
+
+    def wait(self, what: bytes) -> None:
+        """Waits for what the test holds."""
+        if event := self.recorder.held.get(what):
+            event.wait()
 
     def line(self) -> bytes | None:
         """The next line without its CRLF; None at the end of the stream."""

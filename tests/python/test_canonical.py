@@ -140,9 +140,9 @@ def test_hosts_are_idempotent(text):
 def test_any_length_costs_the_same(piece):
     # Longer than LONGEST: what is beyond is not looked at.
     for text in (f"http://{piece * 2_000_000}", f"http://a/{piece * 2_000_000}"):
-        start = time.perf_counter()
+        start = time.process_time()
         canonical(text)
-        assert time.perf_counter() - start < 1.0
+        assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize("before", ["http://" + "a" * 9_000 + "@", "http:" + "/" * 9_000, "\t" * 9_000 + "http://"])

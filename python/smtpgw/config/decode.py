@@ -27,7 +27,7 @@ class Archive(Table):
     depth: Count = 8
     """Containers in containers."""
     seconds: Seconds = 10.0
-    """Time spent on unpacking, seconds."""
+    """Time that unpacking may take, seconds: on the wall, so that a busy machine opens less in it than an idle one."""
     concurrency: Count = 8
     """Messages whose containers are opened at a time. Each may take 72 MiB for the window of a decoder. One that finds
     no place within `seconds` stays closed, which is `timeout`."""

@@ -89,7 +89,7 @@ class Quarantine(Table):
     path: File
     """Folder."""
     reply: Literal["accept", "reject"] = "accept"
-    """What the sender is told: `accept`: 250, once it is safely stored; `reject`: 550."""
+    """What the sender is told: `accept`: 250, once it is safely stored; `reject`: 554."""
 
 
 class Log(Table):
@@ -110,7 +110,7 @@ class Config(Table):
     """All of it. Make one with `smtpgw.config.load`, `parse` or `default`, which name every mistake at once."""
 
     hostname: Hostname = "localhost"
-    """Our own name, in the greeting, `Received` and `Authentication-Results`."""
+    """Our own name, in the greeting, `Received` and the EHLO to a backend."""
     listener: list[Listener] = Field(min_length=1)
     """Where we listen."""
     backend: dict[str, Backend] = Field(min_length=1)

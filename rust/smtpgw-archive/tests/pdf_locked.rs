@@ -171,7 +171,8 @@ fn a_decoy_hides_nothing() {
             assert!(members.0.iter().any(|(name, data, _)| name == "numbers.exe" && *data == numbers()), "{name}");
         }
     }
-    // Each has a key of its own, of which that of AES of 256 bits has nothing to do with numbers: the streams of both come out, and one that nothing opens is told.
+    // Each has a key of its own, of which that of AES of 256 bits has nothing to do with numbers: the streams of both
+    // come out, and one that nothing opens is told.
     let other = |name: &str| replaced(&replaced(&sample(name), b" 0 obj", b"0 0 obj"), b" 0 R", b"0 0 R");
     let octets = [other("aes-256"), sample("rc4-40")].concat();
     let (outcome, members) = tried(&octets, &[]);

@@ -2,9 +2,9 @@
 //!
 //! A [`Site`] is what we know of a backend between connections (settings, what it last offered, which of its addresses
 //! answer); [`Routes`] say which of them gets a message; a [`Leg`] is one connection, made at the first MAIL of a
-//! client (rule B2) and kept for that client alone, then perhaps in the [`Pool`] for another. [`look_after`] finds out in the background who is down and who is
-//! back. Replies to MAIL, RCPT and the end of data are handed up as they came (rule R1). Every error here is our
-//! own trouble to the client: 4yz, and the leg is not used again.
+//! client (rule B2) and kept for that client alone, then perhaps in the [`Pool`] for another. [`look_after`] finds out
+//! in the background who is down and who is back. Replies to MAIL, RCPT and the end of data are handed up as they came
+//! (rule R1). Every error here is our own trouble to the client: 4yz, and the leg is not used again.
 
 mod chunks;
 mod circuit;

@@ -2,9 +2,9 @@
 //!
 //! Everything the protocol decides is `smtpgw-smtp`'s; what a message is worth is decided in
 //! [`crate::transaction`]. Here is the driver between them: the greeting at once (B0), deadlines for whole commands
-//! and a minimum data rate for content, TLS (by STARTTLS or before the greeting), identity of the session, limits of a connection, and its record.
-//! The task holds little while idle: the rare and large things (TLS session, backend leg, reception) are boxed or
-//! not there.
+//! and a minimum data rate for content, TLS (by STARTTLS or before the greeting), identity of the session, limits of a
+//! connection, and its record. The task holds little while idle: the rare and large things (TLS session, backend leg,
+//! reception) are boxed or not there.
 
 mod act;
 mod auth;

@@ -52,7 +52,8 @@ pub struct InspectorInfo {
     pub asynchronous: bool,
     /// Whether it gives points: then relayed messages carry the `X-Spam-` fields, and forged ones are removed.
     pub scores: bool,
-    /// Octets of one part that it looks at; a larger one is not shown to it and is unscanned ([`crate::settings::Unscanned::Oversize`]).
+    /// Octets of one part that it looks at; a larger one is not shown to it and is unscanned
+    /// ([`crate::settings::Unscanned::Oversize`]).
     pub largest: Option<u64>,
 }
 

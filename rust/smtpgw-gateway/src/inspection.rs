@@ -4,11 +4,11 @@
 //! message's dealings with it. Parts are asked about while content still arrives; `on_message` is asked once every
 //! `on_part` of the message has been answered or stands before it in the same batch.
 //!
-//! What is bounded: batches under way (a place each until its last call is closed, so the workers' queue is bounded), the time of one call (the
-//! inspector's `timeout_s`), the time of all of them after the end of data (rule D0). A worker that is over its
-//! time is reported to the implementation and replaced; the call counts as timed out. An `Inspection` that is
-//! dropped early gives up what nobody has begun and leaves the rest to a supervisor task, so that a vanished
-//! client does not hide a hung worker.
+//! What is bounded: batches under way (a place each until its last call is closed, so the workers' queue is bounded),
+//! the time of one call (the inspector's `timeout_s`), the time of all of them after the end of data (rule D0). A
+//! worker that is over its time is reported to the implementation and replaced; the call counts as timed out. An
+//! `Inspection` that is dropped early gives up what nobody has begun and leaves the rest to a supervisor task, so that
+//! a vanished client does not hide a hung worker.
 
 mod breaker;
 mod opinion;

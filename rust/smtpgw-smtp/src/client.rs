@@ -1,9 +1,9 @@
 //! The client role: commands go out, replies come in, one to one and in order.
 //!
-//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), RFC 4954 (AUTH), Postfix's XCLIENT and XFORWARD. Like the
-//! server role it owns no input; the contract of [`Client::receive`] is the same: unread input is shown again from its
-//! first octet. A server that says anything out of turn, or anything that is no reply, has lost our trust: the error
-//! says what it did, and the connection is of no use any more.
+//! RFC 5321 §3 and §4, RFC 2920 §3.1 (PIPELINING), RFC 3030 (BDAT), RFC 3207 (STARTTLS), RFC 4954 (AUTH), Postfix's
+//! XCLIENT and XFORWARD. Like the server role it owns no input; the contract of [`Client::receive`] is the same: unread
+//! input is shown again from its first octet. A server that says anything out of turn, or anything that is no reply,
+//! has lost our trust: the error says what it did, and the connection is of no use any more.
 //!
 //! State × command:
 //!
@@ -33,9 +33,9 @@
 //! | QUIT, any | → Closed |
 //! | 421 to anything | → Closed |
 //!
-//! In Exchange only [`Client::answer`] may be used. Handshake → Hello by [`Client::starttls_done`]; the end of content → Ready. `–` is [`Misuse::OutOfPlace`]. What
-//! is pipelined: see [`Client::send`] and [`Client::chunk`]. Leaves to others: sockets, deadlines, the order of MAIL,
-//! RCPT and DATA.
+//! In Exchange only [`Client::answer`] may be used. Handshake → Hello by [`Client::starttls_done`]; the end of content
+//! → Ready. `–` is [`Misuse::OutOfPlace`]. What is pipelined: see [`Client::send`] and [`Client::chunk`]. Leaves to
+//! others: sockets, deadlines, the order of MAIL, RCPT and DATA.
 
 mod auth;
 mod chunks;

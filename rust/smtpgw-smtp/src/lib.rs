@@ -17,6 +17,7 @@
 //! | `chunk_reader` | content coming in by BDAT: counted |
 //! | `client` | the client role: state × command, replies one to one |
 //! | `command`, `xclient`, `xforward`, `attributes` | commands, written from parsed pieces |
+//! | `xclient_request` | XCLIENT as the server role reads it |
 //! | `auth` | mechanisms, and the lines of an exchange that is handed on |
 //! | `word_set` | the words behind a keyword of EHLO |
 //! | `reply_reader` | replies coming in: strict and bounded |

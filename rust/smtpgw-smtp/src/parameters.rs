@@ -1,9 +1,9 @@
 //! The parameters of MAIL and RCPT (RFC 5321 §4.1.2 `Mail-parameters`), as typed pieces.
 //!
-//! RFC 1870 (SIZE), RFC 4954 §5 (AUTH), RFC 6152 and RFC 3030 (BODY), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS), RFC 3461 (RET, ENVID,
-//! NOTIFY, ORCPT). Only what was announced
-//! is understood; everything else is answered 555 as RFC 5321 §4.1.1.11 says. Parameters are written to a backend from
-//! these pieces, never copied, and each side writes only what the other one announced: see [`Extensions::missing`].
+//! RFC 1870 (SIZE), RFC 4954 §5 (AUTH), RFC 6152 and RFC 3030 (BODY), RFC 6531 (SMTPUTF8), RFC 8689 (REQUIRETLS),
+//! RFC 3461 (RET, ENVID, NOTIFY, ORCPT). Only what was announced is understood; everything else is answered 555 as
+//! RFC 5321 §4.1.1.11 says. Parameters are written to a backend from these pieces, never copied, and each side writes
+//! only what the other one announced: see [`Extensions::missing`].
 //!
 //! [`Extensions::missing`]: crate::Extensions::missing
 

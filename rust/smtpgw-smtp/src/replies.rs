@@ -121,6 +121,7 @@ mod tests {
             BACKEND_UNREACHABLE,
             BACKEND_LOST,
             LOCAL_ERROR,
+            OTHER_TRANSACTION,
             NO_SPACE,
             STARTTLS_FIRST,
             CLIENT_UNKNOWN,

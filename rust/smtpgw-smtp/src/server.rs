@@ -44,7 +44,8 @@
 //!
 //! AuthPending and AuthExchange: see [`auth`]. XclientPending → Start by [`Server::xclient_done`], with another greeting.
 //! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
-//! Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed. Closed takes nothing and reports why once.
+//! Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed. Closed takes nothing and
+//! reports why once.
 //!
 //! Leaves to others: sockets, deadlines, what to answer to pending commands.
 
@@ -174,8 +175,9 @@ impl Server {
     }
 
     /// Answers the pending command: MAIL, RCPT, DATA (with a refusal) or the end of data. A positive or negative
-    /// reply decides the next state; 421 closes. For AUTH it may be a challenge as well (334). Does nothing when nothing is pending. A reply that the command
-    /// cannot have (3yz, or 2yz to DATA, which would say that a message has been taken) becomes 451.
+    /// reply decides the next state; 421 closes. For AUTH it may be a challenge as well (334). Does nothing when
+    /// nothing is pending. A reply that the command cannot have (3yz, or 2yz to DATA, which would say that a message
+    /// has been taken) becomes 451.
     pub fn reply(&mut self, reply: &Reply) {
         if let State::AuthPending = self.state {
             return self.reply_to_auth(reply);

@@ -40,7 +40,8 @@ pub enum ServerEvent<'b> {
         /// What came with it.
         parameters: RecipientParameters,
     },
-    /// DATA with at least one accepted recipient; pending: [`Server::start_content`](crate::Server::start_content) or a negative reply.
+    /// DATA with at least one accepted recipient; pending: [`Server::start_content`](crate::Server::start_content) or a
+    /// negative reply.
     Data,
     /// The first BDAT of a message with at least one accepted recipient (RFC 3030): content follows, and there is
     /// nothing to answer. Chunks in front of the last are answered by the machine.
@@ -65,8 +66,9 @@ pub enum ServerEvent<'b> {
     },
     /// What the client says to a challenge; pending in the same way.
     AuthAnswer(AuthAnswer),
-    /// STARTTLS: write the output, then do the handshake, then [`Server::starttls_done`](crate::Server::starttls_done). The read buffer must be
-    /// empty: `receive` reports octets behind the command as [`CloseReason::PlaintextBehindStarttls`].
+    /// STARTTLS: write the output, then do the handshake, then [`Server::starttls_done`](crate::Server::starttls_done).
+    /// The read buffer must be empty: `receive` reports octets behind the command as
+    /// [`CloseReason::PlaintextBehindStarttls`].
     Starttls,
     /// QUIT, already answered: write the output and close.
     Quit,

@@ -156,7 +156,7 @@ async fn what_a_backend_thinks_of_a_client_is_not_about_the_backend() {
         (Identity::Xclient, b"220 mx\r\n", &[], false),
     ] {
         let address = serve(greeting, replies).await;
-        let connect_s = Duration::from_millis(300);
+        let connect_s = Duration::from_millis(if greeting == refused { 10_000 } else { 1_000 });
         let backend = Backend { tls: BackendTls::None, identity, connect_s, ..Backend::at(address.to_string()) };
         let site = Site::new(&Settings::default(), "mail", &backend).unwrap();
         let session = someone();

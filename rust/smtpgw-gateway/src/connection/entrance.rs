@@ -1,9 +1,9 @@
 //! Proxies of ours that say who the client is: by a PROXY header before the greeting, or by XCLIENT behind it. And the
 //! greeting, where it cannot come at once: behind a PROXY header, and under TLS from the first octet.
 //!
-//! The first is the sole exception to rule B0, with limits of its own. A connection from a listed network that does not begin with
-//! a header is closed without a word: taken as it is, it would pass for one of the proxy's own, which a backend may
-//! trust. From anywhere else a PROXY line is an unknown command like any other.
+//! The first is the sole exception to rule B0, with limits of its own. A connection from a listed network that does not
+//! begin with a header is closed without a word: taken as it is, it would pass for one of the proxy's own, which a
+//! backend may trust. From anywhere else a PROXY line is an unknown command like any other.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -314,8 +314,8 @@ impl Sink for Keeping<'_> {
     }
 }
 
-/// Octets read for all further readings of one message and of those attached to it together: some seconds of work, and forty readings of the
-/// largest message that is usual.
+/// Octets read for all further readings of one message and of those attached to it together: some seconds of work, and
+/// forty readings of the largest message that is usual.
 pub(super) const REREAD: u64 = 1 << 30;
 
 /// Octets read at a time.

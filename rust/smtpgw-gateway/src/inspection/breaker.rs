@@ -43,8 +43,8 @@ impl Breaker {
     }
 }
 
-/// Messages in a row that it failed on, after which an inspector is not asked for a while. High enough that a few bad messages do not
-/// switch off the inspector for everybody: hostile input must not be able to do that cheaply.
+/// Messages in a row that it failed on, after which an inspector is not asked for a while. High enough that a few bad
+/// messages do not switch off the inspector for everybody: hostile input must not be able to do that cheaply.
 pub(super) const BREAKER_FAILURES: u32 = 20;
 
 /// How long it is not asked then.

@@ -92,7 +92,7 @@ async fn a_call_that_runs_is_not_given_up_as_waiting() {
     assert!(batch.is_complete());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn content_is_held_up_for_want_of_a_place_once_and_no_longer() {
     let panel = Panel::new(Arc::new(Idle(vec![info()])));
     let all = u32::try_from(panel.queue.available_permits()).unwrap();
@@ -104,7 +104,7 @@ async fn content_is_held_up_for_want_of_a_place_once_and_no_longer() {
         inspection.submit_meanwhile(budget).await;
     }
     let held_up = begun.elapsed();
-    assert!(budget <= held_up && held_up < 10 * budget, "once, and not for each of twenty: {held_up:?}");
+    assert!(budget <= held_up && held_up < 2 * budget, "once, and not for each of twenty: {held_up:?}");
     assert_eq!(inspection.opinions.len(), 20);
     assert!(inspection.opinions.iter().all(|opinion| opinion.result == Err(Failure::TimedOut)));
     drop(taken);

@@ -4,8 +4,8 @@
 //! arrives. A client that said in its own hello that it has nothing in common with us is not offered STARTTLS for
 //! [`PAUSE`], so that its mail comes in clear, and inspected. Only that cause counts: not garbage, not a client that
 //! dislikes our certificate. And never a client that has shaken hands within that time: it can, whatever else at its
-//! address (a scanner, a neighbour) cannot. Whoever could forge such a hello on the way could take STARTTLS out of our reply as well
-//! (RFC 7435 §3); opportunistic TLS promises no more.
+//! address (a scanner, a neighbour) cannot. Whoever could forge such a hello on the way could take STARTTLS out of our
+//! reply as well (RFC 7435 §3); opportunistic TLS promises no more.
 //!
 //! Bounded by [`ENTRIES`]; the oldest gives way. It lives as long as the process, across reloads.
 
