@@ -479,6 +479,33 @@ def test_scan_names_any_file_in_json(smtpgw, tmp_path):
     assert os.fsencode(json.loads(out)["file"]) == name
 
 
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("smtpgw.toml", "smtpgw run -c smtpgw.toml"),
+        ("mine.py", "smtpgw run mine:gateway"),
+        ("mine", "mygateway:gateway"),
+    ],
+)
+def test_run_a_file_as_if_it_were_an_object(smtpgw, tmp_path, target, meant):
+    (tmp_path / "smtpgw.toml").touch()
+    _, said = smtpgw("run", target, status=78)
+    assert meant in said
+
+
+def test_run_without_the_folder_of_its_log(smtpgw, tmp_path):
+    for command in ("check", "run"):
+        _, said = smtpgw(command, "--set", "log.file=none/log", status=78)
+        assert f"mkdir -p {tmp_path}/none" in said
+        assert "Traceback" not in said
+
+
+def test_run_a_module_that_ends_the_program(smtpgw, tmp_path):
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)\n")
+    _, said = smtpgw("run", "leaving:gateway", status=78)
+    assert "SystemExit" in said
+
+
 def test_run_a_module_that_raises(smtpgw, tmp_path):
     (tmp_path / "raising.py").write_text("raise ValueError('half done')\n")
     _, said = smtpgw("run", "raising:gateway", status=78)
