@@ -396,7 +396,7 @@ class Message:
 
     @property
     def raw(self) -> Buffer:
-        """The whole content as the client sent it. Before its end, so not in `on_message`: `InspectorError`."""
+        """The whole content as the client sent it, in `on_message`. Raises `InspectorError` before its end is there."""
 
     def __eq__(self, other: object, /) -> bool:
         """Whether it is the same message."""
