@@ -127,7 +127,12 @@ class Gateway:
         self._config, self._roster = fresh, entries
 
     def next_records(self, timeout_s: float = 1.0) -> list[dict[str, Any]]:
-        """The records since the last call, oldest first; waits for the first at most `timeout_s` seconds."""
+        """The records since the last call, oldest first; waits for the first at most `timeout_s` seconds.
+
+        Raises `SmtpgwError` unless the gateway was made with `records=True`.
+        """
+        if not self._records:
+            raise SmtpgwError("records are kept if they are asked for: Gateway(..., records=True)")
         if self._core is None:
             return []
         return [json.loads(line) for line in self._core.next_records(timeout_s)]

@@ -114,6 +114,15 @@ def test_the_inspectors_of_the_page_run():
     assert bare.on_part(make_part("http://bad.example/")) is None
 
 
+def test_the_programs_of_the_page_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = {"__name__": "library"}
+    for code in blocks("library.md", "python"):
+        exec(compile(code, "library.md", "exec"), module)  # noqa: S102
+    assert module["port"]
+    assert capsys.readouterr().out
+
+
 def test_the_list_entries_of_the_page_are_right(tmp_path):
     from smtpgw.inspectors.urls.lists import BlockList
 

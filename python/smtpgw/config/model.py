@@ -49,7 +49,8 @@ class InspectorTable(Table):
     use: str
     """`yara`, `urls`, `spam`, the name of an installed entry point of `smtpgw.inspectors`, or `module:Class`."""
     name: str | None = None
-    """For records and logs; `use` unless set. Equal names are numbered: `yara`, `yara#2`."""
+    """For records and logs. Default: the inspector's own, else the name of its class. Equal names are numbered: `yara`,
+    `yara#2`."""
     mode: Mode | None = None
     """`enforce`; `shadow`: verdicts are recorded, never acted on; `off`. Default: the inspector's own, `enforce`."""
     timeout_s: Seconds | None = None
@@ -89,7 +90,7 @@ class Quarantine(Table):
     path: File
     """Folder."""
     reply: Literal["accept", "reject"] = "accept"
-    """What the sender is told: `accept`: 250, once it is safely stored; `reject`: 550."""
+    """What the sender is told: `accept`: 250, once it is safely stored; `reject`: 554."""
 
 
 class Log(Table):
@@ -110,7 +111,7 @@ class Config(Table):
     """All of it. Make one with `smtpgw.config.load`, `parse` or `default`, which name every mistake at once."""
 
     hostname: Hostname = "localhost"
-    """Our own name, in the greeting, `Received` and `Authentication-Results`."""
+    """Our own name, in the greeting and in `Received`."""
     listener: list[Listener] = Field(min_length=1)
     """Where we listen."""
     backend: dict[str, Backend] = Field(min_length=1)
