@@ -432,6 +432,10 @@ def test_folders_are_looked_at(tmp_path):
         return
     tmp_path.chmod(0o500)
     assert list(problems(changed(spool__path="."), base=tmp_path)) == ["spool.path"]
+    tmp_path.chmod(0)
+    table = changed(spool__path="a", quarantine={"path": "b/q"}, log__file="c/log")
+    assert list(problems(table, base=tmp_path)) == ["spool.path", "quarantine.path", "log.file"]
+    tmp_path.chmod(0o700)
 
 
 @pytest.mark.parametrize(

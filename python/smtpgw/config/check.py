@@ -222,7 +222,9 @@ def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
     spool = whole.get("spool")
     if isinstance(spool, Mapping) and isinstance(spool.get("path"), str | Path):
         folder = base / spool["path"]
-        if not folder.is_dir():
+        if reason := _closed(folder):
+            yield Problem("spool.path", reason, shorten(str(folder)))
+        elif not os.path.isdir(folder):
             yield Problem("spool.path", "is no folder", shorten(str(folder)), f"make it: mkdir -p {folder}")
         elif not os.access(folder, os.W_OK | os.X_OK):
             yield Problem("spool.path", "is a folder we may not write to", shorten(str(folder)))
@@ -253,21 +255,38 @@ def _created(whole: Mapping[str, Any]) -> list[list[str | int]]:
 def _log_file(file: Path) -> Iterator[Problem]:
     """It is opened before anything is served, and its folder is the administrator's to make."""
     value = shorten(str(file))
-    if file.is_dir():
+    if reason := _closed(file):
+        yield Problem("log.file", reason, value)
+    elif os.path.isdir(file):
         yield Problem("log.file", "is a folder", value, f"name a file in it: {file / 'smtpgw.log'}")
-    elif not file.parent.exists():
+    elif not os.path.exists(file.parent):
         yield Problem("log.file", "is in a folder that is not there", value, f"make it: mkdir -p {file.parent}")
-    elif not file.parent.is_dir():
+    elif not os.path.isdir(file.parent):
         yield Problem("log.file", f"cannot be: {file.parent} is no folder", value)
-    elif not os.access(file if file.exists() else file.parent, os.W_OK):
+    elif not os.access(file if os.path.exists(file) else file.parent, os.W_OK):
         yield Problem("log.file", "may not be written to by us", value)
 
 
 def _uncreatable(folder: Path) -> str | None:
-    there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
-    if not there.is_dir():
+    there = _nearest(folder)
+    if not os.path.isdir(there):
         return f"cannot be: {there} is no folder"
     return None if os.access(there, os.W_OK | os.X_OK) else f"cannot be: we may not write to {there}"
+
+
+def _closed(path: Path) -> str | None:
+    """Why nobody can tell whether `path` is there, if nobody can."""
+    there = _nearest(path)
+    return f"is behind a folder that we may not enter: {there}" if there != path and _unsearchable(there) else None
+
+
+def _unsearchable(folder: Path) -> bool:
+    return os.path.isdir(folder) and not os.access(folder, os.X_OK)
+
+
+def _nearest(path: Path) -> Path:
+    """`path`, or what of it is there. What may not be looked at counts as not there, where `Path.exists` raises."""
+    return next((place for place in (path, *path.parents) if os.path.exists(place)), Path("/"))
 
 
 def _unpooled(backend: Backend) -> str | None:
