@@ -141,6 +141,14 @@ def test_the_page_for_those_who_come_from_elsewhere_names_keys_that_are_there():
         assert steps[-1] in at.model_fields, key
 
 
+def test_every_defect_has_its_line():
+    kinds = (ROOT / "rust" / "smtpgw-mime" / "src" / "defect.rs").read_text()
+    page = (ROOT / "docs" / "readings.md").read_text().partition("## Defects")[2].partition("## Texts")[0]
+    named = re.findall(r'^    [A-Z]\w+ = "(\w+)",$', kinds, re.MULTILINE)
+    assert len(named) > 40
+    assert re.findall(r"^\| `(\w+)` \| \S", page, re.MULTILINE) == named
+
+
 def test_the_list_entries_of_the_page_are_right(tmp_path):
     from smtpgw.inspectors.urls.lists import BlockList
 
