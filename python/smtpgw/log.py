@@ -27,11 +27,16 @@ def configure(settings: Log) -> None:
             handler = logging.FileHandler(settings.file, encoding="utf-8")
         except OSError as error:
             raise SmtpgwError(f"log.file: {settings.file} cannot be opened: {error.strerror}") from error
+    handler.handleError = _lost  # type: ignore[method-assign]
     handler.setFormatter(_Lines(as_json=settings.format == "json"))
     logger = logging.getLogger("smtpgw")
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(settings.level.upper())
+
+
+def _lost(record: logging.LogRecord) -> None:
+    """A full disk is told by the core, of the records that it loses; a traceback of ours would help nobody."""
 
 
 class _Lines(logging.Formatter):

@@ -173,6 +173,12 @@ def test_run_says_the_same_mistakes_and_does_not_start(smtpgw):
     assert 'did you mean "memory"?' in err
 
 
+def test_short_options_are_text(smtpgw):
+    _, err = smtpgw("check", "--listen", "2525", "--backend", "10025", status=78)
+    assert 'write "0.0.0.0:2525"' in err
+    assert 'write "127.0.0.1:10025"' in err
+
+
 def test_a_file_that_is_not_there(smtpgw):
     _, err = smtpgw("run", "-c", "no.toml", status=78)
     assert "no.toml" in err
@@ -498,6 +504,15 @@ def test_run_without_the_folder_of_its_log(smtpgw, tmp_path):
         _, said = smtpgw(command, "--set", "log.file=none/log", status=78)
         assert f"mkdir -p {tmp_path}/none" in said
         assert "Traceback" not in said
+
+
+def test_a_full_disk_is_no_traceback(tmp_path):
+    script = (
+        "import logging, pathlib; from smtpgw import log; from smtpgw.config.model import Log;"
+        "log.configure(Log(file=pathlib.Path('/dev/full'))); logging.getLogger('smtpgw').warning('x')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
 
 
 def test_run_a_module_that_ends_the_program(smtpgw, tmp_path):
