@@ -111,7 +111,7 @@ class Defect:
 
     @property
     def kind(self) -> str:
-        """What is odd: `base64_junk`, `duplicate_field`, ...; see the documentation."""
+        """What is odd: `base64_junk`, `duplicate_field`, ...; docs/readings.md has them all."""
 
     @property
     def path(self) -> str:
@@ -337,7 +337,7 @@ class Part:
     @property
     def reading(self) -> str | None:
         """What shows it, if not the RFCs' reading of the message: `preamble`, `epilogue`, or where programs differ the
-        choices under which it is seen (`delimiter=exact,nul=drop`); see the documentation on readings."""
+        choices under which it is seen (`delimiter=exact,nul=drop`); see docs/readings.md."""
 
     @property
     def other_texts(self) -> tuple[str, ...]:
@@ -396,7 +396,7 @@ class Message:
 
     @property
     def raw(self) -> Buffer:
-        """The whole content as the client sent it. Before its end, so not in `on_message`: `InspectorError`."""
+        """The whole content as the client sent it, in `on_message`. Raises `InspectorError` before its end is there."""
 
     def __eq__(self, other: object, /) -> bool:
         """Whether it is the same message."""

@@ -111,8 +111,10 @@ def find(use: str, *, folder: Path | None = None) -> type[Inspector]:
         cls: Any = importlib.import_module(module_name)
         for name in class_name.split("."):
             cls = getattr(cls, name)
-    except Exception as error:
-        raise InspectorError(f"{where} cannot be imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
+        beside = f"; it is neither installed nor in {folder}" if missing and folder is not None else ""
+        raise InspectorError(f"{where} cannot be imported: {type(error).__name__}: {error}{beside}") from error
     if not (isinstance(cls, type) and issubclass(cls, Inspector)):
         raise InspectorError(f"{where} is no class derived from smtpgw.Inspector")
     return cls
@@ -138,7 +140,7 @@ def _make(table: InspectorTable, path: str, base: Path) -> Inspector | None:
         raise ConfigError(inner) from error
     except SmtpgwError as error:
         raise ConfigError([Problem(path, str(error))]) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = f"{table.use} cannot be made: {type(error).__name__}: {error}"
         raise ConfigError([Problem(path, reason)]) from error
     inspector.name = table.name or inspector.name or table.use.rpartition(":")[2]
@@ -168,7 +170,7 @@ def _arguments(cls: type[Inspector], table: InspectorTable, path: str, base: Pat
     try:
         checked = model.model_validate(table.arguments)
     except ValidationError as error:
-        problems = from_validation(error, model)
+        problems = from_validation(error, model, also=[key for key in InspectorTable.model_fields if key != "use"])
         raise ConfigError(Problem(f"{path}.{p.path}", p.reason, p.value, p.hint) for p in problems) from error
     extra = checked.__pydantic_extra__ or {}
     given = {name: getattr(checked, name) for name in checked.model_fields_set if name not in extra}

@@ -22,7 +22,7 @@ from smtpgw import config as configuration
 from smtpgw.config import Config
 from smtpgw.config.credentials import check_credentials
 from smtpgw.descriptors import shortage
-from smtpgw.errors import SmtpgwError
+from smtpgw.errors import InspectorError, SmtpgwError
 from smtpgw.inspector import Inspector, RosterEntry, roster
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class Gateway:
         four for each processor, since hooks wait. With `records` the log's records can be had from `next_records` as
         well, for tests and tools. Raises `ConfigError` or `InspectorError` with every mistake.
         """
+        if isinstance(inspectors, Inspector):
+            raise InspectorError(f"inspectors are a list: inspectors=[{type(inspectors).__name__}()]")
+        if threads is not None and threads < 0:
+            raise ValueError(f"threads = {threads}: it is a number of threads, or None")
         self._source = config
         self._given = tuple(inspectors)
         self._threads = threads or min(32, 4 * (os.cpu_count() or 1))
@@ -111,9 +115,10 @@ class Gateway:
             self.stop()
 
     def reload(self) -> None:
-        """Reads the configuration, its certificates and its inspectors anew, for connections from now on.
+        """Reads the configuration and its certificates and makes its inspectors anew, for connections from now on.
 
-        Listeners stay as they are bound. Raises `SmtpgwError` if anything is wrong, and then goes on as before.
+        Listeners stay as they are bound, `[log]` as it was at `start`, and modules of inspectors as they were imported.
+        Raises `SmtpgwError` if anything is wrong, and then goes on as before.
         """
         fresh = _read(self._source)
         entries = self._register(fresh)
@@ -122,7 +127,12 @@ class Gateway:
         self._config, self._roster = fresh, entries
 
     def next_records(self, timeout_s: float = 1.0) -> list[dict[str, Any]]:
-        """The records since the last call, oldest first; waits for the first at most `timeout_s` seconds."""
+        """The records since the last call, oldest first; waits for the first at most `timeout_s` seconds.
+
+        Raises `SmtpgwError` unless the gateway was made with `records=True`.
+        """
+        if not self._records:
+            raise SmtpgwError("records are kept if they are asked for: Gateway(..., records=True)")
         if self._core is None:
             return []
         return [json.loads(line) for line in self._core.next_records(timeout_s)]
@@ -141,10 +151,13 @@ class Gateway:
         try:
             self._warn()
             self.start()
+            log = self._config.log
             while self._wishes.get() == "reload":
                 try:
                     self.reload()
                     self._warn()
+                    if self._config.log != log:
+                        LOG.warning("[log] has changed, which counts from the next start")
                     LOG.info("configuration reloaded")
                 except SmtpgwError as error:
                     LOG.error("reload refused, the last good configuration stays: %s", error)
@@ -188,7 +201,7 @@ class Gateway:
 
     def _warn(self) -> None:
         """Logs what is allowed but should be known; of certificates the core does."""
-        for warning in (*configuration.warnings(self._config), *shortage(self._config)):
+        for warning in (*configuration.warnings(self._config, self._roster), *shortage(self._config)):
             LOG.warning("%s", warning)
 
     def _drain_for_run(self) -> None:

@@ -32,12 +32,28 @@ Failing: TypeAlias = Literal["accept", "defer", "quarantine", "reject"]
 
 
 class Inspector:
-    """Judges mail. Derive from it, and write the hooks you need.
+    """Judges mail. Derive from it, and write the hooks you need: methods that ask by name for what they want.
 
-    Hooks that are not `async` run on worker threads, several at a time: keep no state between calls without a
-    lock. If one hook of an inspector is `async`, all of them run on the one event loop of the gateway.
+        on_connect(self, session)                                 once a connection, before EHLO and TLS are known
+        on_recipient(self, session, reverse_path, forward_path)   once a recipient
+        on_part(self, part, message)                              once a decoded part, while the message still arrives
+        on_message(self, message)                                 once a message, when all of it is there
 
-    The attributes below may be set in the class, on the object, or in its `[[inspector]]` table.
+    Each returns `None`, a `Verdict`, or several of them. Hooks that are not `async` run on worker threads, several at a
+    time: keep no state between calls without a lock. If one hook of an inspector is `async`, all of them run on the
+    one event loop of the gateway.
+
+    The attributes below are set in the class or on the object:
+
+        name          for records and logs; the class's name in lower case unless set
+        mode          `enforce`; `shadow`: its verdicts are recorded, never acted on; `off`
+        timeout_s     how long one call may run, seconds
+        on_error      what a raised exception counts as: `accept`, `defer`, `quarantine`, `reject`
+        on_timeout    what a call over its time counts as
+        scores        whether it gives points
+        largest       octets of one part that it looks at; `None`: any
+
+    The first five of them may be set in its `[[inspector]]` table as well, which counts more.
     """
 
     name: str = ""
@@ -185,6 +201,8 @@ def _check_hook(inspector: Inspector, name: str, hook: Any, offered: tuple[str, 
     owner = type(inspector).__name__
     if not callable(hook):
         return f"{_place(type(inspector))}: {owner}.{name} is no method"
+    if inspect.ismethod(hook) and next(iter(inspect.signature(hook.__func__).parameters), None) in offered:
+        return f"{_place(hook)}: {owner}.{name} lacks self; write {name}(self, {', '.join(offered)})"
     if inspect.isasyncgenfunction(hook):
         return f"{_place(hook)}: {owner}.{name} is an async generator; let it return a list of verdicts"
     try:

@@ -12,22 +12,31 @@ import logging
 import sys
 
 from smtpgw.config.model import Log
+from smtpgw.errors import SmtpgwError
 
 __all__ = ["configure"]
 
 
 def configure(settings: Log) -> None:
-    """Sends the `smtpgw` loggers to where the core's records go, in their form."""
+    """Sends the `smtpgw` loggers to where the core's records go, in their form. Raises `SmtpgwError`."""
     handler: logging.Handler
     if settings.file is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = logging.FileHandler(settings.file, encoding="utf-8", delay=True)
+        try:
+            handler = logging.FileHandler(settings.file, encoding="utf-8")
+        except OSError as error:
+            raise SmtpgwError(f"log.file: {settings.file} cannot be opened: {error.strerror}") from error
+    handler.handleError = _lost  # type: ignore[method-assign]
     handler.setFormatter(_Lines(as_json=settings.format == "json"))
     logger = logging.getLogger("smtpgw")
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(settings.level.upper())
+
+
+def _lost(record: logging.LogRecord) -> None:
+    """A full disk is told by the core, of the records that it loses; a traceback of ours would help nobody."""
 
 
 class _Lines(logging.Formatter):

@@ -35,9 +35,10 @@ class Verdict:
     symbol: str = ""
     """Name of what gave the points, for records and `X-Spam-Status`: `GTUBE`."""
     header: tuple[tuple[str, str], ...] = ()
-    """Header fields to add on top of the message if it is relayed: name, value."""
+    """Header fields to add on top of the message if it is relayed: name, value. What is not ASCII becomes `?`."""
     reply: str | None = None
-    """Text of the reply to the sender, without codes; the default text of the action if `None`."""
+    """Text of the reply to the sender, without codes; the default text of the action if `None`. What is not ASCII
+    becomes `?`, as SMTP has it."""
 
     def __post_init__(self) -> None:
         """Checks what the gateway relies on, and cleans what goes out on the wire."""

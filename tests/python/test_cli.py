@@ -173,6 +173,12 @@ def test_run_says_the_same_mistakes_and_does_not_start(smtpgw):
     assert 'did you mean "memory"?' in err
 
 
+def test_short_options_are_text(smtpgw):
+    _, err = smtpgw("check", "--listen", "2525", "--backend", "10025", status=78)
+    assert 'write "0.0.0.0:2525"' in err
+    assert 'write "127.0.0.1:10025"' in err
+
+
 def test_a_file_that_is_not_there(smtpgw):
     _, err = smtpgw("run", "-c", "no.toml", status=78)
     assert "no.toml" in err
@@ -477,6 +483,42 @@ def test_scan_names_any_file_in_json(smtpgw, tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(CLEAN)
     out, _ = smtpgw("scan", "--json", os.fsdecode(name))
     assert os.fsencode(json.loads(out)["file"]) == name
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("smtpgw.toml", "smtpgw run -c smtpgw.toml"),
+        ("mine.py", "smtpgw run mine:gateway"),
+        ("mine", "mygateway:gateway"),
+    ],
+)
+def test_run_a_file_as_if_it_were_an_object(smtpgw, tmp_path, target, meant):
+    (tmp_path / "smtpgw.toml").touch()
+    _, said = smtpgw("run", target, status=78)
+    assert meant in said
+
+
+def test_run_without_the_folder_of_its_log(smtpgw, tmp_path):
+    for command in ("check", "run"):
+        _, said = smtpgw(command, "--set", "log.file=none/log", status=78)
+        assert f"mkdir -p {tmp_path}/none" in said
+        assert "Traceback" not in said
+
+
+def test_a_full_disk_is_no_traceback(tmp_path):
+    script = (
+        "import logging, pathlib; from smtpgw import log; from smtpgw.config.model import Log;"
+        "log.configure(Log(file=pathlib.Path('/dev/full'))); logging.getLogger('smtpgw').warning('x')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+
+
+def test_run_a_module_that_ends_the_program(smtpgw, tmp_path):
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)\n")
+    _, said = smtpgw("run", "leaving:gateway", status=78)
+    assert "SystemExit" in said
 
 
 def test_run_a_module_that_raises(smtpgw, tmp_path):

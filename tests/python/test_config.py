@@ -186,6 +186,28 @@ def test_implicit_tls_is_not_for_port_25():
     config.parse(right)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "reason", "hint"),
+    [
+        ("limits__command_s", "5m", "is text", "write a plain number of seconds: 300"),
+        ("limits__command_s", "1.5 h", "is text", "write a plain number of seconds: 5400"),
+        ("limits__command_s", "soon", "is text", "write a plain number of seconds: 30"),
+        ("limits__data_rate", -1, "is out of range", "at least 1 B, and below 8 PiB"),
+        ("backend__postfix__address", "mx.example", "has no port", 'write "mx.example:25"'),
+        ("backend__postfix__address", "25", "has no port", 'write "127.0.0.1:25"'),
+        ("backend__postfix__address", ":25", "has no host", 'write "127.0.0.1:25"'),
+        ("listener__0__address", "::1", "has no port", 'write "[::1]:25"'),
+        ("listener__0__recipient_domains", "a.example", "is no list", 'write ["a.example"]'),
+        ("inspector", {"use": "spam"}, "is no list", "begin each with [[inspector]]"),
+        ("limits", [{"errors": 3}], "is no table", "begin it with [limits]"),
+        ("backend", [{"address": "127.0.0.1:25"}], "is no table", "begin each with [backend.NAME]"),
+    ],
+)
+def test_hints_say_what_to_write(key, value, reason, hint):
+    (problem,) = problems(changed(**{key: value})).values()
+    assert (problem.reason, problem.hint) == (reason, hint)
+
+
 @pytest.mark.parametrize("key", ["proxy_protocol_from", "xclient_from"])
 @pytest.mark.parametrize(
     ("network", "hint"),
@@ -410,6 +432,26 @@ def test_folders_are_looked_at(tmp_path):
         return
     tmp_path.chmod(0o500)
     assert list(problems(changed(spool__path="."), base=tmp_path)) == ["spool.path"]
+    tmp_path.chmod(0)
+    table = changed(spool__path="a", quarantine={"path": "b/q"}, log__file="c/log")
+    assert list(problems(table, base=tmp_path)) == ["spool.path", "quarantine.path", "log.file"]
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("file", "reason", "hint"),
+    [
+        ("none/log", "is in a folder that is not there", "make it: mkdir -p {}/none"),
+        ("folder", "is a folder", "name a file in it: {}/folder/smtpgw.log"),
+        ("file/log", "cannot be: {}/file is no folder", None),
+    ],
+)
+def test_the_folder_of_the_log_is_there(tmp_path, file, reason, hint):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (problem,) = problems(changed(log__file=file), base=tmp_path).values()
+    assert (problem.path, problem.reason) == ("log.file", reason.format(tmp_path))
+    assert problem.hint == (hint and hint.format(tmp_path))
 
 
 def test_a_file(tmp_path):
@@ -479,6 +521,17 @@ def test_warnings_for_the_world():
     assert [any(word in line for line in said) for word in ("STARTTLS", "hostname", "lets mail pass", "budget_s")] == [
         True
     ] * 4
+
+
+def test_a_quarantine_that_is_not_there_is_warned_of():
+    table = changed(decode={"unscanned": {"encrypted": "quarantine"}})
+    table["inspector"] = [{"use": "urls", "action": "quarantine"}, {"use": "spam", "on_error": "quarantine"}]
+    said = [line for line in config.warnings(config.parse(table)) if "[quarantine]" in line]
+    assert [line.partition(" = ")[0] for line in said] == [
+        "decode.unscanned.encrypted", "inspector[0].action", "inspector[1] (spam): on_error"
+    ]  # fmt: skip
+    table["quarantine"] = {"path": "/tmp/q"}  # noqa: S108
+    assert not any("[quarantine]" in line for line in config.warnings(config.parse(table)))
 
 
 JSON = st.recursive(

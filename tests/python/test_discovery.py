@@ -9,6 +9,7 @@ import pytest
 from smtpgw import ConfigError, Inspector, InspectorError, config
 from smtpgw.config.units import Size
 from smtpgw.discovery import available, build, find
+from smtpgw.inspector import roster
 from smtpgw.inspectors.spam import Spam
 
 HERE = __name__
@@ -127,6 +128,57 @@ class Contains(str):
         return str(self) in other
 
     __hash__ = str.__hash__
+
+
+class Leaving(Inspector):
+    """Ends the program that makes it."""
+
+    def __init__(self):
+        raise SystemExit(0)
+
+    def on_message(self):
+        return None
+
+
+class Careless(Inspector):
+    """Lets mail pass by what its class says."""
+
+    on_error = "accept"
+
+    def on_message(self):
+        return None
+
+
+def test_one_that_would_end_the_program_is_a_mistake(tmp_path):
+    (tmp_path / "leaving_module.py").write_text("import sys\nsys.exit(0)\n")
+    assert problems({"use": f"{HERE}:Leaving"})["inspector[0]"].endswith("cannot be made: SystemExit: 0")
+    with pytest.raises(InspectorError, match="cannot be imported: SystemExit: 0"):
+        find("leaving_module:X", folder=tmp_path)
+
+
+def test_where_a_module_is_looked_for_is_said(tmp_path):
+    with pytest.raises(InspectorError, match=f"it is neither installed nor in {tmp_path}"):
+        find("no_such_module:X", folder=tmp_path)
+
+
+def test_a_misspelt_policy_is_known():
+    table = {"use": f"{HERE}:Simple", "timeout": 3, "on_eror": "accept"}
+    with pytest.raises(ConfigError) as caught:
+        made(table)
+    assert [problem.hint for problem in caught.value.problems] == [
+        'did you mean "timeout_s"?', 'did you mean "on_error"?'
+    ]  # fmt: skip
+
+
+def test_warnings_know_what_classes_say_and_what_python_gave():
+    table = {
+        "listener": [{"address": "127.0.0.1:0", "tls": "none", "backend": "b", "recipient_domains": ["a.example"]}],
+        "backend": {"b": {"address": "127.0.0.1:1"}},
+    }
+    parsed = config.parse(table)
+    assert config.warnings(parsed, []) == ["the configuration names no inspector"]
+    assert config.warnings(parsed, roster([Simple()])) == []
+    assert config.warnings(parsed, roster([Careless()])) == ["inspector careless lets mail pass when it fails"]
 
 
 def test_off_is_checked_but_not_made():

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 MARKER = "<!-- Written by `python -m smtpgw.config.reference`; a test holds it equal. -->\n\n"
 NUMBERS = {3: "three", 4: "four", 5: "five"}
 LISTENER = '[[listener]]\naddress = "127.0.0.1:0"\ntls = "none"\nbackend = "b"\nrecipient_domains = ["*"]\n'
+DEFAULTS = config.default()
 BACKEND = '[backend.b]\naddress = "127.0.0.1:1"\n'
 
 
@@ -112,6 +113,40 @@ def test_the_inspectors_of_the_page_run():
     assert register(bare := module["NoAddresses"]())
     assert bare.on_part(make_part("http://0xC0.0250.1/ and http://bad.example/")).points == 1
     assert bare.on_part(make_part("http://bad.example/")) is None
+
+
+def test_the_programs_of_the_page_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = {"__name__": "library"}
+    for code in blocks("library.md", "python"):
+        exec(compile(code, "library.md", "exec"), module)  # noqa: S102
+    assert module["port"]
+    assert capsys.readouterr().out
+
+
+def test_the_page_for_those_who_come_from_elsewhere_names_keys_that_are_there():
+    page = (ROOT / "docs" / "fortios.md").read_text()
+    tables = {
+        "listener": config.model.Listener,
+        "backend": config.model.Backend,
+        "inspector": config.model.InspectorTable,
+    }
+    named = re.findall(r"`((?:listener|backend|inspector|limits|decode|verdict|quarantine)\.[a-z_.]+)", page)
+    assert len(named) > 20
+    for key in named:
+        table, *steps = key.split(".")
+        at = tables.get(table) or {"quarantine": config.model.Quarantine}.get(table) or type(getattr(DEFAULTS, table))
+        for step in steps[:-1]:
+            at = at.model_fields[step].annotation
+        assert steps[-1] in at.model_fields, key
+
+
+def test_every_defect_has_its_line():
+    kinds = (ROOT / "rust" / "smtpgw-mime" / "src" / "defect.rs").read_text()
+    page = (ROOT / "docs" / "readings.md").read_text().partition("## Defects")[2].partition("## Texts")[0]
+    named = re.findall(r'^    [A-Z]\w+ = "(\w+)",$', kinds, re.MULTILINE)
+    assert len(named) > 40
+    assert re.findall(r"^\| `(\w+)` \| \S", page, re.MULTILINE) == named
 
 
 def test_the_list_entries_of_the_page_are_right(tmp_path):

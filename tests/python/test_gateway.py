@@ -165,6 +165,31 @@ def test_reload_takes_the_new_and_keeps_the_good(table, tmp_path):
             send(gateway)
 
 
+def test_what_an_embedder_gets_wrong(table):
+    with pytest.raises(InspectorError, match=r"inspectors=\[NoHello\(\)\]"):
+        Gateway(table, inspectors=NoHello())
+    with pytest.raises(ValueError, match="threads = -1"):
+        Gateway(table, threads=-1)
+
+
+def test_run_says_what_a_reload_leaves_as_it_is(table, tmp_path, caplog):
+    from smtpgw import config
+
+    source = [table]
+    gateway = Gateway(lambda: config.parse(source[0]), inspectors=[NoHello()])
+    thread = threading.Thread(target=gateway.run)
+    thread.start()
+    try:
+        for wanted in (source[0], {**table, "log": {"file": f"{tmp_path}/other"}}):
+            source[0] = wanted
+            gateway._wishes.put("reload")
+    finally:
+        gateway.request_stop()
+        thread.join(timeout=30)
+    assert not thread.is_alive()
+    assert "[log] has changed, which counts from the next start" in caplog.messages
+
+
 def test_run_ends_when_asked(table):
     gateway = Gateway(table)
     thread = threading.Thread(target=gateway.run)

@@ -72,6 +72,18 @@ def test_an_unknown_parameter_is_named_with_its_line():
     assert connect.startswith(line_of(Misspelt.on_connect))
 
 
+def test_a_hook_without_self_is_named_with_its_line():
+    class Selfless(Inspector):
+        def on_part(part):  # noqa: N805
+            return None
+
+    with pytest.raises(InspectorError) as caught:
+        register(Selfless())
+    assert str(caught.value) == (
+        f"{line_of(Selfless.on_part)}: Selfless.on_part lacks self; write on_part(self, part, message)"
+    )
+
+
 def test_hooks_are_called_by_keyword():
     class Positional(Inspector):
         def on_part(self, part, /):

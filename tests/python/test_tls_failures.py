@@ -72,3 +72,13 @@ def test_nothing_is_shown_that_a_terminal_obeys(tmp_path):
 def test_without_a_log_it_says_what_is_missing(tmp_path):
     assert CliRunner().invoke(app, ["tls-failures"]).exit_code == 78
     assert CliRunner().invoke(app, ["tls-failures", str(tmp_path / "none")]).exit_code == 78
+
+
+def test_a_log_in_another_format_is_not_one_without_failures(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("time=2026-11-25T06:00:00.000Z level=info event=connection tls_failure=alert\n")
+    result = CliRunner().invoke(app, ["tls-failures", str(log)])
+    assert result.exit_code == 78
+    assert "no failed handshake" not in result.output
+    log.write_text("")
+    assert CliRunner().invoke(app, ["tls-failures", str(log)]).exit_code == 0

@@ -1,5 +1,7 @@
 """YARA rules: what files are taken, what rules see, and that every mistake is named."""
 
+import os
+
 import pytest
 
 from smtpgw import ConfigError, InspectorError
@@ -89,6 +91,28 @@ def test_every_name_counts(tmp_path):
 )  # fmt: skip
 def test_extensions_are_what_systems_see(name, expected):
     assert extensions(name) == expected
+
+
+def test_links_in_folders_are_followed_once(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "three.yar").write_text("rule Three { condition: true }")
+    (folder / "link").symlink_to(elsewhere)
+    (elsewhere / "round").symlink_to(folder)
+    assert Yara(rules=[folder / "link"], shipped=False).scan(b"") == ["three:Three"]
+    assert len(Yara(rules=[folder], shipped=False).files) == 4
+
+
+def test_what_cannot_be_read_in_a_folder_is_named(folder):
+    (folder / "gone.yar").symlink_to(folder / "nowhere")
+    names = {folder / "gone.yar"}
+    if os.geteuid() != 0:
+        (folder / "deep").chmod(0)
+        names.add(folder / "deep")
+    with pytest.raises(ConfigError) as caught:
+        Yara(rules=[folder])
+    assert {problem.value for problem in caught.value.problems} == {f'"{name}"' for name in names}
+    assert all(problem.reason.startswith("cannot be read: ") for problem in caught.value.problems)
+    (folder / "deep").chmod(0o700)
 
 
 def test_every_mistake_is_named(folder):

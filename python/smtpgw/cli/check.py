@@ -57,7 +57,7 @@ def check(
         check_roster(resolved, entries)
         check_coverage(resolved, entries)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    for warning in (*configuration.warnings(resolved), *concerns, *shortage(resolved, raised=True)):
+    for warning in (*configuration.warnings(resolved, entries), *concerns, *shortage(resolved, raised=True)):
         errors.print(f"[yellow]warning:[/] {escape(warning)}")
     if as_json:
         typer.echo(resolved.to_core_json())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import json
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -46,9 +47,9 @@ def load(
     table = read(file) if file else _defaults()
     wanted = list(overrides or [])
     if listen is not None:
-        wanted.append(f"listener[0].address={listen}")
+        wanted.append(f"listener[0].address={json.dumps(listen)}")
     if backend is not None:
-        wanted.append(f"backend.{_first_backend(table)}.address={backend}")
+        wanted.append(f"backend.{_first_backend(table)}.address={json.dumps(backend)}")
     return config.parse(table, base=file.parent if file else ".", overrides=wanted)
 
 

@@ -60,9 +60,9 @@ def run(
 
         with reported(options.named(config)):
             gateway = Gateway(read)
-    log.configure(gateway.config.log)
-    raise_limit()
-    with reported(options.named(config)):
+    with reported(target or options.named(config)):
+        log.configure(gateway.config.log)
+        raise_limit()
         gateway.run()
 
 
@@ -76,7 +76,7 @@ def _for_people(config: Config) -> Config:
 def _gateway(target: str) -> Gateway:
     module_name, colon, path = target.partition(":")
     if not colon or not module_name or not path:
-        raise ConfigError([Problem(target, "is no module:gateway", hint="for example: smtpgw run mygateway:gateway")])
+        raise ConfigError([Problem(target, "is no module:gateway", hint=_meant(target))])
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: object = importlib.import_module(module_name)
@@ -84,8 +84,16 @@ def _gateway(target: str) -> Gateway:
             found = getattr(found, name)
     except SmtpgwError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError([Problem(target, f"cannot be imported: {type(error).__name__}: {error}")]) from error
     if not isinstance(found, Gateway):
         raise ConfigError([Problem(target, f"is no smtpgw.Gateway but a {type(found).__name__}")])
     return found
+
+
+def _meant(target: str) -> str:
+    if target.endswith(".py"):
+        return f"name the object in it: smtpgw run {Path(target).stem}:gateway"
+    if Path(target).is_file():
+        return f"a configuration is named with -c: smtpgw run -c {target}"
+    return "for example: smtpgw run mygateway:gateway"

@@ -81,11 +81,15 @@ def tls_failures(
     """
     with reported(log or options.named(config)):
         source = log or _log_of(config)
+        seen = _Seen()
         try:
             with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8", errors="replace") as lines:
-                found = failures(lines)
+                found = failures(seen.through(lines))
         except OSError as error:
             raise ConfigError([Problem(source, f"cannot be read: {error.strerror}")]) from None
+        if seen.lines and not seen.objects:
+            hint = 'records of log.format = "json" are read, an object a line'
+            raise ConfigError([Problem(source, "has no record that can be read", hint=hint)])
     if as_json:
         for each in found:
             typer.echo(json.dumps(asdict(each)))
@@ -109,6 +113,20 @@ def tls_failures(
         console.print(table)
     for line in lines.get().splitlines():
         typer.echo(line.rstrip())
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a log looks like: one in another format would pass for one in which nobody failed."""
+
+    lines: bool = False
+    objects: bool = False
+
+    def through(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.lines = True
+            self.objects = self.objects or line.startswith("{")
+            yield line
 
 
 def _log_of(config: Path | None) -> str:

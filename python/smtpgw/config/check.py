@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from smtpgw.config.backend import Backend
 from smtpgw.config.logins import logins
-from smtpgw.config.model import Config
+from smtpgw.config.model import Config, InspectorTable
 from smtpgw.config.problems import meant, path_of, shorten
 from smtpgw.config.streams import streams
 from smtpgw.errors import Problem
+from smtpgw.inspector import RosterEntry
 
 __all__ = ["cross_check", "warnings"]
 
@@ -31,8 +32,12 @@ def cross_check(config: Config | Mapping[str, Any], base: Path, *, files: bool =
     return [*problems, *_folders(whole, base)] if files else problems
 
 
-def warnings(config: Config) -> list[str]:
-    """What is allowed but should be known, a sentence each."""
+def warnings(config: Config, entries: Sequence[RosterEntry] | None = None) -> list[str]:
+    """What is allowed but should be known, a sentence each.
+
+    `entries` are the inspectors as they are registered: with what their classes say, and those that Python gave.
+    Without them it is their tables that are looked at.
+    """
     said: list[str] = []
     for at, listener in enumerate(config.listener):
         where = f"listener[{at}] ({listener.address})"
@@ -59,14 +64,34 @@ def warnings(config: Config) -> list[str]:
     for name, backend in config.backend.items():
         if backend.pool and (why := _unpooled(backend)):
             said.append(f"backend.{name}.pool keeps no connection: {why}")
-    if not any(table.mode != "off" for table in config.inspector):
+    tables = [(f"inspector[{at}] ({table.use})", table) for at, table in enumerate(config.inspector)]
+    judges = tables if entries is None else [(f"inspector {entry.name}", entry) for entry in entries]
+    if not any(judge.mode != "off" for _, judge in judges):
         said.append("the configuration names no inspector")
-    for at, table in enumerate(config.inspector):
-        if table.on_error == "accept" or table.on_timeout == "accept":
-            said.append(f"inspector[{at}] ({table.use}) lets mail pass when it fails")
+    for where, judge in judges:
+        if judge.mode != "shadow" and "accept" in (judge.on_error, judge.on_timeout):
+            said.append(f"{where} lets mail pass when it fails")
+    for where, table in tables:
         if table.timeout_s is not None and table.timeout_s > config.verdict.budget_s:
-            said.append(f"inspector[{at}] ({table.use}): timeout_s is above verdict.budget_s, which ends it sooner")
-    return said
+            said.append(f"{where}: timeout_s is above verdict.budget_s, which ends it sooner")
+    return [*said, *_never_kept(config, judges)]
+
+
+def _never_kept(config: Config, judges: Sequence[tuple[str, InspectorTable | RosterEntry]]) -> Iterator[str]:
+    """What asks for a quarantine that is not there: such mail is deferred until its sender gives up."""
+    if config.quarantine is not None:
+        return
+    why = "defers such mail until its sender gives up: there is no [quarantine]"
+    for reason in type(config.decode.unscanned).model_fields:
+        if getattr(config.decode.unscanned, reason) == "quarantine":
+            yield f'decode.unscanned.{reason} = "quarantine" {why}'
+    for at, table in enumerate(config.inspector):
+        if table.arguments.get("action") == "quarantine" and table.mode in (None, "enforce"):
+            yield f'inspector[{at}].action = "quarantine" {why}'
+    for where, judge in judges:
+        for key in ("on_error", "on_timeout"):
+            if judge.mode != "shadow" and getattr(judge, key) == "quarantine":
+                yield f'{where}: {key} = "quarantine" {why}'
 
 
 def _backends(whole: Mapping[str, Any], listeners: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Problem]:
@@ -197,7 +222,9 @@ def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
     spool = whole.get("spool")
     if isinstance(spool, Mapping) and isinstance(spool.get("path"), str | Path):
         folder = base / spool["path"]
-        if not folder.is_dir():
+        if reason := _closed(folder):
+            yield Problem("spool.path", reason, shorten(str(folder)))
+        elif not os.path.isdir(folder):
             yield Problem("spool.path", "is no folder", shorten(str(folder)), f"make it: mkdir -p {folder}")
         elif not os.access(folder, os.W_OK | os.X_OK):
             yield Problem("spool.path", "is a folder we may not write to", shorten(str(folder)))
@@ -209,25 +236,57 @@ def _folders(whole: Mapping[str, Any], base: Path) -> Iterator[Problem]:
             text = str(value)
             if path[0] == "backend" and not text.startswith("maildir:"):
                 continue
-            folder = base / text.removeprefix("maildir:")
-            folder = folder.parent if path == ["log", "file"] else folder
+            folder = base / Path(text.removeprefix("maildir:")).expanduser()
+            if path == ["log", "file"]:
+                yield from _log_file(folder)
+                continue
             if reason := _uncreatable(folder):
                 yield Problem(path_of(path), reason, shorten(text))
 
 
 def _created(whole: Mapping[str, Any]) -> list[list[str | int]]:
-    """Keys of the folders that the gateway makes itself, if it may."""
+    """Keys of the folders that the gateway makes itself, if it may, and of the log, whose folder has to be there."""
     backends = whole.get("backend")
     names = [str(name) for name in backends] if isinstance(backends, Mapping) else []
     keys: list[list[str | int]] = [["backend", name, "address"] for name in names]
     return [["quarantine", "path"], ["log", "file"], *keys]
 
 
+def _log_file(file: Path) -> Iterator[Problem]:
+    """It is opened before anything is served, and its folder is the administrator's to make."""
+    value = shorten(str(file))
+    if reason := _closed(file):
+        yield Problem("log.file", reason, value)
+    elif os.path.isdir(file):
+        yield Problem("log.file", "is a folder", value, f"name a file in it: {file / 'smtpgw.log'}")
+    elif not os.path.exists(file.parent):
+        yield Problem("log.file", "is in a folder that is not there", value, f"make it: mkdir -p {file.parent}")
+    elif not os.path.isdir(file.parent):
+        yield Problem("log.file", f"cannot be: {file.parent} is no folder", value)
+    elif not os.access(file if os.path.exists(file) else file.parent, os.W_OK):
+        yield Problem("log.file", "may not be written to by us", value)
+
+
 def _uncreatable(folder: Path) -> str | None:
-    there = next((place for place in (folder, *folder.parents) if place.exists()), Path("/"))
-    if not there.is_dir():
+    there = _nearest(folder)
+    if not os.path.isdir(there):
         return f"cannot be: {there} is no folder"
     return None if os.access(there, os.W_OK | os.X_OK) else f"cannot be: we may not write to {there}"
+
+
+def _closed(path: Path) -> str | None:
+    """Why nobody can tell whether `path` is there, if nobody can."""
+    there = _nearest(path)
+    return f"is behind a folder that we may not enter: {there}" if there != path and _unsearchable(there) else None
+
+
+def _unsearchable(folder: Path) -> bool:
+    return os.path.isdir(folder) and not os.access(folder, os.X_OK)
+
+
+def _nearest(path: Path) -> Path:
+    """`path`, or what of it is there. What may not be looked at counts as not there, where `Path.exists` raises."""
+    return next((place for place in (path, *path.parents) if os.path.exists(place)), Path("/"))
 
 
 def _unpooled(backend: Backend) -> str | None:

@@ -46,7 +46,8 @@ UnscannedAction: TypeAlias = Literal["reject", "quarantine", "defer", "tag", "ac
 
 class Unscanned(Table):
     """What happens to a message of which something could not be scanned, by reason: `reject` (5yz), `quarantine`,
-    `defer` (4yz), `tag` (pass with a header field that names the reason) or `accept` (pass, in the record alone)."""
+    `defer` (4yz), `tag` (pass with a header field, `X-Smtpgw-Unscanned`, that names the reasons) or `accept` (pass, in
+    the record alone)."""
 
     encrypted: UnscannedAction = "tag"
     """Needs a password."""

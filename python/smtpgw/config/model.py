@@ -49,7 +49,8 @@ class InspectorTable(Table):
     use: str
     """`yara`, `urls`, `spam`, the name of an installed entry point of `smtpgw.inspectors`, or `module:Class`."""
     name: str | None = None
-    """For records and logs; `use` unless set. Equal names are numbered: `yara`, `yara#2`."""
+    """For records and logs. Default: the inspector's own, else the name of its class. Equal names are numbered: `yara`,
+    `yara#2`."""
     mode: Mode | None = None
     """`enforce`; `shadow`: verdicts are recorded, never acted on; `off`. Default: the inspector's own, `enforce`."""
     timeout_s: Seconds | None = None

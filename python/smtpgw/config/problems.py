@@ -17,11 +17,12 @@ from smtpgw.errors import Problem
 __all__ = ["from_validation", "meant", "path_of", "shorten"]
 
 
-def from_validation(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
-    """Every mistake that pydantic found in a value for `model`, in the order of the file."""
+def from_validation(error: ValidationError, model: type[BaseModel], *, also: Iterable[str] = ()) -> list[Problem]:
+    """Every mistake that pydantic found in a value for `model`, in the order of the file. `also` are keys that the same
+    table may have and somebody else reads."""
     problems: dict[str, Problem] = {}
     for details in error.errors(include_url=False, include_context=True):
-        problem = _problem(details, model)
+        problem = _problem(details, model, also)
         # A union reports one error for each of its members; the first is the one that its author put first.
         problems.setdefault(problem.path, problem)
     # Of `certificates[0].key` and `certificates[0]` the first is the true one: its table was meant.
@@ -59,7 +60,7 @@ def shorten(value: Any) -> str:  # noqa: ANN401
     return text.replace("'", '"') if isinstance(value, list) else text
 
 
-def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
+def _problem(details: ErrorDetails, model: type[BaseModel], also: Iterable[str]) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     owner, steps = _owner(model, details["loc"])
     key = str(steps[-1]) if steps else ""
@@ -68,7 +69,7 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
         return Problem(path, "is missing", hint=_described(owner, key))
     value = shorten(details["input"])
     if kind == "extra_forbidden":
-        known = owner.model_fields if owner else {}
+        known = [*(owner.model_fields if owner else ()), *(also if len(steps) == 1 else ())]
         hint = meant(key, known) or _elsewhere(key) or f"known here: {', '.join(known)}"
         return Problem(path, "is no key of this table", value, hint)
     if kind == "smtpgw":
@@ -78,7 +79,19 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> Problem:
         close = meant(details["input"], words) if isinstance(details["input"], str) else None
         return Problem(path, f"is none of {', '.join(words)}" if words else "is no known word", value, close)
     known_reason = REASONS.get(kind)
-    return Problem(path, known_reason.format(**context) if known_reason else f"is wrong: {details['msg']}", value)
+    reason = known_reason.format(**context) if known_reason else f"is wrong: {details['msg']}"
+    return Problem(path, reason, value, _form(kind, owner, key, value))
+
+
+def _form(kind: str, owner: type[BaseModel] | None, key: str, value: str) -> str | None:
+    """How to write what has to be a list or a table."""
+    field = owner.model_fields.get(key) if owner else None
+    of_tables = field is not None and _model_in(field.annotation) is not None
+    if kind == "model_type" or (kind == "dict_type" and of_tables):
+        return f"begin {'it' if kind == 'model_type' else 'each'} with [{key}{'' if kind == 'model_type' else '.NAME'}]"
+    if kind == "list_type" and of_tables and key != "certificates":
+        return f"begin each with [[{key}]]"
+    return f"write [{value}]" if kind in ("list_type", "sequence_str") and value.startswith('"') else None
 
 
 def _owner(model: type[BaseModel], location: Sequence[str | int]) -> tuple[type[BaseModel] | None, list[str | int]]:
@@ -151,15 +164,22 @@ def _elsewhere(key: str) -> str | None:
 
 
 REASONS = {
+    "bool_parsing": "is neither true nor false",
     "bool_type": "is neither true nor false",
     "dict_type": "is no table",
+    "float_parsing": "is no number",
     "float_type": "is no number",
     "finite_number": "is no number",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "is no whole number",
+    "int_parsing": "is no whole number",
+    "int_type": "is no whole number",
     "less_than_equal": "must be at most {le}",
     "list_type": "is no list",
     "model_type": "is no table",
+    "path_type": "is no path",
+    "sequence_str": "is no list",
     "string_type": "is no text",
     "too_short": "must have at least {min_length}",
 }

@@ -53,7 +53,7 @@ def parse_size(value: Any) -> int:  # noqa: ANN401
     else:
         raise wrong("is no size", 'write a number with a unit: "25 MiB"')
     if not 0 <= octets < TOO_MANY_OCTETS:
-        raise wrong("is out of range", "at most 8 PiB")
+        raise wrong("is out of range", "at least 1 B, and below 8 PiB")
     return octets
 
 
@@ -65,8 +65,9 @@ def _positive(octets: int) -> int:
 
 def _seconds(value: Any) -> float:  # noqa: ANN401
     if isinstance(value, str):
-        number = re.match(r"\s*([0-9]+(?:\.[0-9]+)?)", value)
-        raise wrong("is text", f"write a plain number of seconds: {number[1] if number else '30'}")
+        meant = DURATION.fullmatch(value.strip())
+        seconds = float(meant["number"]) * SECONDS[meant["unit"].lower()] if meant else 30.0
+        raise wrong("is text", f"write a plain number of seconds: {seconds:g}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong("is no number of seconds")
     if not 0 < value <= A_DAY:
@@ -105,13 +106,16 @@ def _domain(value: str) -> str:
     return _hostname(value.lower())
 
 
-def _address(value: str) -> str:
+def _address(value: str, *, ours: bool = True) -> str:
     host, colon, port = value.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
-        hint = f'write "[{value}]:25"' if value.count(":") > 1 else 'write "0.0.0.0:25"'
-        raise wrong("has no port", hint)
+        if value.count(":") > 1:
+            value = f"[{value.strip('[]')}]"
+        missing = f"{value}:25" if value and not value.isdigit() else f"{ANY if ours else LOOPBACK}:{value or 25}"
+        raise wrong("has no port", f'write "{missing}"')
     if host in ("", "*"):
-        raise wrong("has no host", f'write "0.0.0.0:{port}", or "[::]:{port}" for IPv6 as well')
+        hint = f'write "{ANY}:{port}", or "[::]:{port}" for IPv6 as well' if ours else f'write "{LOOPBACK}:{port}"'
+        raise wrong("has no host", hint)
     if not (port.isascii() and port.isdigit() and int(port) <= 65_535):
         raise wrong(f"{port or 'nothing'} is no port", "0 to 65535")
     if host.startswith("[") and host.endswith("]"):
@@ -136,7 +140,7 @@ def _backend_address(value: str) -> str:
         return value
     if value.startswith(("smtp:", "smtps:", "lmtp:", "unix:", "/")):
         raise wrong("is no kind of backend", 'write "host:port" (SMTP) or "maildir:/folder"')
-    if _address(value).endswith(":0"):
+    if _address(value, ours=False).endswith(":0"):
         raise wrong("0 is no port to connect to")
     return value
 
@@ -168,6 +172,9 @@ SPELLED = ("B", "KiB", "MiB", "GiB", "TiB", "kB", "MB", "GB", "TB")
 UNITS = {"b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
 UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 TOO_MANY_OCTETS = 1 << 53
+DURATION = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?P<unit>|ms|s|sec|m|min|h|d)", re.IGNORECASE)
+SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+ANY, LOOPBACK = "0.0.0.0", "127.0.0.1"  # noqa: S104
 A_DAY = 86_400
 MOST = (1 << 31) - 1
 LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -144,15 +145,19 @@ def _files(rules: Sequence[Path], *, shipped: bool) -> Iterator[Path]:
     files: list[Path] = []
     for rule in [*([DATA / "eicar.yar"] if shipped else []), *rules]:
         rule = Path(rule)
-        if rule.is_dir():
-            some = sorted(file for file in rule.rglob("*") if file.suffix in (".yar", ".yara") and file.is_file())
-        elif rule.is_file():
+        closed: list[OSError] = []
+        if os.path.isdir(rule):
+            some = sorted(_below(rule, closed.append))
+        elif os.path.isfile(rule):
             some = [rule]
         else:
             base = Path(rule.anchor)
-            some = sorted(file for file in base.glob(str(rule.relative_to(base))) if file.is_file())
-        if not some:
-            reason = "there is no rule file in it" if rule.is_dir() else "there is no such file or folder"
+            some = sorted(file for file in base.glob(str(rule.relative_to(base))) if os.path.isfile(file))
+        # What cannot be read must not be missing in silence.
+        problems += [Problem("rules", f"cannot be read: {error.strerror}", f'"{error.filename}"') for error in closed]
+        problems += [Problem("rules", f"cannot be read: {why}", f'"{file}"') for file in some if (why := _unread(file))]
+        if not some and not closed:
+            reason = "there is no rule file in it" if os.path.isdir(rule) else "there is no such file or folder"
             problems.append(Problem("rules", reason, f'"{rule}"'))
         files += some
     if not problems and not files:
@@ -160,6 +165,30 @@ def _files(rules: Sequence[Path], *, shipped: bool) -> Iterator[Path]:
     if problems:
         raise ConfigError(problems)
     yield from dict.fromkeys(files)
+
+
+def _below(folder: Path, refused: Callable[[OSError], object]) -> Iterator[Path]:
+    """The rule files in a folder and all below it, links included; each folder once, so that no link leads round."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=refused, followlinks=True):
+        here = os.path.realpath(place)
+        if here in seen:
+            folders.clear()
+            continue
+        seen.add(here)
+        files = (Path(place, name) for name in names if name.endswith((".yar", ".yara")))
+        # A link that leads nowhere is told as a file that cannot be read.
+        yield from (
+            file for file in files if os.path.isfile(file) or (os.path.islink(file) and not os.path.exists(file))
+        )
+
+
+def _unread(file: Path) -> str | None:
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def _namespaces(files: Iterable[Path]) -> dict[str, str]:
