@@ -6,6 +6,7 @@ mod client;
 mod wire;
 mod writing;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 pub use self::backend::backend;
@@ -30,10 +31,14 @@ pub struct Witnessed {
 /// A message a client tried to send.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// Its client's address and port.
-    pub from: String,
+    /// The number of its client.
+    pub client: usize,
+    /// Its client's address and port, as the gateway was to know them.
+    pub from: SocketAddr,
+    /// As whom its client was known to the backend.
+    pub login: Option<&'static str>,
     pub content: Vec<u8>,
-    /// It was sent under TLS.
+    /// It was sent under TLS, and by the client itself: of how it comes to a proxy that says XCLIENT nobody knows.
     pub tls: bool,
     pub sender: String,
     /// Recipients for which the client heard 2yz.
@@ -50,6 +55,8 @@ pub struct Taken {
     pub by: &'static str,
     /// The client's address and port as the backend was told.
     pub identity: Option<String>,
+    /// With which credentials the session began.
+    pub login: Option<String>,
     /// It came under TLS.
     pub tls: bool,
     pub content: Vec<u8>,

@@ -16,7 +16,7 @@ use crate::inspector::Scripted;
 use crate::lies::{Direction, Lies, Side, replaced};
 use crate::oracle::judge;
 use crate::play::{Breach, play, play_broken};
-use crate::scenario::{Act, BackendPlan, ClientTls, Leave, Scenario, Step, Trouble};
+use crate::scenario::{Act, BackendPlan, ClientTls, Introduction, Leave, Miscount, Scenario, Step, Trouble};
 
 /// Whole, the scenario passes; with the breach the oracle says this.
 fn bites(scenario: &Scenario, breach: &Breach, complaint: &str) {
@@ -107,6 +107,49 @@ fn another_identity_and_another_backend() {
     let mut settings = routed.settings.clone();
     settings.listener[0].routes = BTreeMap::new();
     bites(&routed, &Breach { settings: Some(settings), ..Breach::default() }, "was delivered to b");
+}
+
+#[test]
+fn a_client_for_whom_a_proxy_speaks() {
+    for introduction in [Introduction::Version1, Introduction::Version2, Introduction::Xclient] {
+        let introduced = calm(|it| {
+            let listener = &mut it.settings.listener[0];
+            let xclient = introduction == Introduction::Xclient;
+            let networks = if xclient { &mut listener.xclient_from } else { &mut listener.proxy_protocol_from };
+            networks.push("192.168.0.0/16".parse().unwrap());
+            it.clients[0].introduction = Some(introduction);
+        });
+        let other = replacing(Side::Backend, Direction::Out, "([192.0.2.1])", "([192.0.2.9])");
+        bites(&introduced, &other, "and the trace says");
+    }
+}
+
+#[test]
+fn a_login_of_another_client() {
+    let mut logs_in = Scenario::calm(3).with_tls().with_logins();
+    logs_in.clients[0].tls = Some(ClientTls::STARTTLS);
+    logs_in.clients[0].at = 200;
+    logs_in.clients[0].logs_in = true;
+    let mut played = play(&logs_in);
+    assert_eq!(judge(&logs_in, &played), Ok(()));
+    for other in [None, Some("AGMxAHg=".into())] {
+        assert!(played.witnessed.taken[1].login.is_some());
+        let login = std::mem::replace(&mut played.witnessed.taken[1].login, other);
+        assert!(judge(&logs_in, &played).unwrap_err().contains("and delivered as of"));
+        played.witnessed.taken[1].login = login;
+    }
+}
+
+#[test]
+fn a_chunk_that_is_not_counted() {
+    let content = Scenario::calm(3).clients[0].messages[0].content.len();
+    let miscounts = calm(|it| {
+        it.clients[0].chunks = Some(8_000);
+        it.clients[0].miscount = Some(Miscount::More { octets: 12, commands: 4 });
+    });
+    let (said, meant) = (format!("BDAT {} LAST", content + 12), format!("BDAT {} LAST", content + 6));
+    let other = replacing(Side::Client, Direction::In, said.leak(), meant.leak());
+    bites(&miscounts, &other, "delivered with other content");
 }
 
 #[test]

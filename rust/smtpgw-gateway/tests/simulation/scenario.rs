@@ -5,7 +5,10 @@
 //! second of simulated time: what matters is which one runs out first, not how long it is.
 
 mod backend;
+mod introductions;
 mod large;
+mod logins;
+mod miscounts;
 mod newlines;
 mod tls;
 
@@ -15,6 +18,8 @@ use std::time::Duration;
 use smtpgw_gateway::settings::{Backend, Listener, ListenerTls, Relay, Settings, Unscanned, UnscannedAction};
 
 pub use self::backend::{Act, BackendPlan, Step};
+pub use self::introductions::Introduction;
+pub use self::miscounts::Miscount;
 pub use self::newlines::has_bare_newline;
 pub use self::tls::{ClientTls, Trouble};
 use crate::roll::Roll;
@@ -46,7 +51,11 @@ pub struct Scenario {
 pub struct ClientPlan {
     /// The millisecond in which it connects.
     pub at: u64,
+    /// Where a proxy is in front of it.
+    pub introduction: Option<Introduction>,
     pub tls: Option<ClientTls>,
+    /// By AUTH, under TLS.
+    pub logs_in: bool,
     /// Envelope in one group, and the next one right behind the dot (RFC 2920 §3.1).
     pub pipelined: bool,
     /// Octets written at a time, and how long it rests between them.
@@ -56,6 +65,8 @@ pub struct ClientPlan {
     /// Content goes in chunks of so many octets (BDAT) instead of DATA; and whether the last of them is empty.
     pub chunks: Option<usize>,
     pub empty_last: bool,
+    /// What is wrong about the count of its first message's last chunk.
+    pub miscount: Option<Miscount>,
     /// RSET after a message none of whose recipients was accepted: the next one may be for another backend.
     pub resets: bool,
     /// After how many octets it stops, and how.
@@ -232,7 +243,8 @@ impl Scenario {
         self
     }
 
-    /// One of those, perhaps under TLS, and now and then with content that goes to files or has line ends that are none.
+    /// One of those, perhaps under TLS, and now and then with content that goes to files, has line ends that are none or
+    /// other octets than were counted, behind proxies, or from clients that log in.
     pub fn everything_from_seed(seed: u64) -> Self {
         let mut roll = Roll(seed ^ 0x71c9_36e4_1db2_88f3);
         let base = [Self::from_seed, Self::from_seed, Self::chunked_from_seed, Self::streaming_from_seed];
@@ -240,8 +252,20 @@ impl Scenario {
         if !roll.chance(4) {
             scenario = scenario.draw_tls(&mut roll);
         }
-        let scenario = if roll.chance(16) { scenario.draw_large(&mut roll) } else { scenario };
-        if seed % 6 == 5 { scenario.draw_newlines(&mut Roll(seed ^ 0x13c6_ef37_2a94_f82b)) } else { scenario }
+        let mut scenario = if roll.chance(16) { scenario.draw_large(&mut roll) } else { scenario };
+        if seed % 6 == 5 {
+            scenario = scenario.draw_newlines(&mut Roll(seed ^ 0x13c6_ef37_2a94_f82b));
+        }
+        if seed % 7 == 2 {
+            scenario = scenario.draw_introductions(&mut Roll(seed ^ 0x5e0b_93d1_c47a_6f83));
+        }
+        if seed % 8 == 3 {
+            scenario = scenario.draw_logins(&mut Roll(seed ^ 0x2f8e_71c5_90ad_4b67));
+        }
+        if seed % 9 == 4 {
+            scenario = scenario.draw_miscounts(&mut Roll(seed ^ 0x7a13_d85c_2be6_094f));
+        }
+        scenario
     }
 
     /// Nothing at all goes wrong: then everything must arrive.
@@ -258,7 +282,9 @@ impl Scenario {
             && self.second.connections.is_empty()
             && self.tls_is_calm()
             && self.spool_is_calm()
-            && self.clients.iter().all(|client| client.leaves.is_none() && client.messages.iter().all(honest))
+            && self.introductions_are_calm()
+            && self.clients.iter().all(|client| client.leaves.is_none() && client.miscount.is_none())
+            && self.clients.iter().all(|client| client.messages.iter().all(honest))
     }
 
     /// Whether some reply of the backend is said twice. Then its later replies answer other commands than it meant,
@@ -273,16 +299,20 @@ impl Scenario {
 impl ClientPlan {
     pub fn calm(messages: Vec<MessagePlan>) -> Self {
         let (rest, patience) = (Duration::ZERO, Duration::from_secs(80));
-        let (tls, chunks, empty_last, resets, leaves) = (None, None, false, false, None);
+        let (introduction, tls, chunks, miscount, leaves) = (None, None, None, None, None);
+        let (logs_in, empty_last, resets) = (false, false, false);
         Self {
             at: 20,
+            introduction,
             tls,
+            logs_in,
             pipelined: true,
             piece: 4_096,
             rest,
             messages,
             chunks,
             empty_last,
+            miscount,
             resets,
             leaves,
             patience,

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::actors::Witnessed;
+use crate::actors::{Sent, Witnessed};
 use crate::oracle::judge;
 use crate::play::play;
 use crate::scenario::{Scenario, has_bare_newline};
@@ -50,10 +50,14 @@ struct Tally {
     /// Messages with bare newlines that were made line ends of, and those that were refused.
     normalized: AtomicUsize,
     refused: AtomicUsize,
+    /// Messages that arrived from clients for whom a proxy spoke, that had logged in, and that could not count.
+    spoken_for: AtomicUsize,
+    logged_in: AtomicUsize,
+    miscounted: AtomicUsize,
 }
 
 impl Tally {
-    fn count(&self, witnessed: &Witnessed) {
+    fn count(&self, scenario: &Scenario, witnessed: &Witnessed) {
         let add = |to: &AtomicUsize, count| to.fetch_add(count, Ordering::Relaxed);
         let arrived = |reply: &Option<String>| reply.as_ref().is_some_and(|it| it.starts_with('2'));
         add(&self.arrived, witnessed.sent.iter().filter(|sent| arrived(&sent.reply)).count());
@@ -63,6 +67,13 @@ impl Tally {
         add(&self.normalized, bare().filter(|sent| arrived(&sent.reply)).count());
         let is_refused = |reply: &Option<String>| reply.as_ref().is_some_and(|it| it.starts_with("550 5.5.2 "));
         add(&self.refused, bare().filter(|sent| is_refused(&sent.reply)).count());
+        let those = |which: &dyn Fn(usize, &Sent) -> bool| {
+            let taken = witnessed.sent.iter().filter(|sent| arrived(&sent.reply));
+            taken.filter(|sent| which(sent.client, sent)).count()
+        };
+        add(&self.spoken_for, those(&|client, _| scenario.clients[client].spoken_for(client).is_some()));
+        add(&self.logged_in, those(&|_, sent| sent.login.is_some()));
+        add(&self.miscounted, those(&|client, _| scenario.clients[client].miscount.is_some()));
         add(&self.in_files, usize::from(witnessed.transcript.iter().any(|line| line.ends_with(" octets in a file)"))));
     }
 }
@@ -71,7 +82,7 @@ impl Tally {
 fn failure(scenario: &Scenario, tally: &Tally) -> Option<String> {
     let seed = scenario.seed;
     let played = play(scenario);
-    tally.count(&played.witnessed);
+    tally.count(scenario, &played.witnessed);
     judge(scenario, &played).err().map(|wrong| {
         let (transcript, records) = (played.witnessed.transcript.join("\n"), played.records.join("\n"));
         format!("seed {seed}: {wrong}\n{scenario:#?}\n{transcript}\n{records}")
@@ -122,6 +133,9 @@ fn many_seeds_streaming() {
 fn many_seeds_of_everything() {
     let (tally, played) = play_many(Scenario::everything_from_seed);
     let Tally { under_tls, on_under_tls, in_files, normalized, refused, .. } = &tally;
+    for kind in [&tally.spoken_for, &tally.logged_in, &tally.miscounted] {
+        assert!(kind.load(Ordering::Relaxed) >= played / 100, "{tally:?}");
+    }
     assert!(under_tls.load(Ordering::Relaxed) >= played / 5, "{tally:?}");
     assert!(on_under_tls.load(Ordering::Relaxed) >= played / 5, "{tally:?}");
     assert!(in_files.load(Ordering::Relaxed) >= played / 400, "{tally:?}");

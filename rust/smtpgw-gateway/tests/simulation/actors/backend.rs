@@ -41,7 +41,9 @@ pub async fn backend(name: &'static str, plan: BackendPlan, log: Log, count: Arc
             tls: tls.clone(),
             log: Arc::clone(&log),
             stream: BufReader::new(Wire::clear(stream)),
+            logins: plan.logins,
             identity: None,
+            login: None,
             chunked: false,
         };
         tokio::spawn(async move { served.run().await });
@@ -66,10 +68,14 @@ struct Served {
     codes: bool,
     /// STARTTLS is offered.
     tls: Option<Server>,
+    /// AUTH is offered under TLS.
+    logins: bool,
     log: Log,
     stream: BufReader<Wire>,
     /// Who the client is, by XCLIENT.
     identity: Option<String>,
+    /// And by AUTH.
+    login: Option<String>,
     /// A last chunk has come, and no MAIL since.
     chunked: bool,
 }
@@ -100,8 +106,9 @@ impl Served {
                     let chunking = if self.chunking { "250-CHUNKING\r\n" } else { "" };
                     let codes = if self.codes { "250-ENHANCEDSTATUSCODES\r\n" } else { "" };
                     let starttls = if self.offers_tls() { "250-STARTTLS\r\n" } else { "" };
+                    let auth = if self.offers_logins() { "250-AUTH PLAIN\r\n" } else { "" };
                     let reply = format!(
-                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}{codes}{starttls}250-SIZE 1000000\r\n\
+                        "250-backend.example\r\n250-PIPELINING\r\n{chunking}{codes}{starttls}{auth}250-SIZE 1000000\r\n\
                          250-8BITMIME\r\n250 XCLIENT NAME ADDR PORT PROTO HELO"
                     );
                     let step = if self.chunked { Step::Confirmation } else { Step::Ehlo };
@@ -117,13 +124,21 @@ impl Served {
                     if let (Some(address), Some(port)) = (said("ADDR="), said("PORT=")) {
                         self.identity = Some(format!("{address}:{port}"));
                     }
-                    greeted = false;
+                    (greeted, self.login) = (false, None);
                     self.say("220 backend.example ESMTP").await?;
                 }
                 "STARTTLS" if self.offers_tls() => {
                     if self.answer(Step::Starttls, "220 2.0.0 go").await? {
                         self.handshake().await?;
                         (envelope, greeted) = (Envelope::default(), false);
+                    }
+                }
+                "AUTH" if !self.offers_logins() || !greeted || self.login.is_some() || envelope.sender.is_some() => {
+                    self.say("503 5.5.1 no AUTH now").await?;
+                }
+                "AUTH" => {
+                    if self.answer(Step::Login, "235 2.7.0 known").await? {
+                        self.login = line.trim_end().rsplit(' ').next().map(str::to_owned);
                     }
                 }
                 "MAIL" if !greeted => self.say("503 5.5.1 EHLO first").await?,
@@ -177,8 +192,14 @@ impl Served {
         }
         let lines = raw[2..raw.len() - 3].split_inclusive(|octet| *octet == b'\n');
         let content = lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect();
-        let (by, identity, tls) = (self.name, self.identity.clone(), self.stream.get_ref().is_tls());
-        Ok(Taken { by, identity, tls, content, sender: sender.unwrap_or_default(), recipients, reply: None })
+        Ok(self.message(content, sender, recipients))
+    }
+
+    /// A message as it is taken, from whom and under what.
+    fn message(&self, content: Vec<u8>, sender: Option<String>, recipients: Vec<String>) -> Taken {
+        let (identity, login) = (self.identity.clone(), self.login.clone());
+        let (tls, sender) = (self.stream.get_ref().is_tls(), sender.unwrap_or_default());
+        Taken { by: self.name, identity, login, tls, content, sender, recipients, reply: None }
     }
 
     async fn taken(&mut self, taken: Taken) -> io::Result<()> {
@@ -196,6 +217,10 @@ impl Served {
 
     fn offers_tls(&self) -> bool {
         self.tls.is_some() && !self.stream.get_ref().is_tls()
+    }
+
+    fn offers_logins(&self) -> bool {
+        self.logins && self.stream.get_ref().is_tls()
     }
 
     /// The handshake, or what the plan has in its place.

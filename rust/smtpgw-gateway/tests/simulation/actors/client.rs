@@ -1,6 +1,7 @@
 //! A client of a scenario: it does what its plan says, and hears every reply to it.
 
 mod chunks;
+mod introduction;
 mod starttls;
 
 use std::io;
@@ -14,7 +15,7 @@ use super::wire::Wire;
 use super::writing::put;
 use super::{Log, Sent, note};
 use crate::certificates::Client;
-use crate::scenario::{ClientPlan, Leave, MessagePlan};
+use crate::scenario::{ClientPlan, Introduction, Leave, MessagePlan};
 
 struct Caller {
     number: usize,
@@ -22,6 +23,8 @@ struct Caller {
     log: Log,
     stream: BufReader<Wire>,
     written: usize,
+    /// The credentials that the backend knows it by.
+    login: Option<&'static str>,
     /// It has stopped, and still listens.
     listens: bool,
     /// It has stopped within its handshake: what it hears are records, and no line in them is a reply.
@@ -34,7 +37,8 @@ pub async fn client(number: usize, plan: ClientPlan, tls: Option<Client>, log: L
     // A host that is down answers nothing at all.
     let connect = tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(plan.door()));
     let stream = BufReader::new(Wire::clear(connect.await.map_err(|_| io::ErrorKind::TimedOut)??));
-    let mut caller = Caller { number, plan, log, stream, written: 0, listens: false, hears_records: false };
+    let (login, listens, hears_records) = (None, false, false);
+    let mut caller = Caller { number, plan, log, stream, written: 0, login, listens, hears_records };
     let result = caller.converse(tls).await;
     if result.is_err() && caller.listens {
         // It still listens, until the gateway has had enough of it.
@@ -47,7 +51,10 @@ pub async fn client(number: usize, plan: ClientPlan, tls: Option<Client>, log: L
 
 impl Caller {
     async fn converse(&mut self, tls: Option<Client>) -> io::Result<()> {
+        self.header().await?;
         self.begin(tls).await?;
+        self.xclient().await?;
+        self.log_in().await?;
         let messages = self.plan.messages.clone();
         let mut ahead = false;
         for (nth, message) in messages.iter().enumerate() {
@@ -92,9 +99,11 @@ impl Caller {
         let group = self.group(nth, message);
         let lines: Vec<&[u8]> = group.split_inclusive(|octet| *octet == b'\n').collect();
         let sent = Sent {
-            from: self.stream.get_ref().local_addr()?.to_string(),
+            client: self.number,
+            from: self.client()?,
+            login: self.login,
             content: message.content.clone(),
-            tls: self.stream.get_ref().is_tls(),
+            tls: self.stream.get_ref().is_tls() && self.plan.introduction != Some(Introduction::Xclient),
             sender: self.sender(nth),
             recipients: Vec::new(),
             ended: false,

@@ -15,6 +15,8 @@ pub struct BackendPlan {
     pub codes: bool,
     /// Whether it offers STARTTLS.
     pub tls: bool,
+    /// Whether it offers AUTH, under TLS, and knows everybody.
+    pub logins: bool,
 }
 
 /// What the backend is answering.
@@ -38,13 +40,15 @@ pub enum Step {
     Confirmation,
     /// STARTTLS itself.
     Starttls,
+    /// AUTH.
+    Login,
     /// Behind its 220: what is said in the place of the handshake, in clear; [`Act::Drop`] and [`Act::Hang`] are
     /// themselves.
     Handshake,
 }
 
 impl Step {
-    /// All but those of TLS.
+    /// All but those of TLS and of logins.
     pub const ALL: [Self; 10] = [
         Self::Greeting,
         Self::Ehlo,
@@ -98,6 +102,7 @@ impl BackendPlan {
             chunking: false,
             codes: false,
             tls: false,
+            logins: false,
         }
     }
 }

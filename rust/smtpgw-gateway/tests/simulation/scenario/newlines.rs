@@ -25,12 +25,16 @@ impl Scenario {
         self
     }
 
-    /// What a backend gets of `content`.
+    /// What a backend gets of `content`: its last line has an end in any case.
     pub fn passed_on(&self, content: &[u8]) -> Vec<u8> {
-        match self.settings.limits.bare_newline {
+        let mut passed_on = match self.settings.limits.bare_newline {
             BareNewline::Reject => content.to_vec(),
             BareNewline::Normalize => normalized(content),
+        };
+        if !passed_on.is_empty() && !passed_on.ends_with(b"\r\n") {
+            passed_on.extend_from_slice(b"\r\n");
         }
+        passed_on
     }
 
     /// Whether the gateway is to refuse `content`.

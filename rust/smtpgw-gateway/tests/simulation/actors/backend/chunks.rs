@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::io::AsyncReadExt as _;
 
-use super::{Served, Taken, note};
+use super::{Served, note};
 use crate::scenario::{Act, Step};
 
 /// The transaction under way.
@@ -55,8 +55,7 @@ impl Served {
         }
         self.chunked = true;
         let Envelope { sender, recipients, chunks, .. } = std::mem::take(envelope);
-        let (content, sender) = (chunks.unwrap_or_default(), sender.unwrap_or_default());
-        let (by, identity, tls) = (self.name, self.identity.clone(), self.stream.get_ref().is_tls());
-        self.taken(Taken { by, identity, tls, content, sender, recipients, reply: None }).await
+        let taken = self.message(chunks.unwrap_or_default(), sender, recipients);
+        self.taken(taken).await
     }
 }

@@ -1,6 +1,8 @@
-//! A client's message in chunks (RFC 3030): one after the other's reply, or all of them in one go.
+//! A client's message in chunks (RFC 3030): one after the other's reply, or all of them in one go; and by the wrong count.
 
 use std::io;
+
+use tokio::time::timeout;
 
 use super::Caller;
 use crate::scenario::MessagePlan;
@@ -15,17 +17,30 @@ impl Caller {
             chunks.push(b"");
         }
         let last = chunks.len() - 1;
+        let miscount = self.plan.miscount.filter(|_| nth == 0);
         for (at, chunk) in chunks.iter().enumerate() {
-            let command = format!("BDAT {}{}\r\n", chunk.len(), if at == last { " LAST" } else { "" });
-            let octets = [command.as_bytes(), chunk].concat();
+            let (count, said) = match miscount.filter(|_| at == last) {
+                Some(miscount) => miscount.of(chunk),
+                None => (chunk.len(), chunk.to_vec()),
+            };
+            let command = format!("BDAT {count}{}\r\n", if at == last { " LAST" } else { "" });
             if at == last {
-                let whole = self.plan.leaves.is_none_or(|(after, _)| self.written + octets.len() <= after);
-                self.update(&sender, |sent| sent.ended = whole);
+                let due = command.len() + count;
+                let whole =
+                    count <= said.len() && self.plan.leaves.is_none_or(|(after, _)| self.written + due <= after);
+                let content = [&chunks[..last].concat(), &said[..count.min(said.len())]].concat();
+                self.update(&sender, |sent| (sent.ended, sent.content) = (whole, content));
             }
-            self.say(&octets).await?;
-            if !self.plan.pipelined && !self.chunk_was_taken(&sender, at == last).await? {
+            self.say(&[command.as_bytes(), &said].concat()).await?;
+            if !self.plan.pipelined
+                && (at < last || miscount.is_none())
+                && !self.chunk_was_taken(&sender, at == last).await?
+            {
                 return Ok(());
             }
+        }
+        if miscount.is_some() {
+            return self.hear_out(&sender, if self.plan.pipelined { last } else { 0 }).await;
         }
         if self.plan.pipelined {
             let mut taken = true;
@@ -54,5 +69,21 @@ impl Caller {
             self.reset().await?;
         }
         Ok(taken)
+    }
+
+    /// After a wrong count it does not know what a reply is to, but for those to the `chunks` before and to the last one.
+    async fn hear_out(&mut self, sender: &str, chunks: usize) -> io::Result<()> {
+        self.listens = true;
+        for at in 0..=chunks {
+            let patience = self.plan.patience;
+            let Ok(reply) = timeout(patience, self.hear(if at == chunks { "dot" } else { "BDAT" })).await else {
+                break;
+            };
+            let reply = reply?;
+            if at == chunks {
+                self.update(sender, |sent| sent.reply = Some(reply));
+            }
+        }
+        Err(io::Error::other("cannot count"))
     }
 }
