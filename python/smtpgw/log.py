@@ -9,7 +9,10 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import logging.handlers
+import os
 import sys
+from io import TextIOWrapper
 
 from smtpgw.config.model import Log
 from smtpgw.errors import SmtpgwError
@@ -24,7 +27,7 @@ def configure(settings: Log) -> None:
         handler = logging.StreamHandler(sys.stderr)
     else:
         try:
-            handler = logging.FileHandler(settings.file, encoding="utf-8")
+            handler = _File(settings.file, encoding="utf-8")
         except OSError as error:
             raise SmtpgwError(f"log.file: {settings.file} cannot be opened: {error.strerror}") from error
     handler.handleError = _lost  # type: ignore[method-assign]
@@ -33,6 +36,23 @@ def configure(settings: Log) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(settings.level.upper())
+
+
+class _File(logging.handlers.WatchedFileHandler):
+    """A file that is opened anew when it has been moved away, as the core does with its own."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)
 
 
 def _lost(record: logging.LogRecord) -> None:

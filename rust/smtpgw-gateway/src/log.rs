@@ -4,10 +4,10 @@
 //! full the record is lost, the loss is counted, and the count is the next record that gets through. A disk that is full
 //! is no other matter (see [`lines`]).
 
+mod file;
 mod lines;
 
 use std::cell::Cell;
-use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use humantime::{Rfc3339Timestamp, format_rfc3339_millis};
 use serde::Serialize;
 
+use self::file::LogFile;
 use self::lines::Losses;
 use crate::record::displayed;
 use crate::settings::{Log, LogFormat, LogLevel};
@@ -157,7 +158,7 @@ fn record_of(level: LogLevel, event: &'static str, now: Option<SystemTime>, body
 /// If the file cannot be opened for appending.
 pub fn log_sink(settings: &Log) -> io::Result<Box<dyn RecordSink>> {
     let output = match &settings.file {
-        Some(path) => Output::File(OpenOptions::new().create(true).append(true).open(path)?),
+        Some(path) => Output::File(LogFile::open(path.clone())?),
         None => Output::StandardError,
     };
     let for_people =
@@ -166,7 +167,7 @@ pub fn log_sink(settings: &Log) -> io::Result<Box<dyn RecordSink>> {
 }
 
 enum Output {
-    File(File),
+    File(LogFile),
     StandardError,
 }
 
@@ -195,7 +196,13 @@ impl RecordSink for LineSink {
             line
         };
         match output {
-            Output::File(file) => losses.write(file, lines, notice),
+            Output::File(file) => {
+                // Half a line is left behind with the file that it stands in.
+                if file.follow() {
+                    losses.begin_file();
+                }
+                losses.write(file, lines, notice);
+            }
             Output::StandardError => losses.write(&mut io::stderr().lock(), lines, notice),
         }
         lines.clear();

@@ -16,6 +16,11 @@ pub(super) struct Losses {
 }
 
 impl Losses {
+    /// What comes next is the beginning of another file.
+    pub(super) const fn begin_file(&mut self) {
+        self.torn = false;
+    }
+
     /// Writes whole `lines`, behind what `notice` makes of the number of those that were lost.
     pub(super) fn write(&mut self, to: &mut impl Write, lines: &str, notice: impl FnOnce(u64) -> String) {
         let mut before = String::new();
