@@ -27,10 +27,10 @@ class Archive(Table):
     depth: Count = 8
     """Containers in containers."""
     seconds: Seconds = 10.0
-    """Time that unpacking may take, seconds: on the wall, so that a busy machine opens less in it than an idle one."""
+    """Time of a processor that unpacking one message may take, seconds; what is above it is `timeout`."""
     concurrency: Count = 8
     """Messages whose containers are opened at a time. Each may take 72 MiB for the window of a decoder. One that finds
-    no place within `seconds` stays closed, which is `timeout`."""
+    no place within `seconds`, on the wall, stays closed, which is `timeout`."""
 
 
 Word: TypeAlias = Annotated[str, Field(min_length=1, max_length=128, strict=True)]

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use smtpgw_archive as archive;
 use smtpgw_mime::Limits;
@@ -22,7 +21,6 @@ use crate::message::{Content, Message, Part};
 use crate::record::UnscannedRecord;
 use crate::settings::{Settings, Unscanned};
 use crate::spool::Spool;
-use crate::world::Instant;
 
 /// Opens containers, on a thread that may block.
 pub(super) struct Opening {
@@ -298,14 +296,9 @@ fn budget(settings: &Settings, effort: &Arc<Effort>) -> archive::Budget {
         password_tries: settings.decode.password_tries,
         disabled: settings.decode.disabled_formats.clone(),
     };
-    let begin = Instant::now();
     let effort = Arc::clone(effort);
-    // Whoever has no more CPU time has none on the wall either.
-    archive::Budget::new(limits, move || if effort.is_over() { NEVER } else { begin.elapsed() })
+    archive::Budget::new(limits, move || effort.clock())
 }
-
-/// A time that nothing takes.
-const NEVER: Duration = Duration::from_secs(1 << 40);
 
 const fn reason_of_archive(reason: &archive::Unscanned) -> Unscanned {
     match reason {

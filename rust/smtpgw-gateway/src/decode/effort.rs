@@ -65,6 +65,14 @@ impl Effort {
         self.spent() > self.limit
     }
 
+    /// A clock that goes while the message is worked on, for limits of a share of it; [`NEVER`] once no time is left.
+    pub(super) fn clock(&self) -> Duration {
+        match self.spent() {
+            spent if spent > self.limit => NEVER,
+            spent => Duration::from_nanos(spent),
+        }
+    }
+
     fn spent(&self) -> u64 {
         let current = match self.begun.load(Relaxed) {
             IDLE => 0,
@@ -79,6 +87,9 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 const IDLE: u64 = u64::MAX;
+
+/// A time that nothing takes.
+const NEVER: Duration = Duration::from_secs(1 << 40);
 
 /// Octets of content that are decoded in a brief step.
 pub(super) const BRIEF_OCTETS: usize = 8 << 10;
@@ -110,8 +121,10 @@ mod tests {
         assert!(!effort.is_over());
         // Neither what happens between steps nor what a step waits for.
         work(Duration::from_millis(20));
+        let shown = effort.clock();
         effort.step(wait).unwrap();
-        assert!(!effort.is_over());
+        assert!(!effort.is_over() && effort.clock() - shown < Duration::from_millis(10));
+        assert!(shown >= Duration::from_millis(16));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 effort.step(|| {
@@ -122,6 +135,7 @@ mod tests {
             });
         });
         assert!(effort.is_over());
+        assert_eq!(effort.clock(), NEVER);
     }
 
     #[test]
