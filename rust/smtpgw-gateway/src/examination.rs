@@ -51,6 +51,13 @@ fn certificates(path: &str, hostname: &str, listener: &Listener, now: SystemTime
             for (at, error) in tls::mistakes(hostname, &listener.certificates) {
                 let key = key_of(&listener.certificates, at, &error);
                 findings.push(Finding::stopping(format!("{path}[{at}]{key}"), error));
+                // Nobody looks at the key of a chain that is not good.
+                if let (".chain", Some(Certificate::Files { key, .. })) = (key, listener.certificates.get(at))
+                    && let Err(source) = std::fs::File::open(key)
+                {
+                    let error = StartError::Path { path: key.clone(), source };
+                    findings.push(Finding::stopping(format!("{path}[{at}].key"), error));
+                }
             }
             // It is about no single one of them.
             if findings.len() == before {
@@ -165,6 +172,7 @@ mod tests {
             ("one.pem", "none.key"),
             ("one.pem", "locked.key"),
             ("one.key", "one.pem"),
+            ("none.pem", "none.key"),
         ];
         let found = found(&settings(folder.path(), &pairs), SystemTime::now());
         let expected = [
@@ -174,6 +182,8 @@ mod tests {
             ("[4].key", "none.key", "cannot be read: No such file"),
             ("[5].key", "locked.key", "the key is encrypted"),
             ("[6].chain", "one.key", "there is no certificate in it"),
+            ("[7].chain", "none.pem", "cannot be read: No such file"),
+            ("[7].key", "none.key", "cannot be read: No such file"),
         ];
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for ((path, file, reason, stops), (key, named, why)) in found.iter().zip(expected) {
