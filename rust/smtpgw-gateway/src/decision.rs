@@ -19,6 +19,8 @@ pub(crate) struct Decision {
     pub(crate) by: String,
     /// Why, for records.
     pub(crate) reason: String,
+    /// Whether it is so because an inspector failed.
+    pub(crate) for_a_failure: bool,
     /// Text of the reply, if the decider gave one.
     pub(crate) reply: Option<String>,
     /// Sum of the enforced points.
@@ -43,6 +45,7 @@ pub(crate) fn fold(
         action: Action::Accept,
         by: String::new(),
         reason: String::new(),
+        for_a_failure: false,
         reply: None,
         points: 0.0,
         symbols: Vec::new(),
@@ -63,7 +66,7 @@ pub(crate) fn fold(
                     Failure::TimedOut => info.on_timeout,
                     Failure::Raised(_) | Failure::CircuitOpen | Failure::TooLarge => info.on_error,
                 };
-                decision.raise_to(action, &info.name, failure.text());
+                decision.for_a_failure |= decision.raise_to(action, &info.name, failure.text());
             }
         }
     }
@@ -110,6 +113,7 @@ impl Decision {
             self.action = action;
             self.by = by.to_owned();
             self.reason = reason.to_owned();
+            self.for_a_failure = false;
             self.reply = None;
         }
         stronger

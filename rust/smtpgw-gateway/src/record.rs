@@ -54,6 +54,13 @@ pub(crate) struct Notice {
     pub(crate) message: String,
 }
 
+/// An inspector has failed on so many messages in a row that it is not asked any more, or has answered again.
+#[derive(Debug, Serialize)]
+pub(crate) struct InspectorTurn<'a> {
+    pub(crate) inspector: &'a str,
+    pub(crate) mode: Mode,
+}
+
 /// A connection was turned away.
 #[derive(Debug, Serialize)]
 pub(crate) struct Refused {
@@ -123,6 +130,19 @@ pub(crate) struct RefusedCommand {
     pub(crate) command: String,
     /// What the client was told.
     pub(crate) reply: String,
+    /// Which inspector refused it, or failed over it, and why, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+impl RefusedCommand {
+    /// What it takes to keep.
+    pub(crate) fn octets(&self) -> usize {
+        let why = self.by.as_ref().map_or(0, String::len) + self.reason.as_ref().map_or(0, String::len);
+        self.command.len() + self.reply.len() + why
+    }
 }
 
 /// What is known of whoever is connected to us.
@@ -258,6 +278,9 @@ pub struct InspectorRecord {
     pub mode: Mode,
     /// Hook calls.
     pub calls: u32,
+    /// It raised, was over its time, or was not asked because it had failed too often.
+    #[serde(skip)]
+    pub failed: bool,
     /// Time inside its hooks.
     #[serde(serialize_with = "seconds")]
     pub elapsed_s: Duration,
@@ -340,7 +363,10 @@ pub(crate) fn shortened<'a>(text: impl Into<Cow<'a, str>>) -> String {
 const TEXT: usize = 500;
 
 /// What each inspector that was asked anything did, in the order of the roster.
-pub(crate) fn inspectors(opinions: &[Opinion], roster: &[InspectorInfo]) -> Vec<InspectorRecord> {
+pub(crate) fn inspectors<'a>(
+    opinions: impl IntoIterator<Item = &'a Opinion>,
+    roster: &[InspectorInfo],
+) -> Vec<InspectorRecord> {
     let mut records: Vec<Option<InspectorRecord>> = roster.iter().map(|_| None).collect();
     for opinion in opinions {
         let info = &roster[opinion.inspector];
@@ -348,11 +374,13 @@ pub(crate) fn inspectors(opinions: &[Opinion], roster: &[InspectorInfo]) -> Vec<
             name: info.name.clone(),
             mode: info.mode,
             calls: 0,
+            failed: false,
             elapsed_s: Duration::ZERO,
             verdicts: Vec::new(),
             failures: Vec::new(),
         });
-        record.calls += 1;
+        record.calls += u32::from(opinion.was_asked());
+        record.failed |= opinion.failed();
         record.elapsed_s += opinion.elapsed;
         match &opinion.result {
             Ok(verdicts) => record.verdicts.extend(verdicts.iter().map(|verdict| said(&opinion.about, verdict))),

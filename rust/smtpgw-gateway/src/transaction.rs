@@ -17,8 +17,9 @@ mod tunnel;
 use std::pin::pin;
 use std::sync::Arc;
 
-use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, RecipientParameters, Reply, ReversePath, replies};
+use smtpgw_smtp::{ContentError, ForwardPath, MailParameters, RecipientParameters, ReversePath, replies};
 
+pub(crate) use self::early::Answer;
 use self::early::refusal;
 use self::leg_keeper::LegKeeper;
 use self::outcome::Outcome;
@@ -125,14 +126,13 @@ impl<W: World> Correspondence<W> {
         reverse_path: ReversePath,
         parameters: MailParameters,
         mut ahead: Vec<(ForwardPath, RecipientParameters)>,
-    ) -> Reply {
-        let decision = self.fold(&self.early);
-        if let Some(refusal) = refusal(&decision) {
+    ) -> Answer {
+        if let Some(refusal) = refusal(self.fold(&self.early)) {
             return refusal;
         }
         let expected = parameters.size.unwrap_or_default();
         if self.setup.desk.budget.has_no_room_for(expected, self.setup.desk.settings.spool.memory) {
-            return replies::NO_SPACE;
+            return replies::NO_SPACE.into();
         }
         let own_decision = |(path, _): &(ForwardPath, _)| self.refusal_of(path).is_some();
         ahead.truncate(ahead.iter().position(own_decision).unwrap_or(ahead.len()));
@@ -144,7 +144,7 @@ impl<W: World> Correspondence<W> {
             None => (replies::SENDER_OK, None),
             Some(choice) => match self.leg.mail(choice, session, &reverse_path, &parameters, &ahead).await {
                 Ok(reply) => (reply, self.leg.place().cloned()),
-                Err(error) => return self.leg.failed(session, &error),
+                Err(error) => return self.leg.failed(session, &error).into(),
             },
         };
         if reply.is_positive_completion() {
@@ -168,7 +168,7 @@ impl<W: World> Correspondence<W> {
                 content_begun: None,
             }));
         }
-        reply
+        reply.into()
     }
 
     /// RCPT: the backend's reply, or our own.
@@ -177,18 +177,18 @@ impl<W: World> Correspondence<W> {
         session: &Arc<Session>,
         forward_path: ForwardPath,
         parameters: RecipientParameters,
-    ) -> Reply {
+    ) -> Answer {
         if let Some(refusal) = self.refusal_of(&forward_path) {
-            return refusal;
+            return refusal.into();
         }
         let Some(reverse_path) = self.transaction.as_ref().map(|under_way| under_way.reverse_path.as_str()) else {
-            return replies::LOCAL_ERROR;
+            return replies::LOCAL_ERROR.into();
         };
         let opinions = self.ask_about_recipient(session, reverse_path, forward_path.as_str()).await;
-        if let Some(refusal) = refusal(&self.fold(&opinions)) {
+        if let Some(refusal) = refusal(self.fold(&opinions)) {
             return refusal;
         }
-        match self.ask_backend(session, &forward_path, &parameters).await {
+        let reply = match self.ask_backend(session, &forward_path, &parameters).await {
             Ok(reply) => {
                 if let (true, Some(transaction)) = (reply.is_positive_completion(), &mut self.transaction) {
                     transaction.envelope.forward_paths.push(forward_path.as_str().to_owned());
@@ -197,7 +197,8 @@ impl<W: World> Correspondence<W> {
                 reply
             }
             Err(error) => self.recipient_failed(session, &error),
-        }
+        };
+        reply.into()
     }
 
     /// DATA was answered 354, or the first BDAT has come.
@@ -278,7 +279,7 @@ impl<W: World> Correspondence<W> {
     /// RSET, or a new introduction.
     pub(crate) async fn reset(&mut self) {
         if let Some(transaction) = self.transaction.take() {
-            self.record(&transaction, &transaction.unfinished("abandoned"));
+            self.record(&transaction, &self.unfinished(&transaction, "abandoned"));
             self.leg.reset().await;
         }
     }
@@ -289,7 +290,7 @@ impl<W: World> Correspondence<W> {
             let outcome = Outcome {
                 reply: Some(why.reply()),
                 error: Some(why.name().into()),
-                ..transaction.unfinished("content-refused")
+                ..self.unfinished(&transaction, "content-refused")
             };
             self.record(&transaction, &outcome);
             self.leg.reset().await;
@@ -299,7 +300,7 @@ impl<W: World> Correspondence<W> {
     /// The connection ends while a transaction is under way: the backend never sees its end.
     pub(crate) async fn abandon(&mut self) {
         if let Some(transaction) = self.transaction.take() {
-            self.record(&transaction, &transaction.unfinished("abandoned"));
+            self.record(&transaction, &self.unfinished(&transaction, "abandoned"));
         }
     }
 

@@ -31,6 +31,7 @@ use super::Site;
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::outgoing::Outgoing;
+use crate::record::shortened;
 use crate::settings::Backend;
 use crate::wire::Wire;
 use crate::world::{Instant, World, timeout, timeout_at};
@@ -202,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     async fn greeted(&mut self) -> Result<(), BackendError> {
         let greeting = self.hear().await?;
         if greeting.code().value() != 220 {
-            return Err(BackendError::Greeting(greeting.code().to_string()));
+            return Err(BackendError::Greeting(shortened(greeting.to_string())));
         }
         Ok(())
     }
@@ -215,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
         self.heard_header(&reply)?;
         let reply = self.exchange(&Command::Helo(name.into())).await?;
-        if reply.is_positive_completion() { Ok(()) } else { Err(BackendError::Hello(reply.code().to_string())) }
+        if reply.is_positive_completion() { Ok(()) } else { Err(BackendError::Hello(shortened(reply.to_string()))) }
     }
 
     /// A command and its reply, within `reply_s`.

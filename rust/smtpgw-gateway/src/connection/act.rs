@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use smtpgw_smtp::{AuthAnswer, CloseReason, HelloKind, Reply, ServerEvent, XclientRequest, replies};
+use smtpgw_smtp::{AuthAnswer, CloseReason, HelloKind, ServerEvent, XclientRequest, replies};
 
 use super::auth::AuthEvent;
 use super::{Connection, End};
 use crate::message::Session;
+use crate::transaction::Answer;
 use crate::world::World;
 
 /// An event without its ties to the read buffer. Boxed where large: the enum is held across every await of a
@@ -120,11 +121,11 @@ impl<W: World> Connection<W> {
         }
         let said = || format!("MAIL FROM:<{}>", event.reverse_path.as_str());
         if self.front.requires_tls && !self.wire.is_tls() {
-            self.answer(said, &replies::STARTTLS_FIRST);
+            self.answer(said, replies::STARTTLS_FIRST.into());
             return Ok(());
         }
         if self.nameless {
-            self.answer(said, &replies::CLIENT_UNKNOWN);
+            self.answer(said, replies::CLIENT_UNKNOWN.into());
             return Ok(());
         }
         self.consume_checks().await;
@@ -134,17 +135,17 @@ impl<W: World> Connection<W> {
         let ahead = self.server.recipients_ahead(&self.wire.input);
         let MailEvent { reverse_path, parameters } = *event;
         let sender = reverse_path.clone();
-        let reply = self.correspondence.mail(&self.session, reverse_path, parameters, ahead).await;
-        self.answer(|| format!("MAIL FROM:<{}>", sender.as_str()), &reply);
+        let answer = self.correspondence.mail(&self.session, reverse_path, parameters, ahead).await;
+        self.answer(|| format!("MAIL FROM:<{}>", sender.as_str()), answer);
         Ok(())
     }
 
     /// Answers a command, and writes down what it `said` if it is refused.
-    fn answer(&mut self, said: impl FnOnce() -> String, reply: &Reply) {
-        if reply.is_transient() || reply.is_permanent() {
-            self.refusals.get_or_insert_default().note(&said(), reply);
+    fn answer(&mut self, said: impl FnOnce() -> String, answer: Answer) {
+        if answer.reply.is_transient() || answer.reply.is_permanent() {
+            self.refusals.get_or_insert_default().note(&said(), &answer);
         }
-        self.server.reply(reply);
+        self.server.reply(&answer.reply);
     }
 
     pub(super) async fn consume_checks(&mut self) {
@@ -157,7 +158,7 @@ impl<W: World> Connection<W> {
     async fn recipient(&mut self, event: Box<RecipientEvent>) {
         let RecipientEvent { forward_path, parameters } = *event;
         let recipient = forward_path.clone();
-        let reply = self.correspondence.recipient(&self.session, forward_path, parameters).await;
-        self.answer(|| format!("RCPT TO:<{}>", recipient.as_str()), &reply);
+        let answer = self.correspondence.recipient(&self.session, forward_path, parameters).await;
+        self.answer(|| format!("RCPT TO:<{}>", recipient.as_str()), answer);
     }
 }

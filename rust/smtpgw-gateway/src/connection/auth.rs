@@ -28,7 +28,8 @@ impl<W: World> Connection<W> {
         let reply = if self.nameless {
             replies::AUTH_UNAVAILABLE
         } else if let Some(refusal) = self.correspondence.early_refusal() {
-            refusal
+            self.refusals.get_or_insert_default().note("AUTH", &refusal);
+            refusal.reply
         } else {
             self.correspondence.authenticate(&self.session, event.mechanism, event.initial).await
         };

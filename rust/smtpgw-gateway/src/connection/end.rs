@@ -72,9 +72,11 @@ impl<W: World> Connection<W> {
             handshake_s: self.handshake,
             duration_s: accepted.elapsed(),
         };
-        // What nobody has seen is nothing to pass over.
-        let level = if record.uninspected.is_some() { LogLevel::Warning } else { LogLevel::Info };
+        // What nobody has seen is nothing to pass over, nor what an inspector should have and failed over.
+        let to_look_at = record.uninspected.is_some() || refusals.for_a_failure;
+        let level = if to_look_at { LogLevel::Warning } else { LogLevel::Info };
         self.house.log(level, "connection", &record);
+        self.correspondence.record_turns();
     }
 }
 

@@ -4,6 +4,7 @@
 use smtpgw_smtp::Reply;
 
 use crate::record::{RefusedCommand, shortened};
+use crate::transaction::Answer;
 
 /// The first [`AT_MOST`] of them, in no more than [`OCTETS_AT_MOST`], and how many more there were.
 #[derive(Debug, Default)]
@@ -11,19 +12,26 @@ pub(super) struct Refusals {
     pub(super) commands: Vec<RefusedCommand>,
     octets: usize,
     pub(super) more: u32,
+    /// One of them because an inspector failed.
+    pub(super) for_a_failure: bool,
 }
 
 impl Refusals {
-    /// Notes `command` if `reply` refuses it.
-    pub(super) fn note(&mut self, command: &str, reply: &Reply) {
+    /// Notes `command` if `answer` refuses it.
+    pub(super) fn note(&mut self, command: &str, answer: &Answer) {
+        let Answer { reply, decision } = answer;
         if !reply.is_transient() && !reply.is_permanent() {
             return;
         }
-        let (command, reply) = (shortened(command), shortened(reply.to_string()));
-        let octets = self.octets + command.len() + reply.len();
+        let decision = decision.as_deref();
+        self.for_a_failure |= decision.is_some_and(|decision| decision.for_a_failure);
+        let said = |text: &String| shortened(text.as_str());
+        let (by, reason) = decision.map(|decision| (said(&decision.by), said(&decision.reason))).unzip();
+        let refused = RefusedCommand { command: shortened(command), reply: shortened(reply.to_string()), by, reason };
+        let octets = self.octets + refused.octets();
         if self.commands.len() < AT_MOST && octets <= OCTETS_AT_MOST {
             self.octets = octets;
-            self.commands.push(RefusedCommand { command, reply });
+            self.commands.push(refused);
         } else {
             self.more = self.more.saturating_add(1);
         }
@@ -37,7 +45,7 @@ impl Refusals {
                 && line.get(verb.len()).is_none_or(|next| !next.is_ascii_alphanumeric())
         };
         if VERBS.iter().any(|verb| leads_to_mail(verb)) {
-            self.note(String::from_utf8_lossy(line).trim_end(), reply);
+            self.note(String::from_utf8_lossy(line).trim_end(), &reply.clone().into());
         }
     }
 }
@@ -75,18 +83,18 @@ mod tests {
     #[test]
     fn they_are_bounded() {
         let mut refusals = Refusals::default();
-        refusals.note("MAIL FROM:<>", &replies::SENDER_OK);
+        refusals.note("MAIL FROM:<>", &replies::SENDER_OK.into());
         for number in 0..100 {
-            refusals.note(&format!("RCPT TO:<{number}@example.org>"), &replies::LOCAL_ERROR);
+            refusals.note(&format!("RCPT TO:<{number}@example.org>"), &replies::LOCAL_ERROR.into());
         }
         assert_eq!((refusals.commands.len(), refusals.more), (AT_MOST, 100 - 20));
         let mut refusals = Refusals::default();
         for number in 0..100 {
-            refusals.note(&format!("RCPT TO:<{number}{}>", "\u{e9}".repeat(1_000)), &replies::LOCAL_ERROR);
+            refusals.note(&format!("RCPT TO:<{number}{}>", "\u{e9}".repeat(1_000)), &replies::LOCAL_ERROR.into());
         }
         let kept = &refusals.commands;
         assert!(kept.iter().all(|refused| refused.command.chars().count() <= 501));
-        let octets: usize = kept.iter().map(|refused| refused.command.len() + refused.reply.len()).sum();
+        let octets: usize = kept.iter().map(RefusedCommand::octets).sum();
         assert!((1_000..=OCTETS_AT_MOST).contains(&octets) && kept.len() < AT_MOST, "{octets}");
         assert_eq!(refusals.more as usize + kept.len(), 100);
     }

@@ -26,7 +26,8 @@ impl<W: World> Connection<W> {
         }
         self.consume_checks().await;
         if let Some(refusal) = self.correspondence.early_refusal() {
-            self.server.refuse_starttls(&refusal);
+            self.refusals.get_or_insert_default().note("STARTTLS", &refusal);
+            self.server.refuse_starttls(&refusal.reply);
             return Ok(());
         }
         let Some((backend, patience)) = self.correspondence.tunnel(&self.session).await else {

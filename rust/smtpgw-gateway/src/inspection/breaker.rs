@@ -14,6 +14,8 @@ pub(super) struct Breaker(Mutex<BreakerState>);
 struct BreakerState {
     failures: u32,
     open_until: Option<Instant>,
+    /// What has been told of it last: that it is open.
+    told_open: bool,
 }
 
 impl Breaker {
@@ -31,7 +33,16 @@ impl Breaker {
     }
 
     pub(super) fn succeeded(&self) {
-        *self.0.lock() = BreakerState::default();
+        let mut state = self.0.lock();
+        *state = BreakerState { told_open: state.told_open, ..BreakerState::default() };
+    }
+
+    /// Whether it is open, if that is not what it told before.
+    pub(super) fn turn(&self) -> Option<bool> {
+        let mut state = self.0.lock();
+        let is_open = state.open_until.is_some();
+        let has_turned = std::mem::replace(&mut state.told_open, is_open) != is_open;
+        has_turned.then_some(is_open)
     }
 
     pub(super) fn failed(&self, now: Instant) {

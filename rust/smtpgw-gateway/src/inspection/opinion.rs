@@ -41,6 +41,18 @@ pub(crate) enum Failure {
     TooLarge,
 }
 
+impl Opinion {
+    /// Whether the hook was called.
+    pub(crate) const fn was_asked(&self) -> bool {
+        !matches!(self.result, Err(Failure::CircuitOpen | Failure::TooLarge))
+    }
+
+    /// Whether the inspector has failed; not to look at what is too large is no failure.
+    pub(crate) const fn failed(&self) -> bool {
+        matches!(self.result, Err(Failure::Raised(_) | Failure::TimedOut | Failure::CircuitOpen))
+    }
+}
+
 impl Failure {
     /// For records.
     pub(crate) fn text(&self) -> &str {

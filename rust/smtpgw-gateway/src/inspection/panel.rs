@@ -47,6 +47,12 @@ impl Panel {
 }
 
 impl Panel {
+    /// The inspectors that are not asked any more (true), or are asked again, since this was last called.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = (&InspectorInfo, bool)> {
+        let turned = |(info, breaker): (_, &Breaker)| breaker.turn().map(|is_open| (info, is_open));
+        self.roster().iter().zip(&self.breakers).filter_map(turned)
+    }
+
     /// Tells an inspector's breaker of a failure, once a message.
     pub(super) fn failed(&self, inspector: usize, failed: &mut Failed) {
         if !failed.contains(&inspector) {

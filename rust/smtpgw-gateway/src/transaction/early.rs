@@ -37,18 +37,31 @@ impl<W: World> Correspondence<W> {
         fold(opinions, self.roster(), &Default::default(), &self.setup.desk.settings)
     }
 
-    fn roster(&self) -> &[InspectorInfo] {
+    pub(super) fn roster(&self) -> &[InspectorInfo] {
         self.setup.desk.panel.as_ref().map_or(&[], |panel| panel.roster())
     }
 }
 
-/// What a client hears at MAIL or RCPT from a decision taken that early. Quarantine and discard need a message and
-/// wait for it.
-pub(super) fn refusal(decision: &Decision) -> Option<Reply> {
-    let text = decision.reply.as_deref();
-    match decision.action {
-        Action::Reject => Some(worded(replies::REJECTED, text)),
-        Action::Defer => Some(worded(replies::DEFERRED, text)),
-        Action::Accept | Action::Discard | Action::Quarantine => None,
+/// What a client hears at MAIL or RCPT.
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
+    /// Why, where inspectors have refused it. Boxed: hardly any is theirs.
+    pub(crate) decision: Option<Box<Decision>>,
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        Self { reply, decision: None }
     }
+}
+
+/// The answer that comes of a decision taken that early. Quarantine and discard need a message and wait for it.
+pub(super) fn refusal(decision: Decision) -> Option<Answer> {
+    let text = decision.reply.as_deref();
+    let reply = match decision.action {
+        Action::Reject => worded(replies::REJECTED, text),
+        Action::Defer => worded(replies::DEFERRED, text),
+        Action::Accept | Action::Discard | Action::Quarantine => return None,
+    };
+    Some(Answer { reply, decision: Some(Box::new(decision)) })
 }

@@ -3,7 +3,7 @@
 use smtpgw_smtp::Reply;
 
 use super::{Correspondence, Transaction};
-use crate::record::{JudgedRecord, Timing, TransactionRecord};
+use crate::record::{InspectorTurn, JudgedRecord, Timing, TransactionRecord, inspectors};
 use crate::settings::LogLevel;
 use crate::world::{Instant, World};
 
@@ -33,24 +33,40 @@ impl Outcome {
     }
 }
 
-impl Transaction {
-    /// It ends before its content does, or before there is any.
-    pub(super) fn unfinished(&self, name: &'static str) -> Outcome {
-        let mut timing = Timing::default();
+impl<W: World> Correspondence<W> {
+    /// One that ends before its content does, or before there is any.
+    pub(super) fn unfinished(&self, transaction: &Transaction, name: &'static str) -> Outcome {
         let now = Instant::now();
-        let content_begun = self.content_begun.unwrap_or(now);
-        timing.envelope_s = content_begun.duration_since(self.begun);
-        timing.content_s = now.duration_since(content_begun);
-        let judged = self.reception.as_ref().map(|reception| reception.record()).unwrap_or_default();
+        let content_begun = transaction.content_begun.unwrap_or(now);
+        let timing = Timing {
+            envelope_s: content_begun.duration_since(transaction.begun),
+            content_s: now.duration_since(content_begun),
+            ..Timing::default()
+        };
+        let mut judged = transaction.reception.as_ref().map(|reception| reception.record()).unwrap_or_default();
+        judged.inspectors = inspectors(self.early.iter().chain(&transaction.early), self.roster());
         Outcome { judged, timing, ..Outcome::named(name) }
     }
-}
 
-impl<W: World> Correspondence<W> {
+    /// Writes down which inspectors have been given up, or taken up again.
+    pub(crate) fn record_turns(&self) {
+        for (info, is_open) in self.setup.desk.panel.iter().flat_map(|panel| panel.turns()) {
+            let turn = InspectorTurn { inspector: &info.name, mode: info.mode };
+            match is_open {
+                true => self.house.log(LogLevel::Warning, "inspector-down", &turn),
+                false => self.house.log(LogLevel::Info, "inspector-up", &turn),
+            }
+        }
+    }
+
     pub(super) fn record(&self, transaction: &Transaction, outcome: &Outcome) {
         let session = &transaction.session;
-        let level =
-            if outcome.error.is_some() || !outcome.unwritten.is_empty() { LogLevel::Warning } else { LogLevel::Info };
+        let inspector_failed = outcome.judged.inspectors.iter().any(|inspector| inspector.failed);
+        let level = match outcome {
+            Outcome { error: Some(_), .. } => LogLevel::Warning,
+            _ if inspector_failed || !outcome.unwritten.is_empty() => LogLevel::Warning,
+            _ => LogLevel::Info,
+        };
         let record = TransactionRecord {
             session: &session.id,
             transaction: self.count,
@@ -73,6 +89,7 @@ impl<W: World> Correspondence<W> {
             timing: outcome.timing,
         };
         self.house.log(level, "transaction", &record);
+        self.record_turns();
     }
 }
 

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use smtpgw_smtp::Reply;
-
-use super::Correspondence;
 use super::early::refusal;
+use super::{Answer, Correspondence};
 use crate::message::Session;
 use crate::world::World;
 
 impl<W: World> Correspondence<W> {
     /// What a client hears if the connection itself is refused.
-    pub(crate) fn early_refusal(&self) -> Option<Reply> {
-        refusal(&self.fold(&self.early))
+    pub(crate) fn early_refusal(&self) -> Option<Answer> {
+        refusal(self.fold(&self.early))
     }
 
     /// A stream past the backend's 220 to STARTTLS; `None` if there is none to be had, which is logged. With it the

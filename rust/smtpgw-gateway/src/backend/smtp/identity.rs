@@ -16,6 +16,7 @@ use super::{Site, Smtp};
 use crate::error::BackendError;
 use crate::message::Session;
 use crate::proxy_header::{version_1, version_2};
+use crate::record::shortened;
 use crate::settings::Identity;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
@@ -34,9 +35,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
     /// comes next the reply to EHLO.
     pub(super) fn heard_header(&self, reply: &Reply) -> Result<(), BackendError> {
         match self.site.settings.identity {
-            Identity::ProxyV1 | Identity::ProxyV2 => {
-                Err(BackendError::Identity(format!("behind a PROXY header EHLO was answered {}", reply.code())))
-            }
+            Identity::ProxyV1 | Identity::ProxyV2 => Err(BackendError::Identity(format!(
+                "behind a PROXY header EHLO was answered {}",
+                shortened(reply.to_string())
+            ))),
             Identity::Xclient | Identity::Xforward | Identity::None => Ok(()),
         }
     }
@@ -89,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         for command in xclient_commands(offered, &attributes) {
             let reply = self.exchange(&command).await?;
             if reply.code().value() != 220 {
-                return Err(BackendError::Identity(format!("XCLIENT was answered {}", reply.code())));
+                return Err(BackendError::Identity(format!("XCLIENT was answered {}", shortened(reply.to_string()))));
             }
         }
         self.hello(&session.helo).await
