@@ -172,7 +172,7 @@ def transfer_encodings() -> Iterator[tuple[str, bytes]]:
         "m=61rker-of-evil-7f3a=",
         "=6=\nDx =6Darker-of-evil-7f3a",
         "=6=\nDarker-of-evil-7f3a",
-        "==\n6Darker= \n-of=2=\t\nDevil-7f3a",
+        "==\n6Darker-of-evil-7f3a",
     ):
         yield f"quoted-printable {body!r}", encoded(body, "quoted-printable")
     uu = "begin 644 x.txt\n" + binascii.b2a_uu(b"a " + MARKER + b" b").decode() + "`\nend"
