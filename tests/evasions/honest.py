@@ -239,6 +239,12 @@ def files() -> Iterator[tuple[str, bytes]]:
         "mail.eml": letter(f"\n{TEXT}"), "key.asc": b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END\n",
         "utf16.txt": TEXT.encode("utf-16"), "random.bin": bytes(range(256)) * 40, "umlaut.txt": "Grüße\n".encode("cp850"),
     }  # fmt: skip
+    contents |= {
+        "drawing.svg": b'<!DOCTYPE svg [<!ENTITY ns "http://www.w3.org/2000/svg">]>\n<svg xmlns="&ns;"><path d="M0 0"/></svg>\n',
+        "person.vcf": b"BEGIN:VCARD\r\nVERSION:2.1\r\nNOTE;ENCODING=QUOTED-PRINTABLE:Gr=C3=BC=C3=9Fe=\r\n aus\r\nEND:VCARD\r\n",
+        "letter.rtf": b"{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}\\pard Gr\\'fc\\'dfe \\u8364? {\\b bold}\\par\r\n}",
+        "report.docx": zipped("word/document.xml", b"<w:p><w:instrText>PAGE</w:instrText><w:instrText>DATE</w:instrText></w:p>"),
+    }  # fmt: skip
     contents |= {f"{name}.pdf": octets for name, octets in documents()}
     for name, octets in contents.items():
         for kind in ("application/octet-stream", "text/plain", "application/x-unknown"):

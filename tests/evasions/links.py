@@ -45,13 +45,16 @@ def texts(host: str) -> Iterator[tuple[str, bytes]]:
         f"HTTPS:\\\\{host.upper()}\\x", f"https:/{host}/x", f"https:{host}", f"//{host}/x", f"http://good.example@{host}/x",
         f"http://{host}:00080/", f"http://{label}%2E{top}/", f"http://%{ord(host[0]):x}{host[1:]}/", f"http://{wide}/", f"{wide}/x",
         f"{label}\u3002{top}", f"http://{label}\uff61{top}/", f"{host[:2]}\u00ad{host[2:]}", f"\u202ehttp://{host}", f"\u2066{host}\u2069",
-        f"查{host}看", f"привет{host}", f"<https://{label}.\n {top}/x>", f"x{host[0]}\u0301.{host}", f"{host}\u0301 x", f"http://{host}\u201d",
+        f"查{host}看", f"привет{host}", f"see //x@{host}/y", f"see https:x@{host}/y", f"<URL:https://{label}.\n  {top}/>", f"<https://{label}.\n {top}/x>", f"x{host[0]}\u0301.{host}", f"{host}\u0301 x", f"http://{host}\u201d",
     ):  # fmt: skip
         yield repr(text), part("text/plain; charset=utf-8", text + "\n")
     soft = f"https://{label[:1]}=\n{label[1:]}.{top}/x"
     yield "a soft break", letter(f"Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\n{soft}\n")
     flowed = f"see https://{label}. \n{top}/x\n"
-    yield "a flowed line", part("text/plain; format=flowed; delsp=yes", flowed.replace("\n", "\r\n"))
+    for parameter in ("delsp=yes", 'DELSP="yes"', "delsp=(c)yes", "delsp*=us-ascii''yes", "delsp*0=y; delsp*1=es"):
+        for text in (flowed, "".join(f"> {line}" for line in flowed.splitlines(keepends=True))):
+            kind = f"text/plain; format=flowed; {parameter}"
+            yield f"a flowed line by {parameter}: {text!r}", part(kind, text.replace("\n", "\r\n"))
 
 
 def pages(host: str) -> Iterator[tuple[str, bytes]]:
@@ -68,7 +71,11 @@ def pages(host: str) -> Iterator[tuple[str, bytes]]:
         f"""<a href="javascript:location='https://{host}'">""", rf'<script>location="\x68ttps://{label}\u002e{top}"</script>',
         f'<script>document.write(atob("{b64(page)}"))</script>', f"<script>var x='{b64(page)}'; document.write(window['atob'](x))</script>",
         f"<script>document.write(unescape('{quote(page, safe='')}'))</script>", f'<a href="data:text/html;base64,{b64(page)}">',
-        f'<a href="d\tata:text/html,{quote(page)}">', f'<iframe srcdoc="&lt;a href=&quot;https://{host}&quot;&gt;">', f'<!DOCTYPE svg SYSTEM "http://{host}/x">',
+        f'<a href="d\tata:text/html,{quote(page)}">', f'<iframe srcdoc="&lt;a href=&quot;https://{host}&quot;&gt;">', f"""<iframe src='data:text/html;charset="utf-8";base64,{b64(page)}'>""",
+        f'<meta http-equiv=refresh content="0;url=https:x@{host}/">', f'<meta http-equiv=refresh content="0;url=ht\ntps://{label}\t.{top}/">', f'<img srcset="a.png 1x, //x@{host}/b 2x">',
+        f"<style>a{{b:url(//x@{host}/x)}}</style>", f'<style>@import "//x@{host}/x.css"</style>', f'<style>a{{b:url("https://{label}\t.{top}/x")}}</style>', f'<style>a{{b:url("https://{label}\\\n.{top}/x")}}</style>',
+        rf"<style>a{{b:url(https://{label}\.{top}/x)}}</style>", rf'<script>open("https:\/\/{label}\.{top}")</script>', rf'<script>open("h\ttps\x3a//{label}\n.{top}")</script>', f'<script>open("//x@{host}")</script>',
+        f"<script>open(`https://{label}\n.{top}`)</script>", f'<a href=https://x"@{host}/>', f"<a href=//x`@{host}/>", f"<a href=https://x<'@{host}/>", f'<!DOCTYPE svg SYSTEM "http://{host}/x">',
     ):  # fmt: skip
         yield repr(text), part("text/html; charset=utf-8", text)
 
@@ -97,6 +104,12 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
     rels = f'<Relationships><Relationship Id="a" Type="x/hyperlink" Target="https://{host}/" TargetMode="External"/></Relationships>'
     folded = f"BEGIN:VCALENDAR\r\nURL:https://{host[:3]}\r\n {host[3:]}/x\r\nEND:VCALENDAR\r\n"
     rtf = r"{\rtf1{\field{\*\fldinst{HYPERLINK " + '"http://' + host.replace(".", r"\'2e") + '"}}}}'
+    wide = f"HYPERLINK https://{host}/x".encode("utf-16-le")
+    card = f"BEGIN:VCARD\r\nVERSION:2.1\r\nURL;ENCODING=QUOTED-PRINTABLE:https://{host[:3]}=\r\n{host[3:].replace('.', '=2E')}/\r\nEND:VCARD\r\n"
+    field = f'<w:p><w:instrText>HYPERLINK "https://{host[:2]}</w:instrText><w:r/><w:instrText xml:space="preserve">{host[2:]}/"</w:instrText></w:p>'
+    entity = f'<!DOCTYPE svg [<!ENTITY a "&b;{host[4:]}"><!ENTITY b \'{host[:4]}\'>]><svg><a xlink:href="https://&a;/"/></svg>'
+    cut = r"{\rt{\field{\*\fldinst HYPERLINK " + f'"http://{host[:2]}}}{{\\b0 {host[2:5]}\r\n{host[5:]}"' + "}}}"
+    coded = r"{\rtf1{\*\template " + "".join(rf"\u{ord(letter)}?" for letter in f"http://{host}/") + "}}"
     packed = compress(f"5 0 <</S/URI/URI(https://{host}/)>>".encode())
     digits = compress(f"5 0 <{f'https://{host}/'.encode().hex()}>".encode())
     ascii85 = base64.a85encode(packed) + b"~>"
@@ -108,6 +121,10 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
     for name, octets in {
         **locked, "objects.pdf": pdf(("/Type/ObjStm/N 1/First 4/Filter/FlateDecode", packed)), "digits.pdf": pdf(("/N 1/First 4/Filter/Fl", digits)),
         "chain.pdf": pdf(("/Type/Obj#53tm/Filter[/A85/FlateDecode]", ascii85)), "file.pdf": pdf(("/Filter/FlateDecode", page), ("/X<</F(a.html)/EF<</F 1 0 R>>>>", b"x")),
+        "controls.html": b"<!--" + b"\1" * 99 + f"--><a href=//{host}/>".encode(), "controls.zip": zipped("a.htm", b"\2" * 99 + f"<a href=//{host}/>".encode()),
+        "a.lnk": b"L\0\0\0\x01\x14\x02\0" + bytes(range(68)) + wide, "a.doc": bytes(range(256)) * 9 + wide + bytes(99), "a.bin": bytes(range(256)) * 9 + f"https://{host}/".encode() + bytes(99),
+        "a.vcf": card.encode(), "field.docx": zipped("word/document.xml", field.encode()), "entity.svg": entity.encode(), "cut.rtf": cut.encode(), "coded.rtf": coded.encode(),
+        "wide.pdf": b"%PDF-1.4\n1 0 obj<</S/URI/URI(\xfe\xff" + f"https://{host}/".encode("utf-16-be") + b")>>endobj\n", "packed.rtf": packed_rtf(f"{{\\rtf1 {host} }}".encode()),
         "nested.pdf": pdf(("/Type/EmbeddedFile", pdf(("/N 1/First 4/Filter/Fl", packed)))),
         "a.svg": svg, "a.html": f"<form action=//{host}/>".encode(), "a.xhtml": f"<a href='//{host}/'/>".encode("utf-16"), "a.ics": folded.encode(),
         "a.url": f"[InternetShortcut]\r\nURL=https://{host}/\r\n".encode(), "a.rtf": rtf.encode(), "a.docx": zipped("word/_rels/document.xml.rels", rels.encode()),
@@ -117,14 +134,37 @@ def files(host: str) -> Iterator[tuple[str, bytes]]:
             yield f"{name} as {kind}", attached(name, kind, octets)
 
 
+def packed_rtf(text: bytes) -> bytes:
+    """As Outlook packs it (MS-OXRTFCP), each octet for itself."""
+    packed = b"".join(b"\0" + text[at : at + 8] for at in range(0, len(text), 8))
+    # A reference to where the next octet comes is the end; the dictionary begins with 207 of its own.
+    packed = (
+        packed.ljust(-(-len(packed) // 9) * 9, b" ")
+        + b"\x01"
+        + ((207 + -(-len(text) // 8) * 8) << 4).to_bytes(2, "big")
+    )
+    return (len(packed) + 12).to_bytes(4, "little") + len(text).to_bytes(4, "little") + b"LZFu" + bytes(4) + packed
+
+
+def headers(host: str) -> Iterator[tuple[str, bytes]]:
+    """A page that is relative to what its header says."""
+    for field in (
+        f"Content-Base: https://{host}/",
+        f"Content-Location: http://{host}/a/b",
+        f'Content-Base: "//{host}/"',
+    ):
+        yield field, letter(f"Content-Type: text/html\n{field}\n\n<a href=x>\n")
+
+
 def innocent(host: str) -> Iterator[tuple[str, bytes]]:
     """What names a host and leads nobody there."""
     for text in (
         f"hxxp://{host}/x", f"HXXPS://{host}", f"ben@{host}", f"über{host}", f"http://über{host}/", f"x{host}", f"{host}.org", f"http://{host}.org/",
         f"https://good.example/?mail=ben@{host}", f"https://good.example/{host}", f"https://good.example/?file=/{host}", "end of a sentence.Next one",
-        f"https://x{host.replace('.', '-')}.translate.goog/",
+        f"https://x{host.replace('.', '-')}.translate.goog/", f'"http://good.example","ben@{host}"', f"hxxp://x@{host}", f"// ben@{host}",
+        f'<a href="https://good.example">ben@{host}</a>', f"<a href=https://good.example>ben@{host}</a>", f'"https://good.example\nor ben@{host}"',
     ):  # fmt: skip
         yield text, part("text/plain; charset=utf-8", text + "\n")
 
 
-FAMILIES = {"texts": texts, "pages": pages, "redirectors": redirectors, "files": files}
+FAMILIES = {"texts": texts, "pages": pages, "redirectors": redirectors, "files": files, "headers": headers}

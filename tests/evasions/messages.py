@@ -171,6 +171,8 @@ def transfer_encodings() -> Iterator[tuple[str, bytes]]:
         "=ZZ =6Darker-of-evil-7f3a",
         "m=61rker-of-evil-7f3a=",
         "=6=\nDx =6Darker-of-evil-7f3a",
+        "=6=\nDarker-of-evil-7f3a",
+        "==\n6Darker-of-evil-7f3a",
     ):
         yield f"quoted-printable {body!r}", encoded(body, "quoted-printable")
     uu = "begin 644 x.txt\n" + binascii.b2a_uu(b"a " + MARKER + b" b").decode() + "`\nend"
@@ -216,6 +218,8 @@ def composites() -> Iterator[tuple[str, bytes]]:
     inner = f"Subject: inner\nContent-Transfer-Encoding: base64\n\n{B64}\n"
     for kind in ("message/rfc822", "message/global", "message/news"):
         yield kind, letter(f"Content-Type: {kind}\n\n{inner}")
+    for kind in ("message/delivery-status", "message/x-unknown", "text/rfc822-headers"):
+        yield f"{kind} behind an mbox line", letter(f"Content-Type: {kind}\n\n>From x@y.example Mon\n{inner}")
     yield "a digest", mixed(f"--b\n\n{inner}\n--b--\n", "multipart/digest; boundary=b")
     for kind in ("message/rfc822", "application/octet-stream", "text/plain"):
         body = base64.b64encode(crlf(f"From: x@y.example\nReceived: x\n{inner}")).decode()

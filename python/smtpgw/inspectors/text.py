@@ -19,8 +19,8 @@ __all__ = ["INVISIBLE", "text_of", "texts_of", "unescape"]
 
 
 def text_of(part: Part) -> str | None:
-    """The text of `part`; `None` if its beginning is that of no text (many controls)."""
-    if not part.media_type.startswith(("text/", "message/")) and not _is_text(bytes(part.data[:SNIFFED])):
+    """The text of `part`; `None` if its beginning is that of no text (many controls), and nothing calls it one."""
+    if not _is_called_text(part) and not _is_text(bytes(part.data[:SNIFFED])):
         return None
     text: str = part.text
     return text
@@ -30,6 +30,17 @@ def texts_of(part: Part) -> tuple[str, ...]:
     """Every text that a program may show of `part`, the likeliest first; none if it is no text."""
     text = text_of(part)
     return () if text is None else (text, *part.other_texts)
+
+
+def _is_called_text(part: Part) -> bool:
+    """By its type, or by a name by which a system opens it as one: a browser shows a page whatever stands before it."""
+    kind = part.media_type
+    if kind.startswith(("text/", "message/")) or kind.endswith(("+xml", "/xml", "/rtf", "script")):
+        return True
+    # That module begins with this one.
+    from smtpgw.inspectors.names import extensions
+
+    return any(extension in SHOWN for name in part.names for extension in extensions(name))
 
 
 def _is_text(beginning: bytes) -> bool:
@@ -43,6 +54,11 @@ def _is_text(beginning: bytes) -> bool:
     return controls * FEW <= len(beginning)
 
 
+SHOWN = frozenset(
+    ".htm .html .xht .xhtml .shtml .mht .mhtml .hta .svg .xml .rels .url .website .webloc .desktop .ics .vcs .vcf .txt "
+    ".rtf .js .vbs .wsf".split()
+)
+"""Extensions of files that are shown, or followed, as texts."""
 SNIFFED = 1_024
 """Octets in which binary data shows itself."""
 FEW = 20

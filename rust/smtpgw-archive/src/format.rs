@@ -50,6 +50,8 @@ pub enum Format {
     Cfb,
     /// RTF, for the objects in it.
     Rtf,
+    /// RTF as Outlook packs it, in TNEF and `.msg`.
+    PackedRtf,
     /// Office documents in a single file of XML: flat OPC, and what came before it.
     OfficeXml,
     /// What Office packs macros in where the document is text (`.mso`).
@@ -72,7 +74,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -87,6 +89,7 @@ impl Format {
         Self::Cab,
         Self::Cfb,
         Self::Rtf,
+        Self::PackedRtf,
         Self::OfficeXml,
         Self::ActiveMime,
         Self::Pdf,
@@ -117,6 +120,7 @@ impl Format {
             Self::Tnef => "tnef",
             Self::Cfb => "cfb",
             Self::Rtf => "rtf",
+            Self::PackedRtf => "packed_rtf",
             Self::OfficeXml => "office_xml",
             Self::ActiveMime => "active_mime",
             Self::Pdf => "pdf",
@@ -132,7 +136,7 @@ impl Format {
 
 /// The marks by which the other formats are known: where, what, which. Recognised and not opened, they are
 /// [`Unhandled`](crate::Unscanned::Unhandled): what nobody looked into must not pass as clean.
-const MARKS: [(usize, &[u8], Format); 22] = [
+const MARKS: [(usize, &[u8], Format); 24] = [
     (0, b"\x1f\x8b\x08", Format::Gzip),
     (4, b"1AY&SY", Format::Bzip2),
     // The end of a stream without a block: a stream that is not empty may follow.
@@ -153,6 +157,8 @@ const MARKS: [(usize, &[u8], Format); 22] = [
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Cfb),
     (0, &SIGNATURE, Format::Tnef),
     (0, active_mime::MARK, Format::ActiveMime),
+    (8, b"LZFu", Format::PackedRtf),
+    (8, b"MELA", Format::PackedRtf),
     (7, b"**ACE**", Format::Ace),
     (0, b"\x60\xea", Format::Arj),
     (2, b"-lh", Format::Lha),
@@ -209,6 +215,8 @@ pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
         // Short marks, which text may begin with: one octet more of the header must fit.
         Format::Arj => is_at(head, 10, b"\x02"),
         Format::Lha => is_at(head, 6, b"-"),
+        // Two sizes stand in front of it.
+        Format::PackedRtf => !head.iter().take(8).all(|octet| octet.is_ascii_graphic() || octet.is_ascii_whitespace()),
         Format::Zstd => is_at(head, 0, b"\x28") || head.first().is_some_and(|first| first >> 4 == 5),
         _ => true,
     });

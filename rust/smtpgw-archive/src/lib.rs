@@ -115,6 +115,7 @@ fn unpack_one<R: Read + Seek>(
         Format::Zstd => streams::unpack(Packing::Zstd, source, budget, members),
         Format::Cfb => cfb::unpack(source, budget, members),
         Format::Rtf => rtf::unpack(Flow::new(source, budget, members)),
+        Format::PackedRtf => tnef::unpack_rtf(Flow::new(source, budget, members)),
         Format::OfficeXml => {
             let mut office = Office::new(members);
             let outcome = office_xml::unpack(Flow::new(source, budget, &mut office));

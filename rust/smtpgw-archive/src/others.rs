@@ -29,7 +29,7 @@ fn is_volume(head: &[u8]) -> bool {
 }
 
 /// Where, what.
-const MARKS: [(usize, &[u8]); 30] = [
+const MARKS: [(usize, &[u8]); 47] = [
     // Images of disks: VHDX, VHD, VMDK, VDI, QCOW2, and of files for Windows' own installer.
     (0, b"vhdxfile"),
     (0, b"conectix\0\0\0"),
@@ -41,6 +41,15 @@ const MARKS: [(usize, &[u8]); 30] = [
     (0, b"WLPWM\0\0\0"),
     (0, b"hsqs"),
     (0, b"sqsh"),
+    (0, b"\x45\x3d\xcd\x28"),
+    (512, b"EFI PART"),
+    // Those of macOS: HFS+, HFSX, APFS, images that grow, encrypted ones.
+    (1024, b"H+\0\x04"),
+    (1024, b"HX\0\x05"),
+    (32, b"NXSB"),
+    (0, b"sprs\0\0\0\x03"),
+    (0, b"encrcdsa"),
+    (0, b"cdsaencr"),
     // Streams: those of gzip's ancestors, lzip, LZ4, lzop, lrzip.
     (0, b"\x1f\xa0"),
     (0, b"\x1f\x1e"),
@@ -51,6 +60,14 @@ const MARKS: [(usize, &[u8]); 30] = [
     (0, b"\x02\x21\x4c\x18"),
     (0, b"\x89LZO\0\r\n\x1a\n"),
     (0, b"LRZI\0"),
+    (0, b"\x05\x22\x4d\x18"),
+    (0, b"\x06\x22\x4d\x18"),
+    // What COMPRESS.EXE makes, in its three forms.
+    (0, b"SZDD\x88\xf0\x27\x33"),
+    (0, b"SZ\x20\x88\xf0\x27\x33\xd1"),
+    (0, b"KWAJ\x88\xf0\x27\xd1"),
+    // A letter under rights management (`message.rpmsg`), which Outlook opens.
+    (0, b"\x76\xe8\x04\x60\xc4\x11\xe3\x86"),
     // Archives: xar, RPM, Microsoft's help files, the first RAR, ALZip, EGG, StuffIt, zoo, and cpio of afio.
     (0, b"xar!\0"),
     (0, b"\xed\xab\xee\xdb"),
@@ -63,6 +80,9 @@ const MARKS: [(usize, &[u8]); 30] = [
     (20, b"\xdc\xa7\xc4\xfd"),
     (0, b"070727"),
     (0, b"ISc("),
+    (0, b"7kSt\xa0\x31\x83\xd3"),
+    (0, b"ArC\x01"),
+    (7, b"-sqx-"),
 ];
 
 #[cfg(test)]
@@ -81,6 +101,22 @@ mod tests {
             assert!(begins(head), "{}", head.escape_ascii());
         }
         assert!(!begins(b"\x1f\x9d\x08") && !begins(b"\x1f\x9d\xf0") && !begins(b"") && !begins(b"RE: hello"));
+    }
+
+    #[test]
+    fn what_systems_open_at_a_click_is_known() {
+        let known = |at: usize, mark: &[u8]| begins(&[&vec![0; at], mark, &[0; 10]].concat());
+        for (at, mark) in [
+            (0, &b"SZDD\x88\xf0'3A\0"[..]),
+            (0, b"KWAJ\x88\xf0'\xd1"),
+            (0, b"v\xe8\x04`\xc4\x11\xe3\x86"),
+            (1024, b"H+\0\x04"),
+            (32, b"NXSB"),
+            (512, b"EFI PART"),
+        ] {
+            assert!(known(at, mark), "{}", mark.escape_ascii());
+        }
+        assert!(!known(0, b"SZDD is a word") && !known(1024, b"H+ is an ion"));
     }
 
     #[test]

@@ -114,6 +114,23 @@ fn a_beginning_of_another_type_keeps_the_title() {
     assert_eq!((outcome, members.data("evil.exe")), (Ok(()), &b"MZ"[..]));
 }
 
+/// A body as Outlook packs it (MS-OXRTFCP), which a `.msg` has as a stream of its own.
+#[test]
+fn a_packed_body_is_opened_by_itself() {
+    let stored = [&[0x1d, 0, 0, 0, 0x11, 0, 0, 0][..], b"MELA", &[0; 4], b"{\\rtf1 bad.example}"].concat();
+    let texts: [(&[u8], &[u8]); 2] =
+        [(&RTF, b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"), (&stored, b"{\\rtf1 bad.example}")];
+    for (octets, text) in texts {
+        assert_eq!(detect(octets, octets), Some(Format::PackedRtf));
+        let mut members = Collected::default();
+        let mut budget = Budget::new(Limits::default(), || Duration::ZERO);
+        let outcome = unpack(Format::PackedRtf, Cursor::new(octets), &mut budget, &mut members);
+        assert_eq!((outcome, members.data("body.rtf")), (Ok(()), text));
+        assert_eq!(members.outcome("body.rtf"), Ok(()));
+    }
+    assert_eq!(detect(b"a longerLZFu text", b""), None);
+}
+
 #[test]
 fn all_that_is_shown_comes_out() {
     let (outcome, members) = run(&whole(), Limits::default());

@@ -125,6 +125,11 @@ pub fn rtf(octets: &[u8]) {
     holds(Format::Rtf, octets);
 }
 
+/// As [`Format::PackedRtf`].
+pub fn packed_rtf(octets: &[u8]) {
+    holds(Format::PackedRtf, octets);
+}
+
 /// As [`Format::OfficeXml`].
 pub fn office_xml(octets: &[u8]) {
     holds(Format::OfficeXml, octets);

@@ -43,6 +43,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("cab", archive::cab),
     ("cfb", archive::cfb),
     ("rtf", archive::rtf),
+    ("packed_rtf", archive::packed_rtf),
     ("office_xml", archive::office_xml),
     ("active_mime", archive::active_mime),
     ("pdf", archive::pdf),

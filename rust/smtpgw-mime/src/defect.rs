@@ -117,6 +117,8 @@ kinds! {
     Base64Truncated = "base64_truncated",
     /// `=` in quoted-printable that is neither an escape nor a soft line break; kept as it stands.
     QuotedPrintableEscape = "quoted_printable_escape",
+    /// A soft line break within an escape: `=4`, `=`, line end, `1`; kept as it stands.
+    QuotedPrintableCut = "quoted_printable_cut",
     /// An escape in lower case (RFC 2045 §6.7 (1)); decoded.
     QuotedPrintableLowerCase = "quoted_printable_lower_case",
     /// Blanks after the `=` of a soft line break; taken for one.

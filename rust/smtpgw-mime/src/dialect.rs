@@ -150,6 +150,8 @@ choices! {
         Lenient = "lenient",
         /// They stay as they stand.
         Strict = "strict",
+        /// As the first, and soft line breaks are undone before escapes, so that one may be cut by another.
+        Joined = "joined",
     }
 
     /// What base64 or quoted-printable on a multipart means.
@@ -194,7 +196,8 @@ pub struct Dialect {
     pub base64_after_padding: AfterPadding,
     /// [`crate::DefectKind::Base64Junk`]
     pub base64_junk: Base64Junk,
-    /// [`crate::DefectKind::QuotedPrintableLowerCase`], [`crate::DefectKind::QuotedPrintableSoftBreak`]
+    /// [`crate::DefectKind::QuotedPrintableLowerCase`], [`crate::DefectKind::QuotedPrintableSoftBreak`],
+    /// [`crate::DefectKind::QuotedPrintableCut`]
     pub quoted_printable: QuotedPrintableRules,
     /// [`crate::DefectKind::EncodedMultipart`]
     pub encoded_multipart: EncodedMultipart,

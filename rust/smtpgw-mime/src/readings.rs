@@ -135,8 +135,16 @@ fn neighbours(dialect: Dialect, observed: &Observed, found: &mut dyn FnMut(Diale
         }
     });
     each(seen(&[K::Base64Junk]), Base64Junk::ALL, |value| found(Dialect { base64_junk: value, ..dialect }));
-    each(seen(&[K::QuotedPrintableLowerCase, K::QuotedPrintableSoftBreak]), QuotedPrintableRules::ALL, |value| {
-        found(Dialect { quoted_printable: value, ..dialect });
+    let loose = [K::QuotedPrintableLowerCase, K::QuotedPrintableSoftBreak];
+    each(seen(&loose) || seen(&[K::QuotedPrintableCut]), QuotedPrintableRules::ALL, |value| {
+        let has_reason = match value {
+            QuotedPrintableRules::Lenient => true,
+            QuotedPrintableRules::Strict => seen(&loose),
+            QuotedPrintableRules::Joined => seen(&[K::QuotedPrintableCut]),
+        };
+        if has_reason {
+            found(Dialect { quoted_printable: value, ..dialect });
+        }
     });
     each(seen(&[K::EncodedMultipart]), EncodedMultipart::ALL, |value| {
         found(Dialect { encoded_multipart: value, ..dialect });

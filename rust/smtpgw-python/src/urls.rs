@@ -53,7 +53,7 @@ pub(crate) fn may_lead_to(py: Python<'_>, part: &Part, hosts: &Hosts) -> PyResul
     let look = || {
         let label = content.charset.as_deref();
         let text = charset::to_text(label, octets).0;
-        begins_card(&text)
+        is_put_together(&text)
             || hosts.may_be_in(&text)
             || charset::other_texts(label, octets).iter().any(|text| hosts.may_be_in(text))
     };
@@ -64,16 +64,19 @@ pub(crate) fn may_lead_to(py: Python<'_>, part: &Part, hosts: &Hosts) -> PyResul
 fn stands_as_shown(part: &message::Part) -> bool {
     let mut types = part.header.all("content-type").map(message::Field::decoded);
     matches!(&*part.media_type, "text/plain" | "text/html")
-        && part.real_type != "application/pdf"
+        && (part.real_type.starts_with("text/") || part.real_type == "application/x-empty")
         && part.container.is_none()
+        && PLACES.iter().all(|name| part.header.all(name).next().is_none())
         // It joins lines.
         && !types.any(|value| value.as_bytes().windows(DELSP.len()).any(|at| at.eq_ignore_ascii_case(DELSP)))
 }
 
-/// Whether it is a calendar or a card, whatever its type says: their lines are joined (RFC 5545 §3.1).
-fn begins_card(text: &str) -> bool {
-    let text = text.trim_start_matches(['\u{feff}', '\r', '\n', '\t', ' ']).as_bytes();
-    text.get(..CARD.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(CARD))
+/// Whether programs put pieces of it together, whatever its type says: lines of a calendar or a card (RFC 5545 §3.1), of an
+/// RTF, names of XML that stand for others.
+fn is_put_together(text: &str) -> bool {
+    let begin = text.trim_start_matches(['\u{feff}', '\r', '\n', '\t', ' ']).as_bytes();
+    let begins = |mark: &[u8]| begin.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark));
+    begins(CARD) || begins(RTF) || memchr::memmem::find(text.as_bytes(), ENTITY).is_some()
 }
 
 /// What may be a URL in `text`: candidates (with `hosts`, only those that may lead there), bases and what is relative
@@ -135,6 +138,15 @@ const DELSP: &[u8] = b"delsp";
 
 /// `BEGIN:VCALENDAR`, `BEGIN:VCARD`.
 const CARD: &[u8] = b"BEGIN:V";
+
+/// How an RTF begins, for the programs that read it.
+const RTF: &[u8] = b"{\\rt";
+
+/// What declares such a name.
+const ENTITY: &[u8] = b"<!ENTITY";
+
+/// What names the place that relative URLs of a page start from.
+const PLACES: [&str; 2] = ["content-base", "content-location"];
 
 /// Octets from which a search takes long enough to let other threads run meanwhile.
 const DETACH_AT_LEAST: usize = 64 << 10;

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::found::{Finds, TooMany};
+use crate::in_text;
 use crate::letters::is_blank;
 use crate::reference::resolved;
 use crate::schemed::begins_with_scheme;
@@ -38,6 +39,10 @@ pub(crate) fn values(text: &str, finds: &mut Finds<'_>) -> Result<(), TooMany> {
             let value = resolved(value);
             if has_base || says(&value) {
                 note(&value, has_base, finds)?;
+            }
+            // Browsers take them out of a URL within it, as in `content="0;url=..."`.
+            if says(&value) && value.trim_matches(|character| character <= ' ').contains(['\t', '\r', '\n']) {
+                in_text(&cleaned(&value), finds)?;
             }
         }
     }

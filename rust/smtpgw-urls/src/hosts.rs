@@ -3,7 +3,8 @@
 //!
 //! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
 //! between words, what stands around a name is none of it. Within a word of Latin letters no name begins or ends: of
-//! `bücher.example` nobody makes `cher.example`. Letters may be in percent codes, as in `//%62ad.example`.
+//! `bücher.example` nobody makes `cher.example`. Letters may be in percent codes, as in `//%62ad.example`. Behind the user
+//! of a URL, as in `//user@bad.example`, a name is none of a mail address.
 
 use alloc::format;
 use core::ops::Range;
@@ -16,6 +17,7 @@ use crate::letters::{
     ends_url, ends_within_word, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation, without_dashes,
 };
 use crate::limits::LABEL;
+use crate::schemed::before_scheme;
 
 /// Notes those in `text`, except within `taken`, which are in order.
 pub(crate) fn find(text: &str, taken: &[Range<usize>], finds: &mut Finds<'_>) -> Result<(), TooMany> {
@@ -38,6 +40,7 @@ fn at_dots(
     finds: &mut Finds<'_>,
 ) -> Result<(), TooMany> {
     let mut done = 0;
+    let mut users = Users::default();
     for at in dots.filter(|at| text.as_bytes().get(at + 1).is_some_and(|next| !b" \r\n\t<".contains(next))) {
         if at < done {
             continue;
@@ -58,7 +61,7 @@ fn at_dots(
         let (start, end) = (at - label, at + name.length);
         done = end;
         let before = text.as_bytes().get(..start).unwrap_or_default();
-        let of_mail = before.ends_with(b"@") || is_disarmed(before);
+        let of_mail = before.ends_with(b"@") && !users.ends_at(start - 1, text) || is_disarmed(before);
         let Some(whole) = text.get(start..end) else { continue };
         if !of_mail && name.is_plausible() {
             finds.candidate(whole.trim_end_matches(is_punctuation))?;
@@ -71,11 +74,66 @@ fn at_dots(
 
 /// Whether `before` ends with the scheme by which people write a URL that nobody shall follow: `hxxps://bad.example`.
 fn is_disarmed(before: &[u8]) -> bool {
-    let Some(before) = before.strip_suffix(b"://") else { return false };
-    ["hxxp", "hxxps"].iter().any(|scheme| {
-        let tail = before.len().checked_sub(scheme.len()).and_then(|at| before.get(at..));
+    before.strip_suffix(b"//").is_some_and(is_disarming)
+}
+
+fn is_disarming(octets: &[u8]) -> bool {
+    DISARMED.iter().any(|scheme| {
+        let tail = octets.len().checked_sub(scheme.len()).and_then(|at| octets.get(at..));
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(scheme.as_bytes()))
     })
+}
+
+/// Follows a text to the ends of what may be users of URLs: `//user@`, `https:user:password@`.
+#[derive(Default)]
+struct Users {
+    /// Up to where the text was followed.
+    at: usize,
+    /// The one that has begun and not ended.
+    open: Option<User>,
+}
+
+struct User {
+    start: usize,
+    /// The URL is the value of an attribute without quotes: then quotes are part of it, as browsers read it.
+    is_bare: bool,
+}
+
+impl Users {
+    /// Whether one ends at the `@` at this place of `text`. Places only grow.
+    fn ends_at(&mut self, place: usize, text: &str) -> bool {
+        let begun = self.at.min(place);
+        for (at, octet) in text.as_bytes().get(begun..place).unwrap_or_default().iter().enumerate() {
+            // None of these octets is part of a longer character.
+            if matches!(octet, b'/' | b'\\' | b':' | b'?' | b'#' | b'<' | b'>' | b'"' | b'\'' | b'`')
+                || octet.is_ascii_whitespace()
+            {
+                self.step(*octet, text.get(..begun + at).unwrap_or_default());
+            }
+        }
+        self.at = place.max(begun);
+        self.open.as_ref().is_some_and(|user| user.start < place)
+    }
+
+    fn step(&mut self, octet: u8, before: &str) {
+        let at = before.len();
+        let begin = |url: &str| Some(User { start: at + 1, is_bare: url.ends_with('=') });
+        match (octet, &mut self.open) {
+            // Any number of slashes does.
+            (b'/' | b'\\', Some(user)) if user.start == at => user.start = at + 1,
+            (b'/' | b'\\', open) => {
+                let url = before.strip_suffix(['/', '\\']).filter(|url| !is_disarming(url.as_bytes()));
+                *open = url.and_then(begin);
+            }
+            (b':', open) => {
+                if let Some(scheme) = before_scheme(before) {
+                    *open = begin(before.get(..scheme).unwrap_or_default());
+                }
+            }
+            (b'"' | b'\'' | b'`' | b'<', Some(User { is_bare: true, .. })) => {}
+            (_, open) => *open = None,
+        }
+    }
 }
 
 /// Notes a name that letters of names stand around as signs: `-bad.example`, `_bad.example_`, `bad.example--`.
@@ -190,6 +248,9 @@ fn is_coded(text: &str) -> bool {
     let [b'%', digits @ ..] = text.as_bytes() else { return false };
     digits.first_chunk::<2>().and_then(code).is_some_and(|octet| octet.is_ascii() && is_of_label(char::from(octet)))
 }
+
+/// Schemes of URLs that nobody shall follow.
+const DISARMED: [&str; 2] = ["hxxp:", "hxxps:"];
 
 /// Octets of a percent code.
 const CODE: usize = 3;

@@ -8,11 +8,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::attributes::cleaned;
 use crate::found::{Finds, TooMany};
 use crate::letters::{
     ends_url, is_blank, is_full_stop, is_latin, is_of_label, is_plain, is_punctuation, without_dashes,
 };
-use crate::limits::BRACKETED;
+use crate::limits::ENCLOSED;
 
 /// Notes those in `text`. Where they stand, up to where a host is cut.
 pub(crate) fn find(text: &str, finds: &mut Finds<'_>) -> Result<Vec<Range<usize>>, TooMany> {
@@ -27,11 +28,9 @@ pub(crate) fn find(text: &str, finds: &mut Finds<'_>) -> Result<Vec<Range<usize>
         done = colon + 1 + rest.find(ends_url).unwrap_or(rest.len());
         let Some(whole) = text.get(start..done) else { continue };
         finds.candidate(whole.trim_end_matches(is_punctuation))?;
-        // RFC 3986 appendix C: between angle brackets a URL may be broken into lines.
-        if text.get(..start).is_some_and(|before| before.ends_with('<'))
-            && let Some(whole) = text.get(start..).and_then(bracketed)
+        if let Some(before) = text.get(..start).map(str::as_bytes)
+            && let Some(whole) = text.get(start..).and_then(|rest| enclosed(before, rest))
         {
-            let whole: String = whole.chars().filter(|character| !is_blank(*character)).collect();
             finds.candidate(&whole)?;
         }
         stretches(whole, start, &mut taken, finds)?;
@@ -121,10 +120,26 @@ pub(crate) fn begins_with_scheme(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| !scheme.is_empty() && name.eq_ignore_ascii_case(scheme))
 }
 
-/// What stands up to the closing bracket, if that is not far.
-fn bracketed(text: &str) -> Option<&str> {
+/// The URL that `text` begins with if what stands `before` it encloses it, so that it may hold what ends one elsewhere;
+/// `None` if that ends far away. Between angle brackets, also behind `URL:` (RFC 3986 appendix C), all blanks are left out;
+/// between quotes tabs and line ends, as browsers do with a string that becomes a URL.
+fn enclosed(before: &[u8], text: &str) -> Option<String> {
+    let is_url = |tail: &[u8]| tail.eq_ignore_ascii_case(b"<url:");
+    let (first, last) = match before {
+        [.., b'<'] => (b'<', b'>'),
+        [.., quote @ (b'"' | b'\'' | b'`')] => (*quote, *quote),
+        _ if before.last_chunk::<5>().is_some_and(|tail| is_url(tail)) => (b'<', b'>'),
+        _ => return None,
+    };
     let octets = text.as_bytes();
-    let near = octets.get(..octets.len().min(4 * BRACKETED + 1))?;
-    let end = memchr::memchr2(b'<', b'>', near).filter(|end| octets.get(*end) == Some(&b'>'))?;
-    text.get(..end).filter(|whole| whole.chars().count() <= BRACKETED)
+    let near = octets.get(..octets.len().min(4 * ENCLOSED + 1))?;
+    let end = memchr::memchr2(first, last, near).filter(|end| octets.get(*end) == Some(&last))?;
+    let whole = text.get(..end).filter(|whole| whole.chars().count() <= ENCLOSED)?;
+    if last == b'>' {
+        return Some(whole.chars().filter(|character| !is_blank(*character)).collect());
+    }
+    // With other blanks it is a sentence.
+    let is_one = |character| matches!(character, '\t' | '\r' | '\n') || !ends_url(character);
+    let is_broken = whole.contains(['\t', '\r', '\n']) && whole.chars().all(is_one);
+    is_broken.then(|| cleaned(whole).into_owned())
 }

@@ -94,6 +94,59 @@ fn hosts_among_signs() {
 }
 
 #[test]
+fn a_host_behind_a_user() {
+    for text in [
+        "//x@bad.example",
+        "see //x:y@bad.example/z",
+        "/\\x@bad.example",
+        "https:x@bad.example",
+        "url(https:x@bad.example)",
+        "HTTP:x@y@bad.example",
+        "a 1x, //x@bad.example/b 2x",
+        "<a href=https://x\"@bad.example/>",
+        "<a href=//x`<'@bad.example>",
+        "<a href=\"//good.example\" ping=//x\"@bad.example>",
+    ] {
+        let found = candidates(text);
+        let leads =
+            |url: &String| url.trim_end_matches("/z").trim_end_matches("/b").trim_end_matches('/') == "bad.example";
+        assert!(found.iter().any(leads), "{text:?}: {found:?}");
+    }
+    for text in [
+        "ben@bad.example",
+        "/x@bad.example",
+        "//good/x@bad.example",
+        "//good?x@bad.example",
+        "// ben@bad.example",
+        "<a href=\"//good\">ben@bad.example",
+        "<a href=//good>ben@bad.example",
+        "\"http://good\",\"ben@bad.example\"",
+        "hxxp://x@bad.example",
+        "mailto:ben@bad.example",
+    ] {
+        let found = candidates(text);
+        assert!(!found.iter().any(|url| url.starts_with("bad.example")), "{text:?}: {found:?}");
+    }
+}
+
+#[test]
+fn tabs_and_line_ends_within() {
+    for text in [
+        "<meta http-equiv=refresh content=\"0;url=ht\ntps://b\tad.example\">",
+        "<meta content='0;url=ht&Tab;tps://b&NewLine;ad.example'>",
+        "url(\"https://ba\td.example\")",
+        "open(`https://ba\r\nd.exa\nmple`)",
+        "open(\"https://ba\\\nd.example\")",
+        "<URL:https://bad.\n  example>",
+    ] {
+        let found = candidates(text);
+        assert!(found.iter().any(|url| url == "https://bad.example"), "{text:?}: {found:?}");
+    }
+    let text = "\"http://good.example\tor ben@bad.example\"";
+    assert!(!candidates(text).iter().any(|url| url.contains("bad")), "a sentence");
+}
+
+#[test]
 fn a_word_of_latin_letters_is_no_two_words() {
     for (text, expected) in [
         ("bücher.example", &["bücher.example"][..]),

@@ -1,8 +1,8 @@
 """URLs against block lists: every text of a message is searched for URLs, whatever its declared type.
 
-`canonical` is the form in which URLs are compared, `extract` finds them, `inner`, `lines` and `pdf` know what else a
-program shows of a part, `lists` reads the lists. Lists are read again when their files change; a list that has become
-wrong is logged, and the last good state stays.
+`canonical` is the form in which URLs are compared, `extract` finds them, `inner`, `lines`, `pdf` and `binary` know what
+else a program shows of a part, `lists` reads the lists. Lists are read again when their files change; a list that has
+become wrong is logged, and the last good state stays.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from smtpgw._core import may_lead_to
 from smtpgw.errors import ConfigError
 from smtpgw.inspector import Inspector
 from smtpgw.inspectors.text import texts_of
+from smtpgw.inspectors.urls.binary import written
 from smtpgw.inspectors.urls.canonical import Url, canonical
 from smtpgw.inspectors.urls.extract import extract
-from smtpgw.inspectors.urls.inner import external_body, pages
-from smtpgw.inspectors.urls.lines import unfolded
+from smtpgw.inspectors.urls.inner import external_body, pages, placed
+from smtpgw.inspectors.urls.lines import put_together
 from smtpgw.inspectors.urls.lists import BlockList, Hit
 from smtpgw.inspectors.urls.pdf import links
 from smtpgw.verdict import Verdict
@@ -78,8 +79,10 @@ class Urls(Inspector):
     def search(self, part: Part) -> list[Hit]:
         """What in any text of `part` is on a list."""
         texts = texts_of(part)
-        if texts and (further := unfolded(part, texts[0])) is not None:
-            texts = (*texts, further)
+        if texts:
+            texts = (*texts, *put_together(part, texts[0]), *placed(part.header, texts[0]))
+        if not part.real_type.startswith("text/"):
+            texts = (*texts, written(part.data))
         if part.real_type == "application/pdf" or part.container == "pdf":
             texts = (*texts, links(part.data))
         if part.media_type == "message/external-body":

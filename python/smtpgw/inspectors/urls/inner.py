@@ -1,7 +1,7 @@
 """Texts that stand within others and that a mail program or a browser shows by itself.
 
-They are the pages in `data:` URLs, strings that a page's script decodes, and what a message/external-body says of the
-place where its content is.
+They are the pages in `data:` URLs, strings that a page's script decodes, what a message/external-body says of the
+place where its content is, and what a header says of the place that a page comes from.
 
 Time is linear in the text: a page within a page is looked for only `DEPTH` times, and each time in less.
 """
@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from smtpgw._core import may_hold_page, unescape
+from smtpgw.errors import SmtpgwError
 
 if TYPE_CHECKING:
     from smtpgw._core import Header
 
-__all__ = ["external_body", "pages"]
+__all__ = ["external_body", "pages", "placed"]
 
 
 def pages(text: str) -> Iterable[str]:
     """`text`, and the texts in its `data:` URLs (RFC 2397) and coded strings, in theirs, and so on.
 
-    Strings are read in pages that have a call of `atob`, `unescape` or `decodeURI`; nothing is run.
+    Strings are read in pages that have a call of `atob`, `unescape` or `decodeURI`; nothing is run. Raises
+    `SmtpgwError` for pages in pages in pages that are not looked at.
     """
     return _pages(text) if may_hold_page(text) else (text,)
 
@@ -36,6 +38,9 @@ def _pages(text: str) -> Iterator[str]:
         yield from texts
         texts = [inner for outer in texts if may_hold_page(outer) for inner in _data(outer)]
     yield from texts
+    # What is in the open was seen.
+    if any(inner not in outer for outer in texts if may_hold_page(outer) for inner in _data(outer)):
+        raise SmtpgwError(f"pages in `data:` URLs, more than {DEPTH} deep: not all were looked at")
 
 
 def _data(text: str) -> Iterator[str]:
@@ -72,6 +77,20 @@ def _decoded(octets: bytes, charset: str) -> str:
         return octets.decode("utf-8", "replace")
 
 
+def placed(header: Header, page: str) -> Iterator[str]:
+    """`page` below each place that its header names (RFC 2557 §4, RFC 2110 §4.2).
+
+    Mail programs start there with what is relative in it, as if it had a `base`.
+    """
+    if "<" not in page:
+        return
+    for name in ("content-base", "content-location"):
+        for value in header.get_all(name):
+            place = re.sub(r"[\s\"'<>]+", "", value)
+            if ABSOLUTE.match(place):
+                yield f'<base href="{place}">{page}'
+
+
 def external_body(header: Header) -> str:
     """The places that the Content-Type of a message/external-body names (RFC 2046 §5.2.3, RFC 2017), a line each."""
     places: list[str] = []
@@ -100,12 +119,12 @@ PICTURES = ("image/", "audio/", "video/", "font/")
 ESCAPED = re.compile(r"&(?:#|colon|comma)")
 """The references by which such a URL may be spelled: there are no names for letters."""
 DATA = re.compile(
-    r"(?:D:((?:[^,\"'<>d]|(?!D:)d)*+),([^\"'<>]*+)(?=[\"'])|D:((?:[^,\"'<>d]|(?!D:)d)*+),([^\"'<>\s]*+))".replace(
+    r"(?:D:((?:[^,d]|(?!D:)d)*+),([^\"'<>]*+)(?=[\"'])|D:((?:[^,d]|(?!D:)d)*+),([^\"'<>\s]*+))".replace(
         "D:", r"d[\t\r\n]*a[\t\r\n]*t[\t\r\n]*a[\t\r\n]*:"
     ),
     re.IGNORECASE,
 )
-"""Within quotes up to them, blanks included; else up to a blank."""
+"""Within quotes up to them, blanks included; else up to a blank. A parameter may be in quotes of the other kind."""
 CALL_BASE64 = re.compile(r"atob[\"'`\] ]*\(")
 CALL_PERCENT = re.compile(r"(?:unescape|decodeURI(?:Component)?)[\"'`\] ]*\(")
 STRING_BASE64 = re.compile(r"[\"'`]\s*([A-Za-z0-9+/][A-Za-z0-9+/=\s\\]{13,}+)(?=[\"'`])")
@@ -114,6 +133,7 @@ STRING_PERCENT = re.compile(r"[\"'`]([^\"'`%]*+%[0-9A-Fa-fu][^\"'`]*+)(?=[\"'`])
 WIDE = re.compile(r"%u([0-9A-Fa-f]{4})")
 """Of `unescape` alone, but no other takes it for anything."""
 NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+ABSOLUTE = re.compile(r"(?:https?|ftp):|[/\\]{2}", re.IGNORECASE)
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 PARAMETER = re.compile(
     r";\s*([A-Za-z-]+)(?:\*(\d{1,3}))?(\*?)\s*=\s*(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;\"]*+))", re.DOTALL

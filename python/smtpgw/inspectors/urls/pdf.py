@@ -25,7 +25,8 @@ def _text(plain: bytes | None, digits: bytes | None) -> str:
     if plain is None:
         kept = BLANKS.sub(b"", digits or b"")
         plain = binascii.unhexlify(kept[: len(kept) & ~1])
-    return CONTINUED.sub(b"", plain).decode("utf-8", "replace")
+    plain = CONTINUED.sub(b"", plain)
+    return plain.decode("utf-16" if plain.startswith(WIDE) else "utf-8", "replace")
 
 
 URI = re.compile(
@@ -33,6 +34,7 @@ URI = re.compile(
     re.DOTALL,
 )
 """A bracket within is what no host has; the digits are those of `http`."""
+WIDE = (b"\xfe\xff", b"\xff\xfe")
 BLANKS = re.compile(rb"\s+")
 CONTINUED = re.compile(rb"\\\r?\n")
 """A backslash at the end of a line: the string goes on in the next."""

@@ -52,6 +52,12 @@ pub(crate) fn unpack<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscan
     if is_damaged { Err(Unscanned::PartiallyCorrupted) } else { Ok(()) }
 }
 
+/// The same compressed RTF where it stands by itself: the body of a `.msg` (MS-OXMSG), which is a stream of its own.
+pub(crate) fn unpack_rtf<R: Read + Seek>(mut flow: Flow<'_, R>) -> Result<(), Unscanned> {
+    let length = flow.source.length();
+    rtf::give(&mut flow, Place { start: 0, length })
+}
+
 fn attribute<R: Read + Seek>(
     flow: &mut Flow<'_, R>,
     attachment: &mut Attachment,

@@ -156,7 +156,8 @@ fn begins_as_message(begin: &[u8], more: bool) -> bool {
             return true;
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.starts_with(b" ") || line.starts_with(b"\t") || line.starts_with(b"From ") {
+        // An mbox has a line of its own in front of each, which may have been kept from being one.
+        if [&b" "[..], b"\t", b"From ", b">From "].iter().any(|begin| line.starts_with(begin)) {
             continue;
         }
         let Some(colon) = memchr::memchr(b':', line) else { break };

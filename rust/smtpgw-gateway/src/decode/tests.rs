@@ -262,10 +262,12 @@ async fn messages_are_known_by_any_of_their_marks() {
     let encoded = "Content-Transfer-Encoding: base64\n\nZXZpbA==\n";
     let many = format!("{}{encoded}", "X-Filler: of the header\n".repeat(300));
     let letter = format!("\u{feff}\n\nFrom: a\nTo: b\n{encoded}");
+    let escaped = format!(">From a@b.example Mon\n{encoded}");
     for (declared, body) in [
         ("", encoded),
         ("", many.as_str()),
         ("", letter.as_str()),
+        ("", escaped.as_str()),
         ("; name=\"a.EML\"", "X-Only: x\n\nbegin 644 a\n$979I;`\nend\n"),
     ] {
         let raw = format!("Content-Type: application/octet-stream{declared}\n\n{body}");

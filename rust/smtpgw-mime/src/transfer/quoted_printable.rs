@@ -13,7 +13,9 @@
 //! | EqualsBlank (`=` blanks) | keep, Text | hold    | EqualsCr    | Text (soft line break)    | keep, Text       |
 //! | EqualsCr (`=` blanks CR) | keep, Text | keep, Text | keep, Text | Text (soft line break)  | keep, Text       |
 //!
-//! `=` begins Equals from Text and, after what was kept, from everywhere. Held are at most [`BLANKS`] blanks; a
+//! `=` begins Equals from Text and, after what was kept, from everywhere. Behind Equals and EqualsHex it may be that of a
+//! soft line break which cuts an escape: what stands before it is kept in mind until that is known, and some programs go
+//! on there ([`QuotedPrintableRules::Joined`]). Held are at most [`BLANKS`] blanks; a
 //! longer run is given out as it stands.
 
 use alloc::boxed::Box;
@@ -38,6 +40,8 @@ pub(crate) struct QuotedPrintable {
     state: State,
     /// Blanks, and perhaps one CR after them, of which it is not known whether they end a line.
     held: Vec<u8>,
+    /// The escape that the `=` which was read last may cut, and where that stands.
+    cut: Option<(State, Offset)>,
     rules: QuotedPrintableRules,
     decoded: Decoded,
 }
@@ -129,6 +133,7 @@ impl QuotedPrintable {
             State::EqualsBlank => out.defect(DefectKind::QuotedPrintableSoftBreak, at),
             State::EqualsHex(_) => self.keep(at, out),
         }
+        self.keep_cut(out);
         self.held.clear();
         self.state = State::Text;
         self.flush(out);
@@ -256,6 +261,18 @@ impl QuotedPrintable {
                     self.held.clear();
                 }
                 self.state = State::Text;
+                if let Some((escape, _)) = self.cut {
+                    out.defect(DefectKind::QuotedPrintableCut, at);
+                    if self.rules == QuotedPrintableRules::Joined {
+                        (self.state, self.cut) = (escape, None);
+                    }
+                }
+                self.keep_cut(out);
+            }
+            (State::Equals | State::EqualsHex(_), b'=') => {
+                self.keep_cut(out);
+                self.cut = Some((self.state, at));
+                self.state = State::Equals;
             }
             (State::Equals, b' ' | b'\t') => {
                 self.held.push(octet);
@@ -265,6 +282,7 @@ impl QuotedPrintable {
             (State::Equals | State::EqualsBlank, b'\r') => self.state = State::EqualsCr,
             (State::Equals, _) if octet.is_ascii_hexdigit() => self.state = State::EqualsHex(octet),
             (State::EqualsHex(high), _) if octet.is_ascii_hexdigit() => {
+                self.keep_cut(out);
                 if high.is_ascii_lowercase() || octet.is_ascii_lowercase() {
                     out.defect(DefectKind::QuotedPrintableLowerCase, at);
                     if self.rules == QuotedPrintableRules::Strict {
@@ -283,8 +301,19 @@ impl QuotedPrintable {
         }
     }
 
+    /// What no soft line break cut is no escape.
+    fn keep_cut(&mut self, out: &mut dyn Output) {
+        let Some((escape, at)) = self.cut.take() else { return };
+        out.defect(DefectKind::QuotedPrintableEscape, at);
+        self.decoded.push(b'=');
+        if let State::EqualsHex(high) = escape {
+            self.decoded.push(high);
+        }
+    }
+
     /// What was taken for an escape or a soft line break is neither.
     fn keep(&mut self, at: Offset, out: &mut dyn Output) {
+        self.keep_cut(out);
         out.defect(DefectKind::QuotedPrintableEscape, at);
         self.decoded.push(b'=');
         match self.state {

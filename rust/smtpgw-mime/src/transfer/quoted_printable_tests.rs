@@ -17,9 +17,36 @@ fn quoted_printable(raw: &[u8]) -> Decoded {
 }
 
 #[test]
+fn soft_line_breaks_are_undone_first_if_asked() {
+    let joined = Dialect { quoted_printable: QuotedPrintableRules::Joined, ..Dialect::default() };
+    for (raw, text) in [
+        ("=4=\r\n1", "A"),
+        ("==\r\n41", "A"),
+        ("==\n4= \n1x", "Ax"),
+        ("=4=\n=\n=\n1", "A"),
+        ("=4=x", "=4=x"),
+        ("=4=41", "=4A"),
+        ("=4=\nx", "=4x"),
+        ("==\n", ""),
+        ("=6d=e4", "m\u{e4}"),
+    ] {
+        for cut in 0..=raw.len() {
+            let (first, second) = raw.as_bytes().split_at(cut);
+            let decoded = decode_pieces(&[first, second], Encoding::QuotedPrintable, joined);
+            assert_eq!(
+                decoded.octets.iter().map(|octet| char::from(*octet)).collect::<alloc::string::String>(),
+                text,
+                "{raw:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn decodes() {
     use DefectKind::{
-        QuotedPrintableEscape as Escape, QuotedPrintableLowerCase as Lower, QuotedPrintableSoftBreak as Soft,
+        QuotedPrintableCut as Cut, QuotedPrintableEscape as Escape, QuotedPrintableLowerCase as Lower,
+        QuotedPrintableSoftBreak as Soft,
     };
     let table: &[(&str, &str, &[(DefectKind, u64)])] = &[
         ("", "", &[]),
@@ -58,6 +85,10 @@ fn decodes() {
         ("==41", "=A", &[(Escape, 1)]),
         ("=4=41", "=4A", &[(Escape, 2)]),
         ("=4\r\n", "=4\r\n", &[(Escape, 2)]),
+        ("=4=\r\n1", "=41", &[(Cut, 4), (Escape, 2)]),
+        ("==\n41", "=41", &[(Cut, 2), (Escape, 1)]),
+        ("=4= \nx", "=4x", &[(Soft, 4), (Cut, 4), (Escape, 2)]),
+        ("=4==\n=4=", "=4==4", &[(Escape, 2), (Cut, 4)]),
         ("= =41", "= A", &[(Escape, 2)]),
     ];
     for (raw, text, defects) in table {
