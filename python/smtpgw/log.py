@@ -42,17 +42,15 @@ class _File(logging.handlers.WatchedFileHandler):
     """A file that is opened anew when it has been moved away, as the core does with its own."""
 
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)
+        # Not for everybody to read, if it is made here.
+        os.close(os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640))
+        return super()._open()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             super().emit(record)
         except OSError:
             self.handleError(record)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o640)
 
 
 def _lost(record: logging.LogRecord) -> None:

@@ -10,101 +10,18 @@
 //! Memory is also counted against the budget of all messages together ([`Budget`]); when that is used up, content
 //! goes to the disk at once. Files have no name from the start: a crash leaves nothing behind.
 
+mod budget;
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 
+pub(crate) use self::budget::{Budget, Charge};
 use crate::message::Content;
-
-/// Octets of memory, and of disk, that all messages share.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    limit: u64,
-    used: AtomicU64,
-    disk_limit: u64,
-    disk_used: AtomicU64,
-}
-
-impl Budget {
-    /// Of memory; as much disk as there is.
-    pub(crate) fn new(limit: u64) -> Arc<Self> {
-        Self::with_disk(limit, u64::MAX)
-    }
-
-    /// Of memory and of disk.
-    pub(crate) fn with_disk(limit: u64, disk_limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicU64::new(0), disk_limit, disk_used: AtomicU64::new(0) })
-    }
-
-    /// Whether the disk's share is used up.
-    pub(crate) fn is_full(&self) -> bool {
-        self.disk_used.load(Ordering::Relaxed) >= self.disk_limit
-    }
-
-    /// Whether a message that is to have so many octets, of which `memory` may stay in memory, finds no room.
-    pub(crate) fn has_no_room_for(&self, octets: u64, memory: u64) -> bool {
-        let disk = self.disk_limit.saturating_sub(self.disk_used.load(Ordering::Relaxed));
-        self.is_exhausted() || self.is_full() || (octets > memory && octets > disk)
-    }
-
-    /// Takes octets of the disk, if so many are left.
-    fn take_disk(&self, octets: u64) -> io::Result<()> {
-        let more = |used: u64| used.checked_add(octets).filter(|used| *used <= self.disk_limit);
-        match self.disk_used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(io::Error::new(io::ErrorKind::StorageFull, "spool.total is used up")),
-        }
-    }
-
-    /// Whether nothing is left.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.used() >= self.limit
-    }
-
-    /// Octets in use.
-    pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// Octets of the disk in use.
-    pub(crate) fn disk_used(&self) -> u64 {
-        self.disk_used.load(Ordering::Relaxed)
-    }
-}
-
-/// What somebody has in memory, charged to the budget until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Charge {
-    budget: Arc<Budget>,
-    octets: u64,
-}
-
-impl Charge {
-    pub(crate) const fn new(budget: Arc<Budget>) -> Self {
-        Self { budget, octets: 0 }
-    }
-
-    /// Brings the charge up to date.
-    pub(crate) fn set(&mut self, octets: u64) {
-        if octets > self.octets {
-            self.budget.used.fetch_add(octets - self.octets, Ordering::Relaxed);
-        } else {
-            self.budget.used.fetch_sub(self.octets - octets, Ordering::Relaxed);
-        }
-        self.octets = octets;
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.set(0);
-    }
-}
 
 /// Content of one message on its way in.
 #[derive(Debug)]
@@ -146,7 +63,7 @@ impl Spool {
 
     /// A further one of the same message.
     pub(crate) fn another(&self) -> Self {
-        Self::new(Arc::clone(&self.folder), self.threshold, Arc::clone(&self.charge.budget))
+        Self::new(Arc::clone(&self.folder), self.threshold, Arc::clone(self.charge.budget()))
     }
 
     /// Appends to the current stretch.
@@ -202,7 +119,7 @@ impl Spool {
     /// stretches that began there.
     fn must_write(&self) -> bool {
         let ends_in_file = self.begun.is_some() && !self.cuts.is_empty();
-        let crowded = self.resting + self.buffer.len() as u64 > self.threshold || self.charge.budget.is_exhausted();
+        let crowded = self.resting + self.buffer.len() as u64 > self.threshold || self.charge.budget().is_exhausted();
         ends_in_file || ((crowded || self.begun.is_some()) && self.buffer.len() >= WRITE_AT_LEAST)
     }
 
@@ -249,7 +166,7 @@ impl Spool {
     /// Charges the buffer, which is about to be written, to the disk's share.
     fn take_disk(&mut self) -> io::Result<()> {
         let octets = self.buffer.len() as u64;
-        self.charge.budget.take_disk(octets)?;
+        self.charge.budget().take_disk(octets)?;
         self.disk += octets;
         Ok(())
     }
@@ -262,7 +179,7 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        self.charge.budget.disk_used.fetch_sub(self.disk, Ordering::Relaxed);
+        self.charge.budget().give_disk_back(self.disk);
     }
 }
 
@@ -433,7 +350,7 @@ mod tests {
         drop(first);
         second.settle().await.unwrap();
         drop(second);
-        assert_eq!(budget.disk_used.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.disk_used(), 0);
         assert!(Budget::with_disk(1, 0).is_full());
     }
 
