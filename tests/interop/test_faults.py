@@ -22,23 +22,12 @@ from pathlib import Path
 
 import pytest
 from peers import free_port, wait_until
-from peers.clients import Dialogue
+from peers.clients import Dialogue, deliver
 from peers.contents import letter, without_received
 from peers.gateway import SMTPGW, Certificate, RunningGateway, configuration, write
 from peers.recorder import Recorder
 
 Run = Callable[..., RunningGateway]
-
-
-def deliver(port: int, certificate: Certificate, subject: str) -> bytes:
-    """Sends one message over TLS; the reply that ended it."""
-    with Dialogue(port) as client:
-        client.open(certificate.authority)
-        for command in (b"MAIL FROM:<ann@example.net>", b"RCPT TO:<bob@example.org>", b"DATA"):
-            if (reply := client.command(command))[:1] not in b"23":
-                return reply
-        client.send(letter(subject))
-        return client.command(b".")
 
 
 def test_reloads_under_load(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
@@ -50,7 +39,7 @@ def test_reloads_under_load(recorder: Recorder, run_gateway: Run, certificate: C
     def send(sender: int) -> None:
         number = 0
         while not stop.is_set():
-            replies.append(deliver(gateway.port, certificate, f"message {number} of sender {sender}"))
+            replies.append(deliver(gateway.port, certificate.authority, letter(f"message {number} of sender {sender}")))
             number += 1
 
     threads = [threading.Thread(target=send, args=(sender,)) for sender in range(4)]
@@ -91,7 +80,7 @@ def vanish(connection: socket.socket) -> None:
 def test_a_client_is_gone(moment: str, recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
     """Its connection is ended in time, the backend's with it, without a dot; nothing is left behind."""
     gateway = run_gateway(recorder.address, limits={"command_s": 1})
-    deliver(gateway.port, certificate, "before")
+    deliver(gateway.port, certificate.authority, letter("before"))
     wait_until(lambda: not recorder.connections, "the backend is left alone")
     before = gateway.descriptors
     client = Dialogue(gateway.port)
@@ -156,7 +145,7 @@ def test_a_backend_is_gone(moment: bytes, recorder: Recorder, run_gateway: Run, 
         assert time.monotonic() - begin < 6
         recorder.replies.clear()
         client.command(b"RSET")
-    assert deliver(gateway.port, certificate, "the next").startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("the next")).startswith(b"250 ")
     wait_until(lambda: not recorder.connections, "the hung connection is closed")
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("the next")]
 
@@ -217,7 +206,7 @@ def test_a_log_that_nobody_reads(recorder: Recorder, certificate: Certificate, t
     settings = configuration(certificate, recorder.address, log={"file": str(pipe)})
     with quiet(settings, tmp_path) as port:
         assert max(many_records(port)) < 5
-        assert deliver(port, certificate, "with a blocked log") == b"250 2.0.0 recorded\r\n"
+        assert deliver(port, certificate.authority, letter("with a blocked log")) == b"250 2.0.0 recorded\r\n"
         os.set_blocking(reader, True)
         with open(reader, "rb", closefd=False) as lines:
             lost = next(line for line in lines if b'"records-lost"' in line)
@@ -234,7 +223,7 @@ def test_standard_error_that_nobody_reads(recorder: Recorder, certificate: Certi
     try:
         wait_until(lambda: _connects(port), "it listens", within_s=30)
         many_records(port)
-        assert deliver(port, certificate, "with nobody at the other end") == b"250 2.0.0 recorded\r\n"
+        assert deliver(port, certificate.authority, letter("with nobody at the other end")) == b"250 2.0.0 recorded\r\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
     finally:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from peers import free_port, wait_until
-from peers.clients import Dialogue
+from peers.clients import deliver
 from peers.contents import CONTENTS, infected, letter, without_received
 from peers.fixtures import Disk
 from peers.gateway import SMTPGW, Certificate, RunningGateway, configuration, streaming, write
@@ -39,16 +39,6 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def deliver(port: int, certificate: Certificate, content: bytes) -> bytes:
-    """Sends one message; the reply that ended it."""
-    with Dialogue(port).open(certificate.authority) as client:
-        for command in (b"MAIL FROM:<ann@example.net>", b"RCPT TO:<bob@example.org>", b"DATA"):
-            if not (reply := client.command(command)).startswith((b"250 ", b"354 ")):
-                return reply
-        client.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-        return client.reply()
-
-
 def attached(subject: str, name: str, octets: bytes) -> bytes:
     """A message with one attachment."""
     head = letter(subject, b"").replace(b"\r\n\r\n", b"\r\n")
@@ -64,10 +54,10 @@ def test_no_file_can_be_made(disk: Disk, recorder: Recorder, run_gateway: Run, c
     spool = disk("size=16m,nr_inodes=2")
     gateway = run_gateway(recorder.address, spool={"path": str(spool), "memory": "64 KiB"})
     (spool / "taken").touch()
-    assert deliver(gateway.port, certificate, CONTENTS["in the spool file"]).startswith(FULL)
+    assert deliver(gateway.port, certificate.authority, CONTENTS["in the spool file"]).startswith(FULL)
     assert not recorder.deliveries
     assert not recorder.saw(b"DATA")
-    assert deliver(gateway.port, certificate, letter("small")).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("small")).startswith(b"250 ")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -84,13 +74,13 @@ def test_what_comes_out_of_a_message_finds_no_room(
     )
     text = os.urandom(100_000)
     content = attached("packed", "x.gz", gzip.compress(bytes(1_000) * 300)) if packed else attached("raw", "x", text)
-    assert deliver(gateway.port, certificate, content).startswith(FULL)
+    assert deliver(gateway.port, certificate.authority, content).startswith(FULL)
     record = gateway.record("transaction")
     assert (record["outcome"], record["error"].partition(":")[0]) == ("deferred", "spool")
     assert not recorder.deliveries
     assert not recorder.saw(b"DATA")
     assert os.statvfs(spool).f_bfree == os.statvfs(spool).f_blocks, "what was spooled is given back"
-    assert deliver(gateway.port, certificate, letter("small")).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("small")).startswith(b"250 ")
 
 
 def test_the_quarantine_is_full(disk: Disk, recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
@@ -107,7 +97,7 @@ def test_the_quarantine_is_full(disk: Disk, recorder: Recorder, run_gateway: Run
     replies = []
     for pages in range(4):
         os.truncate(filler, os.stat(filler).st_size - (4096 if pages else 0))
-        replies.append(deliver(gateway.port, certificate, infected("to be kept")))
+        replies.append(deliver(gateway.port, certificate.authority, infected("to be kept")))
         names = sorted(path.suffix for path in (folder / "kept").iterdir())
         assert names == ([".eml", ".json"] if replies[-1].startswith(b"250 ") else []), replies
         if names:
@@ -123,11 +113,11 @@ def test_the_maildir_is_full(disk: Disk, run_gateway: Run, certificate: Certific
     folder = disk("size=64k")
     gateway = run_gateway(f"maildir:{folder}/mail")
     filler = fill(folder)
-    assert deliver(gateway.port, certificate, letter("no room")).startswith(FULL)
+    assert deliver(gateway.port, certificate.authority, letter("no room")).startswith(FULL)
     mail = folder / "mail"
     assert not [path for name in ("tmp", "new", "cur") for path in (mail / name).iterdir()]
     filler.unlink()
-    assert deliver(gateway.port, certificate, letter("room")).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("room")).startswith(b"250 ")
     assert b"Subject: room" in next((mail / "new").iterdir()).read_bytes()
 
 
@@ -144,9 +134,9 @@ def test_the_log_is_full(disk: Disk, recorder: Recorder, certificate: Certificat
         filler = fill(folder)
         sent = 12
         for number in range(sent):
-            assert deliver(port, certificate, letter(f"number {number}")).startswith(b"250 ")
+            assert deliver(port, certificate.authority, letter(f"number {number}")).startswith(b"250 ")
         filler.unlink()
-        assert deliver(port, certificate, letter("room again")).startswith(b"250 ")
+        assert deliver(port, certificate.authority, letter("room again")).startswith(b"250 ")
         wait_until(lambda: b"room again" in log.read_bytes(), "the log goes on", within_s=10)
     finally:
         process.terminate()
@@ -181,10 +171,10 @@ def test_a_message_that_is_on_its_way_already_is_broken_off(
         spool={"path": str(spool), "memory": "16 KiB"},
         inspectors=[{"use": "inspectors:Nothing"}],
     )
-    assert deliver(gateway.port, certificate, CONTENTS["in the spool file"]).startswith(FULL)
+    assert deliver(gateway.port, certificate.authority, CONTENTS["in the spool file"]).startswith(FULL)
     record = gateway.record("transaction")
     assert (record["outcome"], record["streamed"]) == ("deferred", True)
     wait_until(lambda: recorder.abandoned, "the backend's connection ends without a dot")
     assert not recorder.deliveries
-    assert deliver(gateway.port, certificate, letter("small")).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("small")).startswith(b"250 ")
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("small")]

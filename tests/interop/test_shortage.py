@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from peers import wait_until
-from peers.clients import Dialogue
+from peers.clients import Dialogue, deliver
 from peers.contents import CONTENTS, letter, without_received
 from peers.fixtures import Disk
 from peers.gateway import Certificate, RunningGateway
@@ -26,21 +26,10 @@ def limit(gateway: RunningGateway, what: int, value: int) -> None:
     resource.prlimit(gateway.process.pid, what, (value, hard))
 
 
-def deliver(gateway: RunningGateway, certificate: Certificate, content: bytes) -> bytes:
-    """Sends one message; the reply that ended it: to MAIL if that was refused, else to the end of data."""
-    with Dialogue(gateway.port).open(certificate.authority) as client:
-        if not (reply := client.command(b"MAIL FROM:<ann@example.net>")).startswith(b"250 "):
-            return reply
-        assert client.command(b"RCPT TO:<bob@example.org>").startswith(b"250 ")
-        assert client.command(b"DATA").startswith(b"354 ")
-        client.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-        return client.reply()
-
-
 def test_out_of_descriptors(recorder: Recorder, run_gateway: Run, certificate: Certificate) -> None:
     """Accepting rests, without a storm of attempts; mail under way is deferred; afterwards all is as before."""
     gateway = run_gateway(recorder.address)
-    deliver(gateway, certificate, letter("before"))
+    deliver(gateway.port, certificate.authority, letter("before"))
     wait_until(lambda: not recorder.connections, "the backend is left alone")
     with Dialogue(gateway.port).open(certificate.authority) as client:
         limit(gateway, resource.RLIMIT_NOFILE, gateway.descriptors + 20)
@@ -58,10 +47,8 @@ def test_out_of_descriptors(recorder: Recorder, run_gateway: Run, certificate: C
             for one in crowd:
                 one.close()
     wait_until(lambda: len(gateway.found("connection")) >= 15, "the crowd is gone")
-    again = wait_until(
-        lambda: deliver(gateway, certificate, letter("after")).startswith(b"250 "), "mail goes through", within_s=30
-    )
-    assert again
+    to = (gateway.port, certificate.authority)
+    assert wait_until(lambda: deliver(*to, letter("after")).startswith(b"250 "), "mail goes through", within_s=30)
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("before"), letter("after")]
 
 
@@ -92,18 +79,18 @@ def test_the_share_of_the_spool(recorder: Recorder, run_gateway: Run, certificat
     """Content beyond `spool.total` is deferred with 452; what others need afterwards is there."""
     gateway = run_gateway(recorder.address, spool={"memory": "1 KiB", "total": "256 KiB"})
     large = letter("large", b"some seventy octets of text that no decoder makes any larger than it is\r\n" * 8_000)
-    assert deliver(gateway, certificate, large).startswith(b"452 4.3.1 ")
+    assert deliver(gateway.port, certificate.authority, large).startswith(b"452 4.3.1 ")
     assert gateway.record("transaction")["outcome"] == "deferred"
-    assert deliver(gateway, certificate, letter("small", b"x" * 900 + b"\r\n")).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("small", b"x" * 900 + b"\r\n")).startswith(b"250 ")
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("small", b"x" * 900 + b"\r\n")]
 
 
 def check_no_room(gateway: RunningGateway, certificate: Certificate, recorder: Recorder) -> None:
     """A message too large for the spool is deferred and goes nowhere; one that needs no file still goes through."""
     large = CONTENTS["in the spool file"]
-    assert deliver(gateway, certificate, large).startswith(b"452 4.3.1 ")
+    assert deliver(gateway.port, certificate.authority, large).startswith(b"452 4.3.1 ")
     assert not recorder.deliveries
-    assert deliver(gateway, certificate, letter("small")).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, letter("small")).startswith(b"250 ")
     assert [without_received(one.content) for one in recorder.deliveries] == [letter("small")]
 
 
@@ -123,4 +110,4 @@ def test_spool_file_beyond_the_limit_of_the_process(
     limit(gateway, resource.RLIMIT_FSIZE, 100_000)
     check_no_room(gateway, certificate, recorder)
     limit(gateway, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
-    assert deliver(gateway, certificate, CONTENTS["in the spool file"]).startswith(b"250 ")
+    assert deliver(gateway.port, certificate.authority, CONTENTS["in the spool file"]).startswith(b"250 ")

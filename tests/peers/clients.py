@@ -22,7 +22,7 @@ import aiosmtplib
 
 from peers import program
 
-__all__ = ["HELO", "SENDERS", "SOURCE", "Dialogue", "Sent", "trust"]
+__all__ = ["HELO", "SENDERS", "SOURCE", "Dialogue", "Sent", "deliver", "trust"]
 
 SOURCE = "127.0.0.77"
 """The address all senders come from; 127.0.0.1 is the gateway's own towards the backend."""
@@ -255,3 +255,13 @@ class Dialogue:
             return self.socket.recv(1) == b""
         except ConnectionError:
             return True
+
+
+def deliver(port: int, authority: Path, content: bytes) -> bytes:
+    """Sends one message over TLS; the reply that ended it, be it to a command or to the content."""
+    with Dialogue(port).open(authority) as client:
+        for command in (b"MAIL FROM:<ann@example.net>", b"RCPT TO:<bob@example.org>", b"DATA"):
+            if not (reply := client.command(command)).startswith((b"250 ", b"354 ")):
+                return reply
+        client.send(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        return client.reply()
