@@ -1,7 +1,9 @@
 """Ordinary hooks: how they are called, what they may return and raise, what happens when they hang."""
 
+import json
 import logging
 import os
+import re
 import sys
 import threading
 import time
@@ -185,6 +187,14 @@ def test_the_place_is_the_innermost_one():
 
     answer = ask_one(lambda self: deep(50))
     assert answer.error == f"ZeroDivisionError: division by zero ({__file__}:{deep.__code__.co_firstlineno + 1})"
+
+
+def test_the_line_of_the_hook_comes_before_that_of_a_library():
+    def hook(self):
+        return json.loads("{")
+
+    line = hook.__code__.co_firstlineno + 1
+    assert re.search(rf" \({re.escape(__file__)}:{line}, in \S+/json/decoder\.py:\d+\)$", ask_one(hook).error)
 
 
 def test_a_thread_outlives_every_exception():

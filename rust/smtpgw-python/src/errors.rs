@@ -51,7 +51,7 @@ fn raise(py: Python<'_>, class: &PyOnceLock<Py<PyType>>, name: &str, text: Strin
     }
 }
 
-/// An exception of a hook for records: type, message, and the innermost line it came from.
+/// An exception of a hook for records: type, message, and the line that it came from.
 pub(crate) fn describe(error: &Bound<'_, PyAny>) -> String {
     let class = error.get_type();
     let name = class.qualname().map_or_else(|_| "an exception".to_owned(), |name| lossy(&name));
@@ -64,7 +64,7 @@ pub(crate) fn describe(error: &Bound<'_, PyAny>) -> String {
         line.push_str(": ");
         line.push_str(shorten(&text, TEXT_AT_MOST));
     }
-    if let Some(place) = innermost(error) {
+    if let Some(place) = place(error) {
         line.push_str(" (");
         line.push_str(shorten(&place, TEXT_AT_MOST));
         line.push(')');
@@ -72,18 +72,33 @@ pub(crate) fn describe(error: &Bound<'_, PyAny>) -> String {
     line
 }
 
-/// `file:line` of the frame that raised.
-fn innermost(error: &Bound<'_, PyAny>) -> Option<String> {
+/// `file:line` of the hook's own file, and of the frame that raised if that is in another one: the line that called a
+/// library says more to whoever wrote it than the library's. The first frame is that of the worker that called the hook.
+fn place(error: &Bound<'_, PyAny>) -> Option<String> {
     let mut traceback = error.getattr("__traceback__").ok()?.cast_into::<PyTraceback>().ok()?.into_any();
+    let worker = file_of(&traceback)?;
+    let mut own: Option<(String, usize)> = None;
     // The interpreter bounds how deep a traceback gets.
-    while let Ok(next) = traceback.getattr("tb_next")
-        && !next.is_none()
-    {
-        traceback = next;
-    }
-    let line: usize = traceback.getattr("tb_lineno").ok()?.extract().ok()?;
+    let innermost = loop {
+        let (file, line) = (file_of(&traceback)?, traceback.getattr("tb_lineno").ok()?.extract().ok()?);
+        if own.as_ref().map_or(file != worker, |(hook, _)| file == *hook) {
+            own = Some((file.clone(), line));
+        }
+        match traceback.getattr("tb_next") {
+            Ok(next) if !next.is_none() => traceback = next,
+            _ => break (file, line),
+        }
+    };
+    let shown = |(file, line): (String, usize)| format!("{file}:{line}");
+    Some(match own {
+        Some(own) if own.0 != innermost.0 => format!("{}, in {}", shown(own), shown(innermost)),
+        _ => shown(innermost),
+    })
+}
+
+fn file_of(traceback: &Bound<'_, PyAny>) -> Option<String> {
     let file = traceback.getattr("tb_frame").ok()?.getattr("f_code").ok()?.getattr("co_filename").ok()?;
-    Some(format!("{}:{line}", lossy(file.cast::<PyString>().ok()?)))
+    Some(lossy(file.cast::<PyString>().ok()?))
 }
 
 /// Text, with what is no Unicode replaced.
