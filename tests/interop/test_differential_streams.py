@@ -265,7 +265,8 @@ LINES = {
     b"EHLO %b" % (b"h" * 256): Line(postfix=True, why=TOO_LONG),
     b"EHLO": Line(),
     b"HELO ": Line(),
-    "HELO b\u00fcro".encode(): Line(postfix=True, why=NOT_PRINTABLE),
+    "HELO b\u00fcro".encode(): Line(b"Received: from b??ro ("),
+    b"EHLO b\xfcro": Line(b"Received: from b?ro ("),
     b"HELO a\x1bb": Line(postfix=True, why=NOT_PRINTABLE),
 }
 

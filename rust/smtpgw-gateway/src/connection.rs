@@ -235,7 +235,7 @@ impl<W: World> Connection<W> {
                 self.correspondence.content(octets);
                 Next::Step
             }
-            Some(ServerEvent::Hello { kind, name }) => Next::Hello(kind, name.to_owned()),
+            Some(ServerEvent::Hello { kind, name }) => Next::Hello(kind, name.into_owned()),
             Some(other) => {
                 if let (ServerEvent::Answered(Err(error)), Some(line)) = (&other, self.wire.input.get(..consumed)) {
                     self.refusals.get_or_insert_default().note_line(line, &error.reply());

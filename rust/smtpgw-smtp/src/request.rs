@@ -123,6 +123,12 @@ fn behind_keyword<'b>(argument: &'b str, keyword: &str) -> Option<&'b str> {
     word.eq_ignore_ascii_case(keyword).then(|| rest.trim_start_matches(' '))
 }
 
+/// Whether a line is EHLO or HELO with something behind it.
+pub(crate) fn is_hello(line: &[u8]) -> bool {
+    let word = line.get(..5).unwrap_or_default();
+    word.eq_ignore_ascii_case(b"EHLO ") || word.eq_ignore_ascii_case(b"HELO ")
+}
+
 /// Whether a line that is none of SMTP was to be BDAT's: its first word is, and no letter makes another one of it.
 pub(crate) fn is_chunk(line: &[u8]) -> bool {
     let (word, rest) = line.split_at_checked(4).unwrap_or((line, &[]));

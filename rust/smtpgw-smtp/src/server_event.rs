@@ -1,5 +1,7 @@
 //! What the server role tells its caller: events that borrow from the input, and the states by name.
 
+use alloc::borrow::Cow;
+
 use crate::auth::{AuthAnswer, Mechanism, Secret};
 use crate::error::{CloseReason, CommandError, ContentError};
 use crate::parameters::{MailParameters, RecipientParameters};
@@ -23,8 +25,8 @@ pub enum ServerEvent<'b> {
     Hello {
         /// Which of the two.
         kind: HelloKind,
-        /// One printable word; no more is known about it.
-        name: &'b str,
+        /// Printable ASCII; no more is known about it. What was beyond ASCII is `?`.
+        name: Cow<'b, str>,
     },
     /// MAIL; pending.
     Mail {

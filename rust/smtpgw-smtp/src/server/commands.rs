@@ -3,7 +3,9 @@
 //! Whether a command has its place comes before its arguments, so that what is out of sequence is answered 503
 //! whatever it says. Leaves counting and hanging up to the machine.
 
+use alloc::borrow::{Cow, ToOwned as _};
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::{Envelope, Server, ServerOptions, State};
 use crate::chunk_reader::ChunkReader;
@@ -19,12 +21,13 @@ use crate::xclient_request::XclientRequest;
 impl Server {
     /// One line, without its CRLF; `more_follows` if there are octets behind it already.
     pub(super) fn command<'b>(&mut self, consumed: usize, line: &'b [u8], more_follows: bool) -> Received<'b> {
-        let request = match Request::parse(line) {
-            Ok(request) => request,
+        let performed = match Request::parse(line) {
+            Ok(request) => self.perform(&request, more_follows),
             Err(_) if request::is_chunk(line) => return self.hang_up(consumed, CloseReason::ChunkLine),
-            Err(error) => return self.refuse(consumed, error),
+            Err(CommandError::Octet) if request::is_hello(line) => self.hello_in_letters(line),
+            Err(error) => Err(error),
         };
-        match self.perform(&request, more_follows) {
+        match performed {
             Ok(Performed::Event(event)) => Received { consumed, event: Some(event) },
             Ok(Performed::Close(reason)) => self.hang_up(consumed, reason),
             Ok(Performed::Nothing) => Received { consumed, event: None },
@@ -35,7 +38,7 @@ impl Server {
     /// Does what a well-formed line asks for.
     fn perform<'b>(&mut self, request: &Request<'b>, more_follows: bool) -> Result<Performed<'b>, CommandError> {
         let event = match request.verb {
-            Verb::Ehlo | Verb::Helo => self.hello(request)?,
+            Verb::Ehlo | Verb::Helo => self.hello(request.verb, request.hello_name()?.into())?,
             Verb::Starttls => {
                 self.permit_starttls()?;
                 request.no_argument()?;
@@ -146,11 +149,19 @@ impl Server {
         Ok(Performed::Event(event))
     }
 
+    /// The same with letters beyond ASCII in the name, of whatever alphabet and code. They have no place there, but some
+    /// machines are called so by their owners, and cannot help it; and a name is only a claim. Nobody behind us sees them.
+    fn hello_in_letters<'b>(&mut self, line: &[u8]) -> Result<Performed<'b>, CommandError> {
+        let plain: Vec<u8> = line.iter().map(|octet| if octet.is_ascii() { *octet } else { b'?' }).collect();
+        let request = Request::parse(&plain)?;
+        let name = request.hello_name()?.to_owned();
+        self.hello(request.verb, name.into()).map(Performed::Event)
+    }
+
     /// EHLO and HELO; RFC 5321 §4.1.4: either of them at any time clears the transaction.
-    fn hello<'b>(&mut self, request: &Request<'b>) -> Result<ServerEvent<'b>, CommandError> {
-        let name = request.hello_name()?;
+    fn hello<'b>(&mut self, verb: Verb, name: Cow<'b, str>) -> Result<ServerEvent<'b>, CommandError> {
         let again = !matches!(self.state, State::Start);
-        let kind = if request.verb == Verb::Ehlo { HelloKind::Ehlo } else { HelloKind::Helo };
+        let kind = if verb == Verb::Ehlo { HelloKind::Ehlo } else { HelloKind::Helo };
         // Parameters behind HELO are taken as those behind EHLO are: nothing hangs on it, and clients do send them.
         self.announced = self.offer;
         match kind {
