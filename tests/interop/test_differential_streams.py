@@ -187,7 +187,8 @@ NOT_QUOTED = "no comments, no escapes outside quotes in RFC 5321 §4.1.2: Postfi
 NO_LOCAL_PART = "RFC 5321 §4.1.2: a local part is not empty unless it is quoted"
 LITERAL = "an address literal has no root to be below"
 NO_TOP = "Postfix refuses digits at the end of a domain; whether a domain exists is the backend's to say"
-NOT_PRINTABLE = "control characters and other alphabets have no place in a command but in paths (RFC 6531 §3.3)"
+NOT_PRINTABLE = "control characters have no place in a command"
+NO_UTF_8 = "whatever is beyond ASCII in a client's name is `?` for us; Postfix reads UTF-8 in it and nothing else"
 TOO_LONG = "RFC 5321 §4.5.3.1.2: a name has 255 octets at most"
 
 LINES = {
@@ -266,7 +267,7 @@ LINES = {
     b"EHLO": Line(),
     b"HELO ": Line(),
     "HELO b\u00fcro".encode(): Line(b"Received: from b??ro ("),
-    b"EHLO b\xfcro": Line(b"Received: from b?ro ("),
+    b"EHLO b\xfcro": Line(b"Received: from b?ro (", postfix=False, why=NO_UTF_8),
     b"HELO a\x1bb": Line(postfix=True, why=NOT_PRINTABLE),
 }
 
