@@ -63,6 +63,7 @@ mod transaction;
 mod tunnel;
 mod unscanned;
 pub mod verdict;
+mod watched;
 mod wire;
 pub mod world;
 

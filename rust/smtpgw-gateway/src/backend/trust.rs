@@ -18,20 +18,14 @@ use crate::error::StartError;
 use crate::house::House;
 use crate::settings::{Backend, BackendTls, LogLevel};
 use crate::tls;
+use crate::watched::Watched;
 use crate::world::{World, sleep};
 
 /// The TLS side of a backend that is not spoken to in clear alone.
 #[derive(Debug)]
 pub(super) struct Trust {
     config: ArcSwap<ClientConfig>,
-    watched: Mutex<Watched>,
-}
-
-/// The file as it was when it was last loaded, good or bad, and as it was at the last look if that was otherwise.
-#[derive(Debug, Default)]
-struct Watched {
-    known: Option<Vec<u8>>,
-    unsettled: Option<Option<Vec<u8>>>,
+    watched: Mutex<Watched<Option<Vec<u8>>>>,
 }
 
 impl Trust {
@@ -42,9 +36,7 @@ impl Trust {
         if backend.tls == BackendTls::Verified && smtp::server_name(backend).is_none() {
             return Err(StartError::settings("backend.name", "is no name that a certificate can have"));
         }
-        // Read before it is loaded: a change in between is found by the next look.
-        let known = backend.ca.as_deref().and_then(contents);
-        let watched = Mutex::new(Watched { known, unsettled: None });
+        let watched = Mutex::new(Watched::new(backend.ca.as_deref().and_then(contents)));
         Ok(Some(Self { config: ArcSwap::new(load(backend)?), watched }))
     }
 
@@ -58,11 +50,11 @@ impl Trust {
         let Some(ca) = &backend.ca else { return Ok(()) };
         let mut watched = self.watched.lock();
         let known = contents(ca);
-        if known == watched.known {
+        if watched.knows(&known) {
             return Ok(());
         }
         self.config.store(load(backend)?);
-        *watched = Watched { known, unsettled: None };
+        *watched = Watched::new(known);
         Ok(())
     }
 
@@ -70,17 +62,8 @@ impl Trust {
     /// the last good state stays.
     fn look(&self, backend: &Backend) -> Option<Result<(), StartError>> {
         let seen = contents(backend.ca.as_deref()?);
-        let mut watched = self.watched.lock();
-        if seen == watched.known {
-            watched.unsettled = None;
-            return None;
-        }
-        if watched.unsettled.as_ref() != Some(&seen) {
-            watched.unsettled = Some(seen);
-            return None;
-        }
-        *watched = Watched { known: seen, unsettled: None };
-        Some(load(backend).map(|config| self.config.store(config)))
+        let is_new = self.watched.lock().has_come_to_rest(seen);
+        is_new.then(|| load(backend).map(|config| self.config.store(config)))
     }
 }
 

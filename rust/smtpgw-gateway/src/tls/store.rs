@@ -22,6 +22,7 @@ use super::certificate::{CertificateFacts, NamedKey, unix};
 use super::provider;
 use crate::error::StartError;
 use crate::settings::Certificate;
+use crate::watched::Watched;
 
 /// What a listener shows to its clients.
 pub(crate) struct Store {
@@ -29,15 +30,9 @@ pub(crate) struct Store {
     sources: Vec<Certificate>,
     /// Never empty.
     keys: ArcSwap<Vec<NamedKey>>,
-    watched: Mutex<Watched>,
+    watched: Mutex<Watched<Vec<Option<Stamp>>>>,
     /// The files say otherwise, and this is what is wrong with them.
     refused: Mutex<Option<String>>,
-}
-
-/// The files as they were at the last load, good or bad, and as they were at the last look if that was otherwise.
-struct Watched {
-    known: Vec<Option<Stamp>>,
-    unsettled: Option<Vec<Option<Stamp>>>,
 }
 
 /// What changes when a file is written or replaced.
@@ -71,14 +66,13 @@ impl Store {
         if sources.is_empty() {
             return Err(StartError::settings("listener.certificates", "TLS needs a certificate"));
         }
-        // Looked at before they are read: a change in between is found by the next look.
-        let known = stamps(sources);
+        let watched = Watched::new(stamps(sources));
         let keys = load(hostname, sources)?;
         Ok(Self {
             hostname: hostname.into(),
             sources: sources.into(),
             keys: ArcSwap::from_pointee(keys),
-            watched: Mutex::new(Watched { known, unsettled: None }),
+            watched: Mutex::new(watched),
             refused: Mutex::default(),
         })
     }
@@ -87,16 +81,9 @@ impl Store {
     /// why the last good state stays.
     pub(crate) fn look(&self, now: SystemTime) -> Option<Result<(), StartError>> {
         let seen = stamps(&self.sources);
-        let mut watched = self.watched.lock();
-        if seen == watched.known {
-            watched.unsettled = None;
+        if !self.watched.lock().has_come_to_rest(seen) {
             return None;
         }
-        if watched.unsettled.as_ref() != Some(&seen) {
-            watched.unsettled = Some(seen);
-            return None;
-        }
-        *watched = Watched { known: seen, unsettled: None };
         let looked = load(&self.hostname, &self.sources).and_then(|keys| self.swap(keys, now));
         *self.refused.lock() = looked.as_ref().err().map(|error| error.to_string());
         Some(looked)
