@@ -223,8 +223,8 @@ impl<W: World> Connection<W> {
         }
     }
 
-    /// One step of the protocol machine. Whatever it shows of the input is used or copied here: an idle connection holds
-    /// none of it.
+    /// One step of the protocol machine. Whatever it shows of the input is used or copied here: an idle connection
+    /// holds none of it.
     fn step(&mut self) -> Next {
         let received = self.server.receive(&self.wire.input);
         let consumed = received.consumed;

@@ -108,7 +108,8 @@ pub enum BackendError {
     /// It closed the connection.
     #[error("it closed the connection")]
     Closed,
-    /// It was sent a message in chunks, and did not let us make sure that it took it for that, or that its reply was to it.
+    /// It was sent a message in chunks, and did not let us make sure that it took it for that, or that its reply was to
+    /// it.
     #[error("the reply to a chunk could not be made sure of: {0}")]
     Unconfirmed(Box<BackendError>),
     /// It took longer than the named wait allows.

@@ -64,8 +64,8 @@ impl Inspection {
         self.enqueue(&Subject::Part(Arc::clone(part), Arc::clone(message)));
     }
 
-    /// Sends off what has been noted, while content arrives. Waits for places in the queue, which holds the content up, for
-    /// at most `budget` in all of the message: whoever finds none by then counts as timed out.
+    /// Sends off what has been noted, while content arrives. Waits for places in the queue, which holds the content up,
+    /// for at most `budget` in all of the message: whoever finds none by then counts as timed out.
     pub(crate) async fn submit_meanwhile(&mut self, budget: Duration) {
         let until = self.patience.unwrap_or_else(|| Instant::now() + budget);
         self.submit(until).await;
@@ -204,7 +204,8 @@ impl Inspection {
             match &result {
                 Ok(_) => self.panel.breakers[call.inspector].succeeded(),
                 Err(Failure::Raised(_)) => self.panel.failed(call.inspector, &mut self.failed),
-                // Those that ran were told when they were given up; one that nobody began says nothing on the inspector.
+                // Those that ran were told when they were given up; one that nobody began says nothing on the
+                // inspector.
                 Err(Failure::TimedOut | Failure::CircuitOpen | Failure::TooLarge) => {}
             }
             self.opinions.push(Opinion { inspector: call.inspector, about: About::of(&call.subject), result, elapsed });

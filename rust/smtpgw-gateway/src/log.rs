@@ -1,8 +1,8 @@
 //! Records on their way out: one JSON object each, written by a thread of their own.
 //!
 //! A log that blocks must never hold up mail: connections put records into a bounded ring and go on; when it is
-//! full the record is lost, the loss is counted, and the count is the next record that gets through. A disk that is full
-//! is no other matter (see [`lines`]).
+//! full the record is lost, the loss is counted, and the count is the next record that gets through. A disk that is
+//! full is no other matter (see [`lines`]).
 
 mod file;
 mod lines;
@@ -133,8 +133,8 @@ struct Line<'a, B> {
 }
 
 thread_local! {
-    /// Where records are serialised. What waits for the log thread has as much room as it needs. Taken and put back, not
-    /// borrowed: a panic on the way is itself a record.
+    /// Where records are serialised. What waits for the log thread has as much room as it needs. Taken and put back,
+    /// not borrowed: a panic on the way is itself a record.
     static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 

@@ -7,8 +7,8 @@
 //!
 //! Strict: one blank between words, no leading zeros, no other transport than a byte stream, lengths that add up, a
 //! checksum that fits. A header that is none ends the connection, for whoever sent it is not the proxy that we were
-//! told of, or speaks a dialect that we would misread. What the header does not say of the client is not invented: `LOCAL`
-//! and `UNKNOWN` mean that the proxy speaks for itself.
+//! told of, or speaks a dialect that we would misread. What the header does not say of the client is not invented:
+//! `LOCAL` and `UNKNOWN` mean that the proxy speaks for itself.
 
 mod v1;
 mod v2;

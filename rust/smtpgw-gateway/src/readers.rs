@@ -1,4 +1,5 @@
-//! Doors to the readers of what comes before SMTP, for the invariants that are held over all inputs and for nobody else.
+//! Doors to the readers of what comes before SMTP, for the invariants that are held over all inputs and for nobody
+//! else.
 //!
 //! The readers are this crate's own business; what they make of their input is shown as text, so that they stay that.
 

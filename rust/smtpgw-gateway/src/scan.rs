@@ -83,8 +83,8 @@ impl Scanner {
     }
 }
 
-/// The line ends of a file: where its first line ends with CR alone, as old systems wrote, all of them become CRLF, since so
-/// programs that read files take it. On the wire such a message is refused.
+/// The line ends of a file: where its first line ends with CR alone, as old systems wrote, all of them become CRLF,
+/// since so programs that read files take it. On the wire such a message is refused.
 #[derive(Default)]
 struct LineEnds {
     kind: Kind,

@@ -71,8 +71,8 @@ pub(crate) enum Recipients {
 }
 
 impl Setup {
-    /// Across a reload the budget is kept, to which the messages under way hold on, what resumes TLS sessions, and every
-    /// backend whose settings are the same `before`, with what is known of it.
+    /// Across a reload the budget is kept, to which the messages under way hold on, what resumes TLS sessions, and
+    /// every backend whose settings are the same `before`, with what is known of it.
     pub(crate) fn new(
         settings: Settings,
         inspect: Option<Arc<dyn Inspect>>,
@@ -107,7 +107,8 @@ impl Setup {
         Ok(Self { desk: Desk { settings, panel, budget, folder }, server, fronts, sites })
     }
 
-    /// Whether this may take the place of what was `before`: certificates that are out of date do not follow valid ones.
+    /// Whether this may take the place of what was `before`: certificates that are out of date do not follow valid
+    /// ones.
     pub(crate) fn succeeds(&self, before: &Self, now: SystemTime) -> Result<(), StartError> {
         for (front, before) in self.fronts.iter().zip(&before.fronts) {
             if let (Some(tls), Some(before)) = (&front.tls, &before.tls) {

@@ -1,8 +1,8 @@
 //! A client's dealings with the backend, message by message: the envelope, the content, what becomes of both.
 //!
 //! Here is the course of a transaction. What is decided before content stands in [`early`], the end (and with it the
-//! tenets) in [`completion`], its record in [`outcome`], the way to the backend in [`leg_keeper`], content that takes it
-//! before the verdict in [`streaming`].
+//! tenets) in [`completion`], its record in [`outcome`], the way to the backend in [`leg_keeper`], content that takes
+//! it before the verdict in [`streaming`].
 
 mod auth;
 mod completion;

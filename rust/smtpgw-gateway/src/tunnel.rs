@@ -127,8 +127,8 @@ async fn silence(meter: &Mutex<Meter>) {
     }
 }
 
-/// Counts, and knows whose turn it is: as long as the client sends and nothing comes back, the time between its octets is
-/// its own.
+/// Counts, and knows whose turn it is: as long as the client sends and nothing comes back, the time between its octets
+/// is its own.
 struct Meter {
     bounds: Bounds,
     passed: Passed,

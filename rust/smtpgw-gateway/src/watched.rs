@@ -1,5 +1,5 @@
-//! Files that are looked at now and then: what is new in them is taken up once it has come to rest, so that nobody loads
-//! what is just being written.
+//! Files that are looked at now and then: what is new in them is taken up once it has come to rest, so that nobody
+//! loads what is just being written.
 
 /// What was seen of them when they were loaded last, good or bad, and at the last look, if that was something else.
 #[derive(Debug, Default)]

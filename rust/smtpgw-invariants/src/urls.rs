@@ -2,8 +2,8 @@
 
 use smtpgw_urls::{BASES, carried, find, may_hold_page, resolved};
 
-/// In any text a URL is found whole, whatever stands around it and whatever it is disguised as; nothing comes twice, nor
-/// more than was allowed, and to resolve references never grows a text beyond measure.
+/// In any text a URL is found whole, whatever stands around it and whatever it is disguised as; nothing comes twice,
+/// nor more than was allowed, and to resolve references never grows a text beyond measure.
 pub fn urls(octets: &[u8]) {
     let text = String::from_utf8_lossy(octets);
     let reading = resolved(&text);
@@ -41,8 +41,8 @@ pub fn urls(octets: &[u8]) {
     }
 }
 
-/// A URL as it is written, and what is found of it at least. One without a scheme is left out: what stands before it may
-/// make it a piece of a mail address.
+/// A URL as it is written, and what is found of it at least. One without a scheme is left out: what stands before it
+/// may make it a piece of a mail address.
 const WRITTEN: [(&str, &str); 5] = [
     ("http://bad.example/path", "http://bad.example/path"),
     ("https:\\\\bad.example", "https:\\\\bad.example"),

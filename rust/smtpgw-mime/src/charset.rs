@@ -39,7 +39,8 @@ pub fn is_unread(label: &str) -> bool {
     !Charset::of(Some(label)).is_read()
 }
 
-/// What programs show that read `octets` otherwise than [`to_text`], as far as it is another text. Nearly always nothing:
+/// What programs show that read `octets` otherwise than [`to_text`], as far as it is another text. Nearly always
+/// nothing:
 ///
 /// - by the label where a byte order mark says something else, or as ASCII, without NULs, where the label is of a charset
 ///   in which ASCII looks different;

@@ -55,8 +55,8 @@ kinds! {
     BlankContinuation = "blank_continuation",
     /// Blanks between the name of a field and its colon (RFC 5322 §4.5).
     BlankBeforeColon = "blank_before_colon",
-    /// The name of a field of MIME within a longer word (`X-Content-Type:`), or in a line that is no field for want of a
-    /// colon behind it. Some programs go by it; see [`crate::JunkLine`] and [`crate::Dialect`].
+    /// The name of a field of MIME within a longer word (`X-Content-Type:`), or in a line that is no field for want of
+    /// a colon behind it. Some programs go by it; see [`crate::JunkLine`] and [`crate::Dialect`].
     LooseFieldName = "loose_field_name",
     /// A field without a name.
     EmptyFieldName = "empty_field_name",

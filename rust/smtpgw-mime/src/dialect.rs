@@ -81,8 +81,8 @@ choices! {
         EndsHeader = "ends_header",
         /// It is skipped.
         Skip = "skip",
-        /// If its first word holds the name of a field of MIME, it is that field, and its colon is whichever comes next,
-        /// or missing; otherwise it is skipped.
+        /// If its first word holds the name of a field of MIME, it is that field, and its colon is whichever comes
+        /// next, or missing; otherwise it is skipped.
         Field = "field",
     }
 

@@ -76,8 +76,8 @@ pub struct PartHead {
     /// The name a recipient's program would show: that of Content-Disposition, else of Content-Type, extended
     /// forms (RFC 2231) before plain ones, encoded words (RFC 2047) decoded.
     pub filename: Option<String>,
-    /// Every name that any reading of its fields gives, [`PartHead::filename`] first, without repetition. Of a part that
-    /// has none what some programs take for one: its description, the end of its location.
+    /// Every name that any reading of its fields gives, [`PartHead::filename`] first, without repetition. Of a part
+    /// that has none what some programs take for one: its description, the end of its location.
     pub names: Vec<String>,
     /// Declared charset in lower case.
     pub charset: Option<String>,

@@ -19,8 +19,8 @@
 //! | YEnc         | the beginning of another file          | it ends damaged; the line is text         |
 //!
 //! A program that knows only one of them finds its file within another's: so nothing is swallowed that another
-//! would open. A line is looked at when it is complete. Of one that is longer than [`LINE`] only its beginning says what
-//! it is; its octets are decoded as they come.
+//! would open. A line is looked at when it is complete. Of one that is longer than [`LINE`] only its beginning says
+//! what it is; its octets are decoded as they come.
 
 mod lines;
 mod parts;

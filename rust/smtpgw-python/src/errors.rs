@@ -73,7 +73,8 @@ pub(crate) fn describe(error: &Bound<'_, PyAny>) -> String {
 }
 
 /// `file:line` of the hook's own file, and of the frame that raised if that is in another one: the line that called a
-/// library says more to whoever wrote it than the library's. The first frame is that of the worker that called the hook.
+/// library says more to whoever wrote it than the library's. The first frame is that of the worker that called the
+/// hook.
 fn place(error: &Bound<'_, PyAny>) -> Option<String> {
     let mut traceback = error.getattr("__traceback__").ok()?.cast_into::<PyTraceback>().ok()?.into_any();
     let worker = file_of(&traceback)?;

@@ -1,4 +1,5 @@
-//! The search for URLs, for inspectors: `smtpgw_urls` over Python's texts, and over parts of which Python need make none.
+//! The search for URLs, for inspectors: `smtpgw_urls` over Python's texts, and over parts of which Python need make
+//! none.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -41,8 +42,8 @@ impl Hosts {
     }
 }
 
-/// Whether whoever reads `part` may be led to one of `hosts`, or below. `False` is certain, and soon said of a text that
-/// has no URLs or those of well-known places; `True` means that it has to be looked at.
+/// Whether whoever reads `part` may be led to one of `hosts`, or below. `False` is certain, and soon said of a text
+/// that has no URLs or those of well-known places; `True` means that it has to be looked at.
 #[pyfunction]
 pub(crate) fn may_lead_to(py: Python<'_>, part: &Part, hosts: &Hosts) -> PyResult<bool> {
     let content = &*part.part;
@@ -71,8 +72,8 @@ fn stands_as_shown(part: &message::Part) -> bool {
         && !types.any(|value| value.as_bytes().windows(DELSP.len()).any(|at| at.eq_ignore_ascii_case(DELSP)))
 }
 
-/// Whether programs put pieces of it together, whatever its type says: lines of a calendar or a card (RFC 5545 §3.1), of an
-/// RTF, names of XML that stand for others.
+/// Whether programs put pieces of it together, whatever its type says: lines of a calendar or a card (RFC 5545 §3.1),
+/// of an RTF, names of XML that stand for others.
 fn is_put_together(text: &str) -> bool {
     let begin = text.trim_start_matches(['\u{feff}', '\r', '\n', '\t', ' ']).as_bytes();
     let begins = |mark: &[u8]| begin.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark));

@@ -3,9 +3,9 @@
 //!
 //! Values come from a stranger (its HELO name, its reverse DNS), so every octet is coded but for those that names and
 //! addresses are made of. Postfix takes a command apart before it decodes anything, and looks for pairs while it does:
-//! behind `HELO="x` or `HELO=<x` the attributes that follow are part of the value, ADDR among them, and the stranger has
-//! our own address. A value that is empty or coded in more than 255 octets is `[UNAVAILABLE]`: Postfix answers 501 to
-//! it, and half a value would be a false one.
+//! behind `HELO="x` or `HELO=<x` the attributes that follow are part of the value, ADDR among them, and the stranger
+//! has our own address. A value that is empty or coded in more than 255 octets is `[UNAVAILABLE]`: Postfix answers 501
+//! to it, and half a value would be a false one.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,8 +1,8 @@
 //! AUTH (RFC 4954) between a client and the server that knows it: mechanisms, and the lines of an exchange.
 //!
-//! Nothing here decides whether somebody is who they say: challenges and responses are read strictly, as base64 of at most
-//! 12288 octets a line, and handed on. They are secrets or lead to one: their text is wiped when it is dropped, and
-//! [`fmt::Debug`] does not show it.
+//! Nothing here decides whether somebody is who they say: challenges and responses are read strictly, as base64 of at
+//! most 12288 octets a line, and handed on. They are secrets or lead to one: their text is wiped when it is dropped,
+//! and [`fmt::Debug`] does not show it.
 
 use alloc::string::String;
 use core::fmt;
@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 use crate::limits;
 use crate::word_set::{Word, WordSet};
 
-/// A mechanism that can be handed on: one that is about the client and the server alone. Missing are those that are bound
-/// to the TLS that ends here (EXTERNAL, the `-PLUS` ones) or to the name of the server (GSSAPI, NTLM, DIGEST-MD5).
+/// A mechanism that can be handed on: one that is about the client and the server alone. Missing are those that are
+/// bound to the TLS that ends here (EXTERNAL, the `-PLUS` ones) or to the name of the server (GSSAPI, NTLM,
+/// DIGEST-MD5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mechanism {
     /// RFC 4616
@@ -60,9 +61,9 @@ impl Word for Mechanism {
 pub type Mechanisms = WordSet<Mechanism>;
 
 impl Mechanisms {
-    /// Reads the words behind `AUTH` in an EHLO reply. Where SCRAM is offered bound to TLS as well, it is not offered without:
-    /// a client that could be bound would say that it was not given the choice, and the server must take that for an
-    /// attack (RFC 5802 §6), which it is.
+    /// Reads the words behind `AUTH` in an EHLO reply. Where SCRAM is offered bound to TLS as well, it is not offered
+    /// without: a client that could be bound would say that it was not given the choice, and the server must take that
+    /// for an attack (RFC 5802 §6), which it is.
     pub(crate) fn offered<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
         let bound = |mechanism: &Mechanism| {
             words.clone().any(|word| {

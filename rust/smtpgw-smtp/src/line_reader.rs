@@ -2,8 +2,8 @@
 //!
 //! RFC 5321 §2.3.8 and §4.5.3.1.4. A line that is too long or holds a bare LF is refused as soon as that is seen,
 //! once, and skipped up to its CRLF, so that whatever else the line holds can never be taken for a command. One that
-//! was to be BDAT's closes: how many octets of chunk follow it is not known. Also skips the octets of a chunk (RFC 3030)
-//! that was refused. Leaves what a line says to `request`.
+//! was to be BDAT's closes: how many octets of chunk follow it is not known. Also skips the octets of a chunk (RFC
+//! 3030) that was refused. Leaves what a line says to `request`.
 
 use memchr::memchr;
 

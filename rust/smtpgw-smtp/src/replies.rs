@@ -45,8 +45,8 @@ pub const BACKEND_UNREACHABLE: Reply = Reply::fixed(451, "4.4.1 Mail system not 
 pub const BACKEND_LOST: Reply = Reply::fixed(451, "4.4.2 Mail system connection lost, try again later");
 /// Something of ours failed.
 pub const LOCAL_ERROR: Reply = Reply::fixed(451, "4.3.0 Local error, try again later");
-/// The recipient belongs to another backend than those before it, and the transaction can have only one. By 452 a sender
-/// knows to bring it in a further transaction (RFC 5321 §4.5.3.1.10).
+/// The recipient belongs to another backend than those before it, and the transaction can have only one. By 452 a
+/// sender knows to bring it in a further transaction (RFC 5321 §4.5.3.1.10).
 pub const OTHER_TRANSACTION: Reply = Reply::fixed(452, "4.5.3 Send this recipient in a transaction of its own");
 /// No room for content.
 pub const NO_SPACE: Reply = Reply::fixed(452, "4.3.1 Insufficient system storage, try again later");

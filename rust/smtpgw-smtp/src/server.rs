@@ -4,10 +4,11 @@
 //! everything unread by [`Server::receive`] and drops what was consumed. **Contract:** the next call begins with
 //! the first octet that was not consumed; only what stands behind it may have grown. That is why the machine may
 //! remember how far it has searched, and a line that comes octet by octet costs linear time. A buffer of
-//! [`Limits::command_line`] octets (and of 12352 where AUTH is offered) is enough: so much is never refused without being consumed.
+//! [`Limits::command_line`] octets (and of 12352 where AUTH is offered) is enough: so much is never refused without
+//! being consumed.
 //!
-//! Commands that need somebody else's decision (MAIL, RCPT, DATA, the end of data, AUTH) leave the machine in a *pending*
-//! state in which it reads nothing, so replies cannot come out of order. [`Server::reply`] answers.
+//! Commands that need somebody else's decision (MAIL, RCPT, DATA, the end of data, AUTH) leave the machine in a
+//! *pending* state in which it reads nothing, so replies cannot come out of order. [`Server::reply`] answers.
 //!
 //! State × verb, for well-formed commands. `=` stays; `503` etc. is the machine's own reply and stays, too:
 //!
@@ -39,13 +40,13 @@
 //! | EndPending | → Ready | → Ready | – |
 //!
 //! A refused BDAT is answered behind its chunk, which is swallowed (RFC 3030 §4.2). Chunk → Chunks at its end with our
-//! own 250, → EndPending if it was the last, → Ready if it was refused. Chunks, between two of them, takes BDAT → Chunk,
-//! and like Mail the commands that end a transaction or change nothing; MAIL, RCPT, DATA and STARTTLS are 503.
+//! own 250, → EndPending if it was the last, → Ready if it was refused. Chunks, between two of them, takes BDAT →
+//! Chunk, and like Mail the commands that end a transaction or change nothing; MAIL, RCPT, DATA and STARTTLS are 503.
 //!
-//! AuthPending and AuthExchange: see [`auth`]. XclientPending → Start by [`Server::xclient_done`], with another greeting.
-//! Content → EndPending at its end, → Ready if it was refused. Handshake → Start by [`Server::starttls_done`], →
-//! Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed. Closed takes nothing and
-//! reports why once.
+//! AuthPending and AuthExchange: see [`auth`]. XclientPending → Start by [`Server::xclient_done`], with another
+//! greeting. Content → EndPending at its end, → Ready if it was refused. Handshake → Start by
+//! [`Server::starttls_done`], → Ready by [`Server::refuse_starttls`], → Closed on any octet. Every reply 421 → Closed.
+//! Closed takes nothing and reports why once.
 //!
 //! Leaves to others: sockets, deadlines, what to answer to pending commands.
 
@@ -239,8 +240,8 @@ impl Server {
         self.set_offer(offer);
     }
 
-    /// Instead of the handshake: `reply` takes the place of the 220 that stands at the end of the output, and the client
-    /// goes on in clear. Does nothing once that has been written, or where no handshake was due.
+    /// Instead of the handshake: `reply` takes the place of the 220 that stands at the end of the output, and the
+    /// client goes on in clear. Does nothing once that has been written, or where no handshake was due.
     pub fn refuse_starttls(&mut self, reply: &Reply) {
         let mut accepted = Vec::new();
         replies::STARTTLS.write_to(&mut accepted);

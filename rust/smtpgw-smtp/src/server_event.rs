@@ -13,7 +13,8 @@ use crate::xclient_request::XclientRequest;
 pub struct Received<'b> {
     /// Octets of the input that are used up. More than 0 without an event means: call again with the rest.
     pub consumed: usize,
-    /// What happened. `None` with 0 consumed means: read more, or see [`Server::wants_input`](crate::Server::wants_input).
+    /// What happened. `None` with 0 consumed means: read more, or see
+    /// [`Server::wants_input`](crate::Server::wants_input).
     pub event: Option<ServerEvent<'b>>,
 }
 

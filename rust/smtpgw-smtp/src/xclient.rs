@@ -64,8 +64,8 @@ pub type XclientAttributes = WordSet<XclientName>;
 /// reply to the one before it. The order of `attributes` does not matter; given twice, the first one counts.
 ///
 /// Attributes that `offered` does not contain are left out: Postfix answers 501 to them. A value that is empty or
-/// coded in more than 255 octets, or a name that is no host name, is sent as `[UNAVAILABLE]`, again because of a 501; half
-/// a value would be a false one.
+/// coded in more than 255 octets, or a name that is no host name, is sent as `[UNAVAILABLE]`, again because of a 501;
+/// half a value would be a false one.
 pub fn xclient_commands(offered: XclientAttributes, attributes: &[(XclientName, XclientValue<'_>)]) -> Vec<Command> {
     let given = |name: &XclientName| {
         let (_, value) = attributes.iter().find(|(given, _)| given == name)?;
@@ -99,8 +99,8 @@ pub fn xclient_address(address: IpAddr) -> String {
     }
 }
 
-/// RFC 1123 §2.1, with the underscores that names in the world have: labels of letters, digits and dashes, no dash in front
-/// or at the end, at most 63 octets each and 255 in all, and not digits alone, which would be an address.
+/// RFC 1123 §2.1, with the underscores that names in the world have: labels of letters, digits and dashes, no dash in
+/// front or at the end, at most 63 octets each and 255 in all, and not digits alone, which would be an address.
 pub(crate) fn is_host_name(text: &str) -> bool {
     let label = |label: &str| {
         let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';

@@ -41,8 +41,8 @@ impl Xtext {
     }
 }
 
-/// Coded. Letters beyond ASCII stand for themselves: they are only there where SMTPUTF8 was asked for. So does `<>`, the
-/// whole value of AUTH for nobody (RFC 4954 §5), which some may know by its looks alone.
+/// Coded. Letters beyond ASCII stand for themselves: they are only there where SMTPUTF8 was asked for. So does `<>`,
+/// the whole value of AUTH for nobody (RFC 4954 §5), which some may know by its looks alone.
 impl fmt::Display for Xtext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if &*self.0 == "<>" {

@@ -1,9 +1,9 @@
 //! What a URL carries to the place that it leads to: other URLs, as redirectors and trackers have them.
 //!
 //! Looked for in path, query and fragment, as they stand and behind each percent code and base64 that is undone, up to
-//! [`CODINGS`] deep. `https://host/…` counts wherever it stands, `//host` and `host.name/…` as a parameter's value, besides
-//! what two widely used services write in a way of their own. Text in base64 counts if there is a scheme in it. What is
-//! undone is never longer than what it was in, so that time stays linear.
+//! [`CODINGS`] deep. `https://host/…` counts wherever it stands, `//host` and `host.name/…` as a parameter's value,
+//! besides what two widely used services write in a way of their own. Text in base64 counts if there is a scheme in it.
+//! What is undone is never longer than what it was in, so that time stays linear.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -139,7 +139,8 @@ fn defended(value: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&octets).into_owned())
 }
 
-/// Whether there may be `://` in something in base64, or the beginning of JSON: each is one of few, as it falls on groups.
+/// Whether there may be `://` in something in base64, or the beginning of JSON: each is one of few, as it falls on
+/// groups.
 fn may_be_packed(octets: &[u8]) -> bool {
     memchr::memchr3_iter(b'O', b'L', b'J', octets).any(|at| {
         let (before, after) = octets.split_at_checked(at).unwrap_or_default();

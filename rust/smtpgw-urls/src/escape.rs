@@ -2,8 +2,8 @@
 //!
 //! Two readings of a text that has any. That of scripts, JSON, RTF and PDF: `\x2e`, `\u002e`, `\u{2e}`, `\'2e`, octal
 //! `\056`, signs that stand for themselves: `\/`, `\.`. That of styles (CSS Syntax §4.3.7): up to six hexadecimal digits and
-//! a blank, and signs as well. In both a string may go on in the next line behind a backslash, and codes of tabs and line
-//! ends stand for nothing, as browsers take these out of URLs. Each reading is no longer than the text, and other
+//! a blank, and signs as well. In both a string may go on in the next line behind a backslash, and codes of tabs and
+//! line ends stand for nothing, as browsers take these out of URLs. Each reading is no longer than the text, and other
 //! backslashes stay as they are: a path of Windows has some.
 
 use alloc::string::String;

@@ -1,10 +1,10 @@
-//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses, nor those that
-//! were disarmed: `hxxp://bad.example`.
+//! Host names without a scheme, with what follows them: `www.example.org/path`. Not those of mail addresses, nor those
+//! that were disarmed: `hxxp://bad.example`.
 //!
-//! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are written
-//! between words, what stands around a name is none of it. Within a word of Latin letters no name begins or ends: of
-//! `bücher.example` nobody makes `cher.example`. Letters may be in percent codes, as in `//%62ad.example`. Behind the user
-//! of a URL, as in `//user@bad.example`, a name is none of a mail address.
+//! A name in several writings is noted whole, and so is each stretch of plain letters in it: where no blanks are
+//! written between words, what stands around a name is none of it. Within a word of Latin letters no name begins or
+//! ends: of `bücher.example` nobody makes `cher.example`. Letters may be in percent codes, as in `//%62ad.example`.
+//! Behind the user of a URL, as in `//user@bad.example`, a name is none of a mail address.
 
 use alloc::format;
 use core::ops::Range;

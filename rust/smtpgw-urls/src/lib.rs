@@ -10,10 +10,10 @@
 //!              (both again without invisible characters, and with escapes of scripts and styles resolved)
 //! ```
 //!
-//! Not a parser of HTML: whatever a tag looks like, the values of its attributes are looked at with character references
-//! resolved, and so is all the rest of the text: styles, scripts, comments. A program that reads a broken page in
-//! some way of its own finds no URL that was not found here. Nothing is executed, so that what a script puts together
-//! stays unseen.
+//! Not a parser of HTML: whatever a tag looks like, the values of its attributes are looked at with character
+//! references resolved, and so is all the rest of the text: styles, scripts, comments. A program that reads a broken
+//! page in some way of its own finds no URL that was not found here. Nothing is executed, so that what a script puts
+//! together stays unseen.
 //!
 //! Whether a candidate leads anywhere, and to which place, is for whoever asks: here are only searched octets. Time is
 //! linear in the text, and so is memory.

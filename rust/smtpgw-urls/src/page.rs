@@ -1,11 +1,12 @@
-//! Whether a text has other texts within it, in which there may be pages: `data:` URLs, and strings that scripts decode.
+//! Whether a text has other texts within it, in which there may be pages: `data:` URLs, and strings that scripts
+//! decode.
 
 use alloc::borrow::Cow;
 
 use crate::reference::resolved;
 
-/// Whether there is the beginning of a `data:` URL in `text`, or in `text` with its character references resolved, or a call
-/// of what decodes strings.
+/// Whether there is the beginning of a `data:` URL in `text`, or in `text` with its character references resolved, or a
+/// call of what decodes strings.
 pub fn may_hold_page(text: &str) -> bool {
     holds(text) || matches!(resolved(text), Cow::Owned(reading) if holds(&reading))
 }

@@ -1,7 +1,7 @@
 //! Candidates that need no second look: those whose host is the one that stands there, in plain letters.
 //!
-//! Most URLs of honest mail are of this kind, those of redirectors, which carry another URL, included. Whoever only wants
-//! to know whether a host is on a list is done with them here, and makes canonical forms of the few others. When
+//! Most URLs of honest mail are of this kind, those of redirectors, which carry another URL, included. Whoever only
+//! wants to know whether a host is on a list is done with them here, and makes canonical forms of the few others. When
 //! in doubt a candidate is not plain.
 
 use alloc::borrow::Cow;

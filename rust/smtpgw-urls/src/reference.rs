@@ -1,4 +1,5 @@
-//! Character references of HTML, resolved as browsers do (HTML §13.2.5.72 to §13.2.5.80), whatever the length of a number.
+//! Character references of HTML, resolved as browsers do (HTML §13.2.5.72 to §13.2.5.80), whatever the length of a
+//! number.
 //!
 //! `references.txt` is the table of the standard, sorted by the octets of the names: a name, with its semicolon if it
 //! needs one, and its characters in hexadecimal.

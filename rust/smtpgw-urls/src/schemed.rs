@@ -79,8 +79,8 @@ fn cut(url: &str, finds: &mut Finds<'_>) -> Result<usize, TooMany> {
     Ok(if any < name.len() { before + any } else { url.len() })
 }
 
-/// Where the host of an authority ends for who takes what follows for the writer's: no port, no user's name, a bracket that
-/// was opened before the URL, dashes.
+/// Where the host of an authority ends for who takes what follows for the writer's: no port, no user's name, a bracket
+/// that was opened before the URL, dashes.
 fn host_alone(name: &str) -> Option<usize> {
     let end = name.find([':', '@', '[', ']']).unwrap_or(name.len());
     let (host, behind) = name.split_at_checked(end)?;

@@ -1,10 +1,10 @@
 //! Whether a backend that offers CHUNKING is sent chunks.
 //!
-//! What it says to the last chunk counts if its code shows that it is not another command's, or once it has answered one
-//! more command (see [`super::streaming`]). A backend that fails in that, because it has codes of its own, hangs up on a
-//! second EHLO or does not know BDAT at all, would have each message deferred, and be brought it again and again. So after
-//! the first time it gets no more chunks for [`GIVEN_UP`], and content goes by DATA, whose reply needs no such proof.
-//! Binary content, for which there is no other way (RFC 3030 §3), is not offered meanwhile.
+//! What it says to the last chunk counts if its code shows that it is not another command's, or once it has answered
+//! one more command (see [`super::streaming`]). A backend that fails in that, because it has codes of its own, hangs up
+//! on a second EHLO or does not know BDAT at all, would have each message deferred, and be brought it again and again.
+//! So after the first time it gets no more chunks for [`GIVEN_UP`], and content goes by DATA, whose reply needs no such
+//! proof. Binary content, for which there is no other way (RFC 3030 §3), is not offered meanwhile.
 //!
 //! All addresses of a backend are meant: they are one kind of server, and each of them would cost a message its time.
 

@@ -79,7 +79,8 @@ pub(super) fn jittered(rest: Duration, dice: u64) -> Duration {
     rest * 3 / 4 + rest / 2 * share / 1_000
 }
 
-/// Between the first failure of an address and the first look at it. Long enough not to hurry a server that is being restarted.
+/// Between the first failure of an address and the first look at it. Long enough not to hurry a server that is being
+/// restarted.
 const FIRST: Duration = Duration::from_secs(1);
 
 /// Between looks at a server that stays away. Senders come back after minutes, so they find it soon after its return.

@@ -1,8 +1,8 @@
 //! The addresses of a backend at which STARTTLS failed a moment ago, and that are spoken to in clear meanwhile.
 //!
 //! Only where `tls = "opportunistic"`, and only after a connection in clear went well (see [`super::smtp`]). A
-//! handshake in vain may last as long as `connect_s`, and not each message is to pay for it; nor is mail to go in clear for
-//! long where a server had but a bad moment.
+//! handshake in vain may last as long as `connect_s`, and not each message is to pay for it; nor is mail to go in clear
+//! for long where a server had but a bad moment.
 //!
 //! A server that insists on TLS (530) has no use for that: its address is not gone round for [`INSISTED`], so that a
 //! handshake that fails there is a failed dial like any other.

@@ -1,7 +1,7 @@
 //! MAIL and RCPT to an SMTP backend, and what clients may be offered on the strength of it.
 //!
-//! A client was told what an earlier connection showed. So what a message needs is held against what this one offers, and
-//! what is not there is answered here; no parameter is left out in silence.
+//! A client was told what an earlier connection showed. So what a message needs is held against what this one offers,
+//! and what is not there is answered here; no parameter is left out in silence.
 
 use smtpgw_smtp::{
     Body, Command, ForwardPath, MailParameters, Mechanisms, Missing, Offer, RecipientParameters, Reply, ReversePath,

@@ -2,10 +2,10 @@
 //! see [`Ways`](super::ways::Ways)): one that lets a look wait makes no other look late.
 //!
 //! A look is a dial without a client, as far as EHLO and TLS. Addresses whose circuit is open are looked at until they
-//! answer. A backend that has not said for [`QUIET`] what it offers to anybody is looked at as well, so that its death is
-//! known before the next message comes, and its offer (a standby's, too) before the next EHLO. Dials that name the client
-//! first do not count: they neither show the offer nor open a circuit. The first look tells nothing but the offer: when
-//! both are started together the backend may need a moment more than we.
+//! answer. A backend that has not said for [`QUIET`] what it offers to anybody is looked at as well, so that its death
+//! is known before the next message comes, and its offer (a standby's, too) before the next EHLO. Dials that name the
+//! client first do not count: they neither show the offer nor open a circuit. The first look tells nothing but the
+//! offer: when both are started together the backend may need a moment more than we.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,14 +1,14 @@
 //! Legs that were done with in good order, kept warm for the next client (`pool`, `pool_s`).
 //!
-//! A leg is kept only if every word on it was as it should be: a message went over it, nothing was refused, a transaction
-//! without an end was reset, nothing is owed and nothing was said unasked. It carries nothing of the client that had it: with
-//! `identity = "xclient"` the next one is introduced anew before its MAIL, and with `none` a backend never knew one client
-//! from another. XCLIENT may be sent whenever no mail is open and begins the session anew, but what is not said again
-//! stays: so whatever is ever said of a client must be said of each. Legs whose backend learnt the client in another
-//! way are not kept.
+//! A leg is kept only if every word on it was as it should be: a message went over it, nothing was refused, a
+//! transaction without an end was reset, nothing is owed and nothing was said unasked. It carries nothing of the client
+//! that had it: with `identity = "xclient"` the next one is introduced anew before its MAIL, and with `none` a backend
+//! never knew one client from another. XCLIENT may be sent whenever no mail is open and begins the session anew, but
+//! what is not said again stays: so whatever is ever said of a client must be said of each. Legs whose backend learnt
+//! the client in another way are not kept.
 //!
-//! What happens to a leg at rest is seen when it is taken, and then it is dropped: a backend that timed out has said 421
-//! and closed. The wait is short so that this is rare.
+//! What happens to a leg at rest is seen when it is taken, and then it is dropped: a backend that timed out has said
+//! 421 and closed. The wait is short so that this is rare.
 
 use std::sync::Arc;
 use std::time::Duration;

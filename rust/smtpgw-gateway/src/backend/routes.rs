@@ -1,8 +1,8 @@
 //! Which backend gets a listener's mail: by the recipient's domain, and among those named for it by priority.
 //!
 //! A [`Choice`] is a list of backends of which the first that is not down is used: a lower one only while those above
-//! it are down. [`Routes`] have one choice for most recipients and others for some domains. Where there is more than one
-//! choice, MAIL cannot be put to a backend before the first recipient is known, and recipients of one transaction
+//! it are down. [`Routes`] have one choice for most recipients and others for some domains. Where there is more than
+//! one choice, MAIL cannot be put to a backend before the first recipient is known, and recipients of one transaction
 //! may belong to different backends, of which it can have only one (see [`crate::transaction`]).
 
 use std::collections::{BTreeSet, HashMap};
@@ -66,7 +66,8 @@ impl Choice {
         self.sites.len() == other.sites.len() && self.sites.iter().zip(other.sites.iter()).all(equal)
     }
 
-    /// A leg that another client is done with, introduced to this one. Any trouble with it is no trouble: a new one will do.
+    /// A leg that another client is done with, introduced to this one. Any trouble with it is no trouble: a new one
+    /// will do.
     pub(crate) async fn warm<W: World>(&self, house: &House<W>, session: &Session) -> Option<Leg<W::Stream>> {
         let site = self.sites.iter().find(|site| !site.is_down())?;
         let mut leg = house.pool.take(site)?;
@@ -95,8 +96,8 @@ impl Choice {
 }
 
 impl Choice {
-    /// Connects on behalf of a client that will speak TLS with the first of them that answers; with the longest that it may
-    /// take for anything.
+    /// Connects on behalf of a client that will speak TLS with the first of them that answers; with the longest that it
+    /// may take for anything.
     pub(crate) async fn dial_tunnel<W: World>(
         &self,
         house: &House<W>,

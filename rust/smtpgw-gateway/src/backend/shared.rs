@@ -1,8 +1,8 @@
 //! Work that many want at the same time and that one of them does for all.
 //!
-//! Whoever comes while the work is under way waits for it and takes its outcome, good or bad; whoever comes later has it
-//! done anew. If the one who does it goes away in the middle, the next in the queue does it. How long it may take is the
-//! work's own affair, and so is the longest wait.
+//! Whoever comes while the work is under way waits for it and takes its outcome, good or bad; whoever comes later has
+//! it done anew. If the one who does it goes away in the middle, the next in the queue does it. How long it may take is
+//! the work's own affair, and so is the longest wait.
 
 use std::future::Future;
 

@@ -23,8 +23,8 @@
 //! - Of several chunks all are answered alike. There the last one's 2yz counts once a command that is answered otherwise
 //!   has been answered: EHLO, or QUIT.
 //!
-//! A backend that fails in this, or does not know BDAT though it offers it and may have read content as commands, gets no
-//! more chunks for a while ([`super::chunks`]); in the table above it is then one without CHUNKING.
+//! A backend that fails in this, or does not know BDAT though it offers it and may have read content as commands, gets
+//! no more chunks for a while ([`super::chunks`]); in the table above it is then one without CHUNKING.
 
 use smtpgw_smtp::{ClientStateName, Command, Reply, Verb};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -170,7 +170,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.client.extensions().chunking && (!given_up || self.client.is_binary())
     }
 
-    /// Whether the transaction is one into which content can go, and the backend has said nothing but what it was asked.
+    /// Whether the transaction is one into which content can go, and the backend has said nothing but what it was
+    /// asked.
     async fn in_place(&mut self) -> Result<(), BackendError> {
         if self.client.state() == ClientStateName::Ready {
             self.in_step()?;

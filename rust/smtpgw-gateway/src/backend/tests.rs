@@ -1,5 +1,5 @@
-//! Legs over loopback against scripted servers: one that has a certificate, has none, or speaks behind its 220; one that
-//! thinks ill of a client; one that takes its time.
+//! Legs over loopback against scripted servers: one that has a certificate, has none, or speaks behind its 220; one
+//! that thinks ill of a client; one that takes its time.
 #![allow(clippy::unwrap_used)] // a failed step is a failed test
 
 mod one_chunk;

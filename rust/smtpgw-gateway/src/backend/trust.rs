@@ -58,8 +58,8 @@ impl Trust {
         Ok(())
     }
 
-    /// Looks at the file, which may block. `None`: nothing to tell; otherwise whether what is new is trusted now, or why
-    /// the last good state stays.
+    /// Looks at the file, which may block. `None`: nothing to tell; otherwise whether what is new is trusted now, or
+    /// why the last good state stays.
     fn look(&self, backend: &Backend) -> Option<Result<(), StartError>> {
         let seen = contents(backend.ca.as_deref()?);
         let is_new = self.watched.lock().has_come_to_rest(seen);

@@ -1,5 +1,5 @@
-//! What a client was refused before there was any content, for the record of its connection: the answer to "why can they
-//! not write to us" when no message ever came so far as to have a record of its own.
+//! What a client was refused before there was any content, for the record of its connection: the answer to "why can
+//! they not write to us" when no message ever came so far as to have a record of its own.
 
 use smtpgw_smtp::Reply;
 
@@ -37,8 +37,8 @@ impl Refusals {
         }
     }
 
-    /// Notes a line that the protocol machine has refused, if it is one of those that lead to a message. Others say nothing
-    /// of mail, and may hold what must stay secret (AUTH, RFC 4954 §4).
+    /// Notes a line that the protocol machine has refused, if it is one of those that lead to a message. Others say
+    /// nothing of mail, and may hold what must stay secret (AUTH, RFC 4954 §4).
     pub(super) fn note_line(&mut self, line: &[u8], reply: &Reply) {
         let leads_to_mail = |verb: &[u8]| {
             line.get(..verb.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(verb))

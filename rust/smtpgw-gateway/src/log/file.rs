@@ -1,8 +1,8 @@
 //! The file of the log, by its name: whoever moves it away to keep it finds that what comes next is in a new one.
 //!
-//! So nobody has to be told when logs are rotated (logrotate's `create`, without a `postrotate`). While no new file can be
-//! opened, the one that is open goes on: no record is lost over it. Records are as private as the mail they are about,
-//! so others than owner and group may not read what we create.
+//! So nobody has to be told when logs are rotated (logrotate's `create`, without a `postrotate`). While no new file can
+//! be opened, the one that is open goes on: no record is lost over it. Records are as private as the mail they are
+//! about, so others than owner and group may not read what we create.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

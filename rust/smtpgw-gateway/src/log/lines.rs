@@ -2,8 +2,8 @@
 //!
 //! Whole lines in one write, so that lines of several processes do not mix. A log that cannot be written has no better
 //! place to say so than itself: lines that found no room are counted, and once there is room again the count is the
-//! first that is written. Where half a line stands, a line end comes before that, so that no record is lost in the half of
-//! another.
+//! first that is written. Where half a line stands, a line end comes before that, so that no record is lost in the half
+//! of another.
 
 use std::io::{self, Write};
 

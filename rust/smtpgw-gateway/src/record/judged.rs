@@ -1,5 +1,5 @@
-//! What inspection found of a message, in a record: the decision with its reason, every part, what was not scanned and why,
-//! what each inspector did.
+//! What inspection found of a message, in a record: the decision with its reason, every part, what was not scanned and
+//! why, what each inspector did.
 
 use std::time::Duration;
 

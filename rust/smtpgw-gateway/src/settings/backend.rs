@@ -27,7 +27,8 @@ pub struct Backend {
     pub relay: Relay,
     /// Octets that gather before they go to it with [`Relay::Stream`].
     pub stream_chunk: u64,
-    /// The longest wait for connection, greeting and handshake; as long once more in clear where opportunistic TLS fails.
+    /// The longest wait for connection, greeting and handshake; as long once more in clear where opportunistic TLS
+    /// fails.
     #[serde(with = "seconds")]
     pub connect_s: Duration,
     /// The longest wait for a command's reply.

@@ -2,8 +2,8 @@
 //!
 //! What is checked is that the client holds its key. Whom it belongs to nobody vouches for: there is no authority for
 //! mail clients, so that a self-signed or expired one is a fact, not an error, and none of them is ever an exemption
-//! from inspection. Only what is no X.509 at all fails the handshake, and with `require` a client that shows none; one of
-//! before version 3 does not ([`super::possession`]).
+//! from inspection. Only what is no X.509 at all fails the handshake, and with `require` a client that shows none; one
+//! of before version 3 does not ([`super::possession`]).
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Whether who shows a certificate holds its key: the signature that a handshake carries, under the certificate's key.
 //!
-//! rustls reads certificates of version 3 alone (RFC 5280 §4.1.2.1), and of those none with a critical extension that it
-//! does not know. Mail servers of old show others, and where nobody asks who a peer is that is no reason to have no
+//! rustls reads certificates of version 3 alone (RFC 5280 §4.1.2.1), and of those none with a critical extension that
+//! it does not know. Mail servers of old show others, and where nobody asks who a peer is that is no reason to have no
 //! TLS with it. So of a certificate that rustls cannot read the key is taken (RFC 7250 §3: the subject public key info)
-//! and the signature checked under that. This proves possession and nothing else: whether a certificate is
-//! believed is decided elsewhere, and never on one that rustls cannot read but by its pinned key.
+//! and the signature checked under that. This proves possession and nothing else: whether a certificate is believed is
+//! decided elsewhere, and never on one that rustls cannot read but by its pinned key.
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
@@ -43,8 +43,8 @@ pub(super) fn shown_in_tls13(
     verify_tls13_signature_with_raw_key(message, &key, signed, algorithms)
 }
 
-/// RFC 5246 §7.4.3: a scheme of TLS 1.2 does not name the curve, so each algorithm that it may stand for and that is for
-/// keys of this kind is tried.
+/// RFC 5246 §7.4.3: a scheme of TLS 1.2 does not name the curve, so each algorithm that it may stand for and that is
+/// for keys of this kind is tried.
 fn with_raw_key(
     message: &[u8],
     key: &[u8],
@@ -90,8 +90,8 @@ mod tests {
     use crate::tls::client_certificate::Possession;
     use crate::tls::{opportunistic_client_config, provider};
 
-    /// A certificate as it was before there were extensions: without the version, and without what stands behind the key.
-    /// Its signature is no longer good, which nobody here looks at.
+    /// A certificate as it was before there were extensions: without the version, and without what stands behind the
+    /// key. Its signature is no longer good, which nobody here looks at.
     fn of_version_1(certificate: &[u8]) -> Vec<u8> {
         let (_, whole) = Any::from_der(certificate).unwrap();
         let (rest, signed) = Any::from_der(whole.data).unwrap();

@@ -36,8 +36,8 @@ impl Resumption {
     }
 }
 
-/// How long a ticket is good for, seconds: the keys behind it are gone after that, and a recording of the session cannot be
-/// opened any more. RFC 8446 §4.6.1 allows a week; a mail server comes back within hours or not at all.
+/// How long a ticket is good for, seconds: the keys behind it are gone after that, and a recording of the session
+/// cannot be opened any more. RFC 8446 §4.6.1 allows a week; a mail server comes back within hours or not at all.
 const TICKET_LIFETIME: u32 = 12 * 3_600;
 
 /// Sessions of clients without tickets; about a kilobyte each, the oldest gives way.

@@ -1,5 +1,5 @@
-//! Our side of TLS towards clients: TLS 1.2 and 1.3, certificates from a [`Store`], sessions that resume, and a question
-//! for the client's own certificate where the listener has one.
+//! Our side of TLS towards clients: TLS 1.2 and 1.3, certificates from a [`Store`], sessions that resume, and a
+//! question for the client's own certificate where the listener has one.
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -150,9 +150,9 @@ impl fmt::Debug for Store {
     }
 }
 
-/// The first that has the name that is asked for, or else a wildcard that covers it, and is of a kind that the client can
-/// verify: there may be one of RSA beside one of ECDSA. Otherwise any that it can verify, and at last the first, since a
-/// client that checks names will say so, and most mail servers do not check.
+/// The first that has the name that is asked for, or else a wildcard that covers it, and is of a kind that the client
+/// can verify: there may be one of RSA beside one of ECDSA. Otherwise any that it can verify, and at last the first,
+/// since a client that checks names will say so, and most mail servers do not check.
 impl ResolvesServerCert for Store {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let keys = self.keys.load();

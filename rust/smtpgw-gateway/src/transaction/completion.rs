@@ -1,9 +1,9 @@
 //! The end of a transaction: judged, carried out, and the one reply that the client is to hear.
 //!
-//! A 2yz for content is given in four places only, all of them here: the backend's own, verbatim; after quarantine, once
-//! the message is on the disk; for `discard`, which must be switched on by name; and nowhere else. Whatever fails on our
-//! side or the backend's is a 4yz, and the backend has not seen the end of data, so that a retry is no duplicate (rules
-//! R2, D0).
+//! A 2yz for content is given in four places only, all of them here: the backend's own, verbatim; after quarantine,
+//! once the message is on the disk; for `discard`, which must be switched on by name; and nowhere else. Whatever fails
+//! on our side or the backend's is a 4yz, and the backend has not seen the end of data, so that a retry is no duplicate
+//! (rules R2, D0).
 
 use std::pin::pin;
 
@@ -122,8 +122,8 @@ impl<W: World> Correspondence<W> {
         received::field(session, smtputf8, hostname, &id, recipients, self.house.world.now())
     }
 
-    /// What a message is called in its trace field and where it is stored: nobody else has that name, and as that of the
-    /// session nobody can guess it.
+    /// What a message is called in its trace field and where it is stored: nobody else has that name, and as that of
+    /// the session nobody can guess it.
     fn trace_id(&self, session: &Session) -> String {
         let mut id = String::with_capacity(session.id.len() + "-4294967295".len());
         id.push_str(&session.id);

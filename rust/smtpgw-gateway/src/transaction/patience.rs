@@ -1,7 +1,7 @@
 //! What the backend gets while it waits for us: content that is due, and a sign of life.
 //!
-//! Servers close a transaction in which nothing is said for some minutes. A client that dribbles, a disk that is slow, a
-//! queue of inspectors and a long budget for the verdict all take such time, and none of them is to cost the
+//! Servers close a transaction in which nothing is said for some minutes. A client that dribbles, a disk that is slow,
+//! a queue of inspectors and a long budget for the verdict all take such time, and none of them is to cost the
 //! transaction. The sign is NOOP where a command can be said, and in content that streams whatever there is of it.
 //! Inside DATA, with nothing left to send but the end, there is no sign: then the budget is to be below the backend's
 //! patience. A backend that does not answer the sign does not hold up what is known by then.
@@ -21,8 +21,9 @@ pub(crate) const WATCH: Duration = Duration::from_secs(20);
 /// How long a sign that is under way may keep finished work waiting.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Does `work` to its end, and looks after the backend meanwhile; content that is under way with it is always brought to
-/// an end, and a sign nearly always, for half a command costs the leg. Says with the outcome whether content was sent.
+/// Does `work` to its end, and looks after the backend meanwhile; content that is under way with it is always brought
+/// to an end, and a sign nearly always, for half a command costs the leg. Says with the outcome whether content was
+/// sent.
 pub(super) async fn meanwhile<W: World, T>(
     mut work: Pin<&mut impl Future<Output = T>>,
     streaming: &mut Option<Box<Streaming>>,
@@ -50,8 +51,8 @@ pub(super) async fn meanwhile<W: World, T>(
     }
 }
 
-/// Has the sign answered, and `work` brought on as far as it comes meanwhile: its outcome, if it is done by then. The leg
-/// of a sign that is not answered soon after that is broken.
+/// Has the sign answered, and `work` brought on as far as it comes meanwhile: its outcome, if it is done by then. The
+/// leg of a sign that is not answered soon after that is broken.
 async fn signal<T>(
     mut work: Pin<&mut impl Future<Output = T>>,
     mut sign: Pin<&mut impl Future<Output = Result<(), BackendError>>>,

@@ -1,10 +1,10 @@
 //! RCPT, put to the backend that the recipient belongs to.
 //!
-//! With one choice of backends MAIL was put to it already, and RCPT follows. With several, MAIL was answered by us (there
-//! was nobody to ask), and is put to a backend together with its first recipient: whatever that backend says of
+//! With one choice of backends MAIL was put to it already, and RCPT follows. With several, MAIL was answered by us
+//! (there was nobody to ask), and is put to a backend together with its first recipient: whatever that backend says of
 //! MAIL, if it refuses, is the reply to RCPT (rule R1). From the first accepted recipient on the transaction belongs to
-//! that backend: two backends, two replies at the end of data, and only one of them could be passed on. A recipient
-//! of another one hears 452, by which senders know to bring it in a further transaction (RFC 5321 §4.5.3.1.10).
+//! that backend: two backends, two replies at the end of data, and only one of them could be passed on. A recipient of
+//! another one hears 452, by which senders know to bring it in a further transaction (RFC 5321 §4.5.3.1.10).
 
 use smtpgw_smtp::{ForwardPath, RecipientParameters, Reply, replies};
 

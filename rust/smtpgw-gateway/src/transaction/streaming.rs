@@ -1,13 +1,14 @@
-//! A message that goes to the backend while it arrives (`relay = "stream"`), up to its end, which waits for the verdict.
+//! A message that goes to the backend while it arrives (`relay = "stream"`), up to its end, which waits for the
+//! verdict.
 //!
-//! What goes ahead of the verdict is what was known before it: our `Received:`, and content without forged copies of our
-//! fields. Content gathers here up to `stream_chunk` and goes on from there, so a message that is no larger goes as a
-//! whole, once it is accepted. The end is given by [`Streaming::release`] alone, which the completion calls for an
-//! accepted message; everything else that can become of one leads to [`LegKeeper::reset`], which takes it back or closes
-//! the connection before its end (rule R2).
+//! What goes ahead of the verdict is what was known before it: our `Received:`, and content without forged copies of
+//! our fields. Content gathers here up to `stream_chunk` and goes on from there, so a message that is no larger goes as
+//! a whole, once it is accepted. The end is given by [`Streaming::release`] alone, which the completion calls for an
+//! accepted message; everything else that can become of one leads to [`LegKeeper::reset`], which takes it back or
+//! closes the connection before its end (rule R2).
 //!
-//! Back-pressure: [`pass_on`] waits for the backend, within its `data_s`, before the client is read again. A backend that
-//! refuses or fails on the way is not sent any more, and the client hears of it at the end.
+//! Back-pressure: [`pass_on`] waits for the backend, within its `data_s`, before the client is read again. A backend
+//! that refuses or fails on the way is not sent any more, and the client hears of it at the end.
 
 use std::sync::Arc;
 use std::time::Duration;

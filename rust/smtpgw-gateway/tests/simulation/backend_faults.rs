@@ -1,5 +1,5 @@
-//! The rows of the fault matrix that are about the backend, moment by moment, where [`crate::matrix`] has no test of the
-//! very cell. Here the moments are told apart by what the client has just been answered.
+//! The rows of the fault matrix that are about the backend, moment by moment, where [`crate::matrix`] has no test of
+//! the very cell. Here the moments are told apart by what the client has just been answered.
 //!
 //! | fault \ moment | greeting | EHLO, TLS | MAIL, RCPT | content | dot → reply |
 //! |---|---|---|---|---|---|

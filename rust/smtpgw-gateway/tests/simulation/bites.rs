@@ -1,6 +1,6 @@
-//! The oracle bites: each promise is broken on purpose, by a world that lies ([`crate::lies`]), by settings that the gateway
-//! goes by and the scenario does not know of, or by an inspector that does what none may. Without that the same scenario
-//! passes.
+//! The oracle bites: each promise is broken on purpose, by a world that lies ([`crate::lies`]), by settings that the
+//! gateway goes by and the scenario does not know of, or by an inspector that does what none may. Without that the same
+//! scenario passes.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::FileExt as _;

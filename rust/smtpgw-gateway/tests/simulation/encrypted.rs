@@ -1,5 +1,5 @@
-//! The simulated world under TLS, on both legs: what the seeds draw by chance ([`Scenario::draw_tls`]), one by one. Every
-//! test also passes the oracle.
+//! The simulated world under TLS, on both legs: what the seeds draw by chance ([`Scenario::draw_tls`]), one by one.
+//! Every test also passes the oracle.
 
 use smtpgw_gateway::settings::BackendTls;
 

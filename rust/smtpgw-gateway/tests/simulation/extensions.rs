@@ -26,8 +26,8 @@ struct Exchange {
 }
 
 /// One client that sends its pieces, a moment apart. The backend announces `offers` in turn, connection by connection
-/// (the first one is the gateway's own probe), and the last of them from then on; `_` is a blank within a line. With `!`
-/// before them it hangs up on EHLO behind chunks.
+/// (the first one is the gateway's own probe), and the last of them from then on; `_` is a blank within a line. With
+/// `!` before them it hangs up on EHLO behind chunks.
 fn exchange(settings: Settings, offers: &'static [&'static str], pieces: &[&[u8]]) -> Exchange {
     exchange_in(SimWorld::new(1, None), settings, offers, pieces)
 }

@@ -243,8 +243,8 @@ impl Scenario {
         self
     }
 
-    /// One of those, perhaps under TLS, and now and then with content that goes to files, has line ends that are none or
-    /// other octets than were counted, behind proxies, or from clients that log in.
+    /// One of those, perhaps under TLS, and now and then with content that goes to files, has line ends that are none
+    /// or other octets than were counted, behind proxies, or from clients that log in.
     pub fn everything_from_seed(seed: u64) -> Self {
         let mut roll = Roll(seed ^ 0x71c9_36e4_1db2_88f3);
         let base = [Self::from_seed, Self::from_seed, Self::chunked_from_seed, Self::streaming_from_seed];

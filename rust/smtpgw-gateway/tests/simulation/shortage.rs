@@ -56,8 +56,8 @@ fn accepting_rests_longer_each_time_and_then_goes_on() {
     assert!(second - first < Duration::from_millis(500), "{second:?}");
 }
 
-/// While another message has what there is, MAIL with these parameters hears this, and whoever connects the greeting; and
-/// 250 and 220 once that has gone. The records.
+/// While another message has what there is, MAIL with these parameters hears this, and whoever connects the greeting;
+/// and 250 and 220 once that has gone. The records.
 fn while_another_message_has_it_all(
     settings: Settings,
     greeting: &'static str,

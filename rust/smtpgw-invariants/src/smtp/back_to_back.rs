@@ -1,5 +1,5 @@
-//! Messages from a sender to a gateway to a backend, role to role, each leg by its own way: as many arrive as were sent,
-//! and as what was sent. DATA becomes BDAT and BDAT becomes DATA on the way, with the dots that this takes.
+//! Messages from a sender to a gateway to a backend, role to role, each leg by its own way: as many arrive as were
+//! sent, and as what was sent. DATA becomes BDAT and BDAT becomes DATA on the way, with the dots that this takes.
 
 use std::collections::VecDeque;
 

@@ -12,8 +12,8 @@ use super::simple::is_canonical;
 use crate::cuts::Cuts;
 
 /// Whatever a server says to a client that goes on with its mail: how each reply is cut does not show, only its own
-/// error comes back, and each reply answers the oldest command without one. Where one reply ends and the next begins may
-/// show: what comes before it was due answers nothing.
+/// error comes back, and each reply answers the oldest command without one. Where one reply ends and the next begins
+/// may show: what comes before it was due answers nothing.
 pub fn client(octets: &[u8]) {
     let turns = turns(octets);
     let mut cuts = Cuts::of(octets);
@@ -22,8 +22,8 @@ pub fn client(octets: &[u8]) {
         let pieces = turns.iter().flat_map(|turn| cuts.pieces(turn));
         assert_eq!(conversation(*plan, pieces), whole, "in pieces and whole");
         assert_eq!(conversation(*plan, octets.chunks(1)), whole, "octet by octet and whole");
-        // In time up to some reply, and then all the rest at once: whatever it comes to, nothing that came behind the 220
-        // is read inside TLS.
+        // In time up to some reply, and then all the rest at once: whatever it comes to, nothing that came behind the
+        // 220 is read inside TLS.
         let mut begin = 0;
         for (at, turn) in turns.iter().enumerate().take(GLUTS) {
             conversation(*plan, turns.iter().copied().take(at).chain(octets.get(begin..)));

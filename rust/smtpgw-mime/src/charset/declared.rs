@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 
 use super::label::Charset;
 
-/// The charsets, each label once, in the order of the page. Linear. What is no label of a charset that can be read does not
-/// count: browsers pass over it and look on.
+/// The charsets, each label once, in the order of the page. Linear. What is no label of a charset that can be read does
+/// not count: browsers pass over it and look on.
 pub(super) fn charsets(octets: &[u8]) -> impl Iterator<Item = Charset> {
     let mut charsets: Vec<(String, Charset)> = Vec::new();
     let page = octets.get(..PAGE).unwrap_or(octets);

@@ -2,8 +2,8 @@
 //! others.
 //!
 //! Under such a label no octet is the letter that it is in ASCII. Tables are kept as what they have differently from
-//! the first. Nearly all agree on letters, digits and most of what a URL is made of, so a text in one that is not here is
-//! read by the first, and told not to be exact.
+//! the first. Nearly all agree on letters, digits and most of what a URL is made of, so a text in one that is not here
+//! is read by the first, and told not to be exact.
 
 use alloc::string::String;
 

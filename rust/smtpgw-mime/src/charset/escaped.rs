@@ -1,5 +1,5 @@
-//! Text in ASCII with escapes for everything else, as Python's `unicode_escape` and libiconv's `JAVA` and `C99` have it:
-//! a program that obeys such a label shows letters where others show a backslash and digits.
+//! Text in ASCII with escapes for everything else, as Python's `unicode_escape` and libiconv's `JAVA` and `C99` have
+//! it: a program that obeys such a label shows letters where others show a backslash and digits.
 
 use alloc::string::String;
 

@@ -139,8 +139,8 @@ fn plain_first(mut values: Vec<Value>) -> impl Iterator<Item = Value> {
     values.into_iter()
 }
 
-/// The boundaries of a multipart, in any reading of its field; one more than `most` says that there are more. The search
-/// ends there, for each may be as long as the rest of the field.
+/// The boundaries of a multipart, in any reading of its field; one more than `most` says that there are more. The
+/// search ends there, for each may be as long as the rest of the field.
 pub(super) fn boundaries(content_type: &ContentType, most: u8, odd: Odd<'_>) -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = Vec::new();
     let insert = |all: &mut Vec<Vec<u8>>, boundary: &[u8]| {

@@ -53,8 +53,8 @@ pub(super) fn text_of(name: &[u8]) -> String {
 }
 
 /// Whether a line is one of uuencode: its first character says how many octets it holds, and so many characters of the
-/// alphabet follow. Blanks at its end may be missing, and programs do not look at what is too much; `strict`: nothing of
-/// either, but for a checksum.
+/// alphabet follow. Blanks at its end may be missing, and programs do not look at what is too much; `strict`: nothing
+/// of either, but for a checksum.
 pub(super) fn is_uuencoded(line: &[u8], strict: bool) -> bool {
     let Some((&count, groups)) = line.split_first() else { return false };
     let expected = usize::from(uu_value(count)).div_ceil(3) * 4;

@@ -1,5 +1,5 @@
-//! Says whether there may be parts of a multipart within what is none: a line that begins as a delimiter does, and in the
-//! header behind it a field of MIME.
+//! Says whether there may be parts of a multipart within what is none: a line that begins as a delimiter does, and in
+//! the header behind it a field of MIME.
 //!
 //! Mail that comes back is quoted so, and some programs open the parts of it.
 

@@ -14,9 +14,9 @@
 //! | EqualsCr (`=` blanks CR) | keep, Text | keep, Text | keep, Text | Text (soft line break)  | keep, Text       |
 //!
 //! `=` begins Equals from Text and, after what was kept, from everywhere. Behind Equals and EqualsHex it may be that of a
-//! soft line break which cuts an escape: what stands before it is kept in mind until that is known, and some programs go
-//! on there ([`QuotedPrintableRules::Joined`]). Held are at most [`BLANKS`] blanks; a
-//! longer run is given out as it stands.
+//! soft line break which cuts an escape: what stands before it is kept in mind until that is known, and some programs
+//! go on there ([`QuotedPrintableRules::Joined`]). Held are at most [`BLANKS`] blanks; a longer run is given out as it
+//! stands.
 
 use alloc::boxed::Box;
 use alloc::vec;

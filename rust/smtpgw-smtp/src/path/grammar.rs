@@ -1,8 +1,8 @@
 //! The grammar of a path, octet by octet: RFC 5321 §4.1.2, and RFC 6531 §3.3 for what is not ASCII. What is taken
 //! beside it, and why, is said in [`super`] and nowhere else.
 //!
-//! Of letters beyond ASCII the RFC says only that they are UTF-8. Controls, line ends, blanks and turns of direction are
-//! refused all the same: no address has them, and what a log viewer or a lenient server makes of them is anybody's
+//! Of letters beyond ASCII the RFC says only that they are UTF-8. Controls, line ends, blanks and turns of direction
+//! are refused all the same: no address has them, and what a log viewer or a lenient server makes of them is anybody's
 //! guess. In domains the look-alikes of the dot are refused as well, since they would hide a label (RFC 3490 §3.1).
 
 use core::net::{Ipv4Addr, Ipv6Addr};

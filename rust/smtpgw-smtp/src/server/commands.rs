@@ -149,8 +149,9 @@ impl Server {
         Ok(Performed::Event(event))
     }
 
-    /// The same with letters beyond ASCII in the name, of whatever alphabet and code. They have no place there, but some
-    /// machines are called so by their owners, and cannot help it; and a name is only a claim. Nobody behind us sees them.
+    /// The same with letters beyond ASCII in the name, of whatever alphabet and code. They have no place there, but
+    /// some machines are called so by their owners, and cannot help it; and a name is only a claim. Nobody behind us
+    /// sees them.
     fn hello_in_letters<'b>(&mut self, line: &[u8]) -> Result<Performed<'b>, CommandError> {
         let plain: Vec<u8> = line.iter().map(|octet| if octet.is_ascii() { *octet } else { b'?' }).collect();
         let request = Request::parse(&plain)?;

@@ -82,8 +82,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         self.site.settings.identity != Identity::Xclient || offered.is_some_and(|it| it.contains(XclientName::Addr))
     }
 
-    /// Leaves its client: nothing of it is to be left. The end of a message leaves nothing (RFC 5321 §4.1.1.4), so only a
-    /// transaction that never came to one costs a RSET.
+    /// Leaves its client: nothing of it is to be left. The end of a message leaves nothing (RFC 5321 §4.1.1.4), so only
+    /// a transaction that never came to one costs a RSET.
     pub(in crate::backend) async fn rest(&mut self) -> Result<(), BackendError> {
         if self.conduct.open {
             self.reset().await?;

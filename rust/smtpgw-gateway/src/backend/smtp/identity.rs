@@ -31,8 +31,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         Ok(self.wire.write(&mut header).await?)
     }
 
-    /// EHLO was refused: no HELO then where a PROXY header was sent, for the refusal may be that of the header, and what
-    /// comes next the reply to EHLO.
+    /// EHLO was refused: no HELO then where a PROXY header was sent, for the refusal may be that of the header, and
+    /// what comes next the reply to EHLO.
     pub(super) fn heard_header(&self, reply: &Reply) -> Result<(), BackendError> {
         match self.site.settings.identity {
             Identity::ProxyV1 | Identity::ProxyV2 => Err(BackendError::Identity(format!(

@@ -2,13 +2,13 @@
 //!
 //! A backend with `tls = "opportunistic"` that offers STARTTLS and then fails at it (refuses it, hangs up, knows no
 //! version or cipher of ours, never finishes) gets its mail in clear all the same, as it would if it offered none: on a
-//! fresh connection, for nobody knows what the old one is in the middle of, and once, for the second dial says no STARTTLS.
-//! The address is remembered (see [`Clear`](crate::backend::clear::Clear)), so that not every message pays for a
-//! handshake in vain.
+//! fresh connection, for nobody knows what the old one is in the middle of, and once, for the second dial says no
+//! STARTTLS. The address is remembered (see [`Clear`](crate::backend::clear::Clear)), so that not every message pays
+//! for a handshake in vain.
 //!
 //! Whoever can break a handshake can read the mail then. He could have before, by taking STARTTLS out of the reply to
-//! EHLO: `opportunistic` is safe from listeners alone. `required` and `verified` never come here, nor does a message that
-//! asks for REQUIRETLS, which goes to verified backends alone. Octets behind the 220 are no failed handshake but a
+//! EHLO: `opportunistic` is safe from listeners alone. `required` and `verified` never come here, nor does a message
+//! that asks for REQUIRETLS, which goes to verified backends alone. Octets behind the 220 are no failed handshake but a
 //! forgery, and end the dial.
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,8 +31,8 @@ use crate::world::{Instant, World};
 pub(super) enum Starttls {
     /// It is said where it is offered and wanted.
     Wanted,
-    /// It has been said, and nothing was heard under TLS yet. A server that wants a certificate of ours under TLS 1.3 says
-    /// so only behind a handshake that is done for us.
+    /// It has been said, and nothing was heard under TLS yet. A server that wants a certificate of ours under TLS 1.3
+    /// says so only behind a handshake that is done for us.
     Begun,
     /// What comes is said under TLS.
     Done,
@@ -99,8 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Smtp<S> {
         }
     }
 
-    /// RFC 3207 §4: 530 where a backend insists on TLS. It is ours that failed, so the client must not take that for the last
-    /// word on its message; and the next dial tries TLS again, and nothing else.
+    /// RFC 3207 §4: 530 where a backend insists on TLS. It is ours that failed, so the client must not take that for
+    /// the last word on its message; and the next dial tries TLS again, and nothing else.
     pub(super) fn insists_on_tls(&self, reply: &Reply) -> Result<(), BackendError> {
         if self.starttls == Starttls::Avoided && reply.code().value() == 530 {
             self.site.clear.insists(self.address, Instant::now());

@@ -33,8 +33,8 @@ impl Wire {
         Self::Clear(Raw { stream, piece: usize::MAX, left: None })
     }
 
-    /// The client's handshake, in segments of at most `piece` octets. One that stops after `left` octets, or has failed,
-    /// leaves the network as it is.
+    /// The client's handshake, in segments of at most `piece` octets. One that stops after `left` octets, or has
+    /// failed, leaves the network as it is.
     pub(super) async fn connect(self, tls: Client, piece: usize, left: Option<usize>) -> (Self, io::Result<()>) {
         let Self::Clear(raw) = self else { return (self, Err(io::ErrorKind::AlreadyExists.into())) };
         let Ok(name) = ServerName::try_from("gateway.example") else { return (Self::Gone, Ok(())) };

@@ -1,5 +1,5 @@
-//! What the seeds draw of content with bare CR and LF (RFC 5321 §2.3.8), look-alikes of an end among it: the gateway refuses
-//! it to its true end, or makes line ends of them.
+//! What the seeds draw of content with bare CR and LF (RFC 5321 §2.3.8), look-alikes of an end among it: the gateway
+//! refuses it to its true end, or makes line ends of them.
 
 use smtpgw_gateway::settings::BareNewline;
 

@@ -1,4 +1,5 @@
-//! A client's message in chunks (RFC 3030): one after the other's reply, or all of them in one go; and by the wrong count.
+//! A client's message in chunks (RFC 3030): one after the other's reply, or all of them in one go; and by the wrong
+//! count.
 
 use std::io;
 
@@ -71,7 +72,8 @@ impl Caller {
         Ok(taken)
     }
 
-    /// After a wrong count it does not know what a reply is to, but for those to the `chunks` before and to the last one.
+    /// After a wrong count it does not know what a reply is to, but for those to the `chunks` before and to the last
+    /// one.
     async fn hear_out(&mut self, sender: &str, chunks: usize) -> io::Result<()> {
         self.listens = true;
         for at in 0..=chunks {
