@@ -141,10 +141,10 @@ pub(crate) const XML_TAG: usize = 16 << 10;
 /// 44), and hardly a program.
 pub(crate) const EMBEDDED_LITERAL: usize = 48;
 
-/// Where it is what `atob` takes: addresses are hidden so.
+/// Characters in quotes in a text that a script makes octets of (`atob`), whatever they are: addresses are hidden so.
 pub(crate) const EMBEDDED_CALL: usize = 8;
 
-/// Where they are hexadecimal digits: the longest digests that pages hold have 128.
+/// Hexadecimal digits in quotes in a text that may be a file. The longest digests that pages hold have 128.
 pub(crate) const EMBEDDED_HEX: usize = 160;
 
 /// Characters of one piece of a text that are kept until it is known whether it is a file. What is longer, and what begins

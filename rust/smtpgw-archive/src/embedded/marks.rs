@@ -31,13 +31,37 @@ fn is_wide(head: &[u8]) -> bool {
 }
 
 fn has_mark(text: &[u8]) -> bool {
-    has_url(text)
-        || has_base64(text)
-        || memmem::find(text, b"-----BEGIN ").is_some()
-        || memmem::find(text, b"atob").is_some()
-        || memmem::find(text, b"Blob(").is_some()
+    let pairs = Pairs::of(text);
+    (pairs.url && has_url(text))
+        || (pairs.base64 && has_base64(text))
+        || (pairs.armour && memmem::find(text, b"-----BEGIN ").is_some())
+        || (pairs.call && [&b"atob"[..], b"Blob("].iter().any(|word| memmem::find(text, word).is_some()))
         || has_property(text)
         || has_row(text)
+}
+
+/// Which marks may be there, by the rarest characters of each: most texts are passed over once, and have none of them.
+#[derive(Default)]
+struct Pairs {
+    url: bool,
+    base64: bool,
+    armour: bool,
+    call: bool,
+}
+
+impl Pairs {
+    fn of(text: &[u8]) -> Self {
+        let mut seen = Self::default();
+        let behind = |count: usize| text.get(count..).unwrap_or_default();
+        for ((&one, &two), &three) in text.iter().zip(behind(1)).zip(behind(2)) {
+            // No branches: compilers do many octets at a time.
+            seen.url |= (one | 0x20 == b'a') & (two == b':');
+            seen.base64 |= (one == b'6') & (two == b'4');
+            seen.armour |= (one == b'-') & (two == b'B');
+            seen.call |= (two == b'o') & (three == b'b') & ((one == b't') | (one == b'l'));
+        }
+        seen
+    }
 }
 
 /// `data:`, a type or none, a comma.
