@@ -90,7 +90,9 @@ fn has_base64(text: &[u8]) -> bool {
 
 /// `ENCODING=B` in a card or a calendar, which is too short to be looked for anywhere else.
 fn has_property(text: &[u8]) -> bool {
-    let begin = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    // Behind a byte order mark, of either width.
+    let marks = text.iter().take(3).take_while(|octet| **octet >= 0x80).count();
+    let begin = text.get(marks..).unwrap_or_default().trim_ascii_start();
     let is_card = begin.get(..7).is_some_and(|begin| begin.eq_ignore_ascii_case(b"BEGIN:V"));
     is_card
         && memchr_iter(b'=', text).any(|at| {
@@ -172,7 +174,7 @@ mod tests {
                 let behind = format!("{}{text}", " ".repeat(front));
                 assert!(holds_files(behind.as_bytes()) || text.starts_with("BEGIN"), "{behind}");
             }
-            let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
             assert!(holds_files(&wide), "{text}, in UTF-16");
         }
         let others = [
