@@ -88,7 +88,7 @@ fn has_base64(text: &[u8]) -> bool {
     })
 }
 
-/// `ENCODING=B` in a card or a calendar, which is too short to be looked for anywhere else.
+/// `ENCODING=B` in a card or a calendar, which is too short to be looked for anywhere else but before a long row.
 fn has_property(text: &[u8]) -> bool {
     // Behind a byte order mark, of either width.
     let marks = text.iter().take(3).take_while(|octet| **octet >= 0x80).count();
@@ -123,15 +123,26 @@ fn has_row(text: &[u8]) -> bool {
 }
 
 /// Whether a quote or a tag is the last before a row, but for blanks; or right before it a comma or a reference, which that
-/// of a `data:` URL may be whose other marks are written in some other way.
+/// of a `data:` URL may be whose other marks are written in some other way, or the end of `ENCODING=B:`.
 fn is_opened(before: &[u8]) -> bool {
     let near = before.get(before.len().saturating_sub(INDENT)..).unwrap_or_default();
-    matches!(near.trim_ascii_end().last(), Some(b'"' | b'\'' | b'`' | b'>')) || matches!(near.last(), Some(b',' | b';'))
+    matches!(near.trim_ascii_end().last(), Some(b'"' | b'\'' | b'`' | b'>'))
+        || matches!(near, [.., b',' | b';'] | [.., b'=', b'b' | b'B', b':'])
 }
 
-const fn is_row(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/')
+fn is_row(octet: u8) -> bool {
+    ROW.get(usize::from(octet)).is_some_and(|is_row| *is_row)
 }
+
+/// Whether an octet is of the alphabet.
+static ROW: [bool; 256] = {
+    let (mut row, mut octet) = ([false; 256], 0);
+    while octet < 128 {
+        row[octet] = (octet as u8).is_ascii_alphanumeric() || octet == b'+' as usize || octet == b'/' as usize;
+        octet += 1;
+    }
+    row
+};
 
 /// Whether a word stands before `at`, in whatever case.
 fn ends_with(text: &[u8], at: usize, word: &[u8]) -> bool {
@@ -166,6 +177,7 @@ mod tests {
             format!("var x = \"{row}\""),
             format!("var x = `\n  {row}\n`"),
             format!("<div>{row}</div>"),
+            format!("junk\r\nBEGIN:VCARD\r\nPHOTO;ENCODING=B:{row}"),
             format!("dat&#97;:x/y;ba\nse64&comma;{row}"),
         ];
         for text in &texts {
