@@ -101,23 +101,20 @@ fn has_property(text: &[u8]) -> bool {
         })
 }
 
-/// A row of characters of the alphabet behind what may open it. One octet of each row that is long enough is looked at.
+/// A row of characters of the alphabet behind what may open it. Each window is read from its end: what stands before the
+/// last character that is of none need not be looked at.
 fn has_row(text: &[u8]) -> bool {
-    let (mut at, mut seen) = (EMBEDDED_ROW - 1, 0);
-    while let Some(octet) = text.get(at) {
-        if !is_row(*octet) {
-            at += EMBEDDED_ROW;
+    let mut start = 0;
+    while let Some(window) = text.get(start..start + EMBEDDED_ROW) {
+        if let Some(last) = window.iter().rposition(|octet| !is_row(*octet)) {
+            start += last + 1;
             continue;
         }
-        let before = text.get(seen..at).unwrap_or_default();
-        let start = before.iter().rposition(|octet| !is_row(*octet)).map_or(seen, |last| seen + last + 1);
-        let rest = text.get(at..).unwrap_or_default();
-        let end = rest.iter().position(|octet| !is_row(*octet)).map_or(text.len(), |length| at + length);
-        if end - start >= EMBEDDED_ROW && is_opened(text.get(..start).unwrap_or_default()) {
+        let (before, row) = text.split_at(start);
+        if is_opened(before) {
             return true;
         }
-        seen = end;
-        at = end + EMBEDDED_ROW;
+        start = row.iter().position(|octet| !is_row(*octet)).map_or(text.len(), |length| start + length);
     }
     false
 }
