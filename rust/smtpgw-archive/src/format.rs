@@ -249,7 +249,7 @@ pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).
-fn begins_as_zip(head: &[u8]) -> bool {
+pub(crate) fn begins_as_zip(head: &[u8]) -> bool {
     [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"].iter().any(|mark| head.starts_with(*mark))
 }
 

@@ -1,5 +1,5 @@
-//! Files that stand in texts: what comes out of pages, scripts, calendars, cards and armour, and that nothing comes out of
-//! what only looks like them.
+//! Files that stand in texts: what comes out of pages, scripts, calendars, cards and armour, and that nothing comes out
+//! of what only looks like them.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says so by failing
 
 mod collected;
@@ -119,6 +119,8 @@ fn scripts_give_their_literals() {
         format!("<textarea>\n{}\n</textarea>", folded(&code, 64, "\n")),
     ]);
     assert_eq!(octets(format!("var b = '{long}';").as_bytes()), [[PROGRAM, PROGRAM].concat()]);
+    let zip = b"PK\x03\x04\x14\0\0\0\x08\0 and so on, which is a small archive";
+    assert_eq!(octets(format!("var b = '{}';", base64(zip)).as_bytes()), [zip]);
     assert_eq!(octets(b"atob('aHR0cHM6Ly9iYWQuZXhhbXBsZS8=')"), [b"https://bad.example/"]);
     assert_eq!(
         octets(b"-enc \"SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQAIABOAGUAdAAuAFcAZQBiAEMAbABpAGUAbgB0ACkA\"")[0][..4],

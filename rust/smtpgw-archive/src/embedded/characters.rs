@@ -1,8 +1,8 @@
 //! The characters of a text as a page or a script means them: references of HTML (`&#x2f;`, `&colon;`) and escapes of
 //! scripts (`\x2f`, `\u002f`, `\/`) are what they stand for.
 //!
-//! Which of the two holds at a place only a parser could tell, so both hold everywhere: neither is in the alphabets that
-//! matter. In UTF-16 every other octet is a NUL, and those are passed over.
+//! Which of the two holds at a place only a parser could tell, so both hold everywhere: neither is in the alphabets
+//! that matter. In UTF-16 every other octet is a NUL, and those are passed over.
 
 /// Octets behind a place that its character is known by.
 pub(super) const AHEAD: usize = 32;

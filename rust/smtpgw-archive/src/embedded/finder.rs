@@ -119,8 +119,8 @@ impl Finder {
         self.run.take().map_or(Ok(()), |run| run.finish(out))
     }
 
-    /// A piece ends with this character, which is not of it. What looked like its closing quote may be the opening one of
-    /// another, where an apostrophe came before.
+    /// A piece ends with this character, which is not of it. What looked like its closing quote may be the opening one
+    /// of another, where an apostrophe came before.
     fn reopen(&mut self, octet: u8, out: &mut Out<'_>) -> Result<(), Unscanned> {
         let reopened = self.run.as_ref().and_then(Run::reopened);
         self.end_run(out)?;

@@ -1,4 +1,5 @@
-//! Whether there may be files in a text: looks that skip nearly all of it, since every part of every message is looked at.
+//! Whether there may be files in a text: looks that skip nearly all of it, since every part of every message is looked
+//! at.
 
 use memchr::{memchr_iter, memmem};
 
@@ -101,8 +102,8 @@ fn has_property(text: &[u8]) -> bool {
         })
 }
 
-/// A row of characters of the alphabet behind what may open it. Each window is read from its end: what stands before the
-/// last character that is of none need not be looked at.
+/// A row of characters of the alphabet behind what may open it. Each window is read from its end: what stands before
+/// the last character that is of none need not be looked at.
 fn has_row(text: &[u8]) -> bool {
     let mut start = 0;
     while let Some(window) = text.get(start..start + EMBEDDED_ROW) {
@@ -119,8 +120,8 @@ fn has_row(text: &[u8]) -> bool {
     false
 }
 
-/// Whether a quote or a tag is the last before a row, but for blanks; or right before it a comma or a reference, which that
-/// of a `data:` URL may be whose other marks are written in some other way, or the end of `ENCODING=B:`.
+/// Whether a quote or a tag is the last before a row, but for blanks; or right before it a comma or a reference, which
+/// that of a `data:` URL may be whose other marks are written in some other way, or the end of `ENCODING=B:`.
 fn is_opened(before: &[u8]) -> bool {
     let near = before.get(before.len().saturating_sub(INDENT)..).unwrap_or_default();
     matches!(near.trim_ascii_end().last(), Some(b'"' | b'\'' | b'`' | b'>'))

@@ -10,19 +10,21 @@
 //! | quotes, or alone between two tags                    |                                                     |
 //! | armour (RFC 7468)                                    | its octets, if they are no DER                      |
 //!
-//! Quoted pieces that a script joins (`"…" + "…"`, `["…", "…"]`, `a += "…"`) are one. What type the text is said to be of
-//! does not matter, nor that of a `data:` URL. Base64 is read as browsers read it, and more: blanks in it, no padding,
-//! either alphabet, percent codes, references of HTML and escapes of scripts. The text may be UTF-16.
+//! Quoted pieces that a script joins (`"…" + "…"`, `["…", "…"]`, `a += "…"`) are one. What type the text is said to be
+//! of does not matter, nor that of a `data:` URL. Base64 is read as browsers read it, and more: blanks in it, no
+//! padding, either alphabet, percent codes, references of HTML and escapes of scripts. The text may be UTF-16.
 //!
 //! One pass, in which octets come out as they are met; only a short beginning of each piece is kept, until it is known
-//! whether it is one. Nothing here is damage: where a piece ends, it ends. What a script computes in any other way is not
-//! found.
+//! whether it is one. Nothing here is damage: where a piece ends, it ends. What a script computes in any other way is
+//! not found.
 
 mod characters;
+mod code;
 mod finder;
 mod marks;
 mod names;
 mod run;
+mod sense;
 
 use std::io::{Read, Seek};
 

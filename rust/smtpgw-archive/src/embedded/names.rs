@@ -1,8 +1,8 @@
 //! What a text calls the files in it: the names to which a page saves (`download="a.exe"`, `link.download = "a.exe"`,
 //! `setAttribute("download", "a.exe")`), and those of attachments in a calendar (`X-FILENAME=a.exe`).
 //!
-//! A file and its name stand near each other and in either order, so names are gathered before the files are met. Whose a
-//! name is remains a guess: one that is given to two files harms nobody.
+//! A file and its name stand near each other and in either order, so names are gathered before the files are met. Whose
+//! a name is remains a guess: one that is given to two files harms nobody.
 
 use std::io::{Read, Seek};
 

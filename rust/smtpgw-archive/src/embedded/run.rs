@@ -2,10 +2,11 @@
 //!
 //! Its beginning is held until it is known whether it is meant; from then on octets come out as they are met.
 
+use super::code::{Code, hex};
 use super::marks::holds_files;
+use super::sense::{is_known, is_text};
 use crate::Unscanned;
 use crate::flow::Out;
-use crate::format::by_beginning;
 use crate::limits::{EMBEDDED_CALL, EMBEDDED_HELD, EMBEDDED_HEX, EMBEDDED_LITERAL};
 
 /// Why octets are taken for a piece.
@@ -100,13 +101,6 @@ enum State {
     Dropped,
 }
 
-#[derive(Clone, Copy)]
-enum Code {
-    Base64 { bits: u32, count: u32 },
-    Hex(Option<u8>),
-    Plain,
-}
-
 /// Digits of a percent code that have come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Percent {
@@ -126,7 +120,7 @@ impl Run {
             held: Vec::new(),
             closed: None,
             state: State::Held,
-            code: if kind == Kind::Percent { Code::Plain } else { Code::Base64 { bits: 0, count: 0 } },
+            code: if kind == Kind::Percent { Code::Plain } else { Code::base64() },
             octets: Vec::new(),
             packed,
             outcome: Ok(()),
@@ -269,7 +263,7 @@ impl Run {
                 }
             }
             State::Given => {
-                self.decode(octet);
+                self.code.take(octet, &mut self.octets);
                 if self.octets.len() >= GIVEN {
                     self.give(out);
                 }
@@ -296,7 +290,7 @@ impl Run {
                 self.code = Code::Hex(None);
             }
         }
-        held.iter().for_each(|octet| self.decode(*octet));
+        held.iter().for_each(|octet| self.code.take(*octet, &mut self.octets));
         if self.is_wanted(more) {
             if self.name.is_empty() {
                 self.name = format!("{}-{}", self.kind.name(), self.at).into_bytes();
@@ -329,28 +323,6 @@ impl Run {
             self.outcome = out.give(&self.octets, self.packed);
         }
         self.octets.clear();
-    }
-
-    fn decode(&mut self, octet: u8) {
-        match &mut self.code {
-            Code::Plain => self.octets.push(octet),
-            Code::Hex(first) => match (hex(octet), *first) {
-                (Some(digit), Some(high)) => {
-                    self.octets.push(high << 4 | digit);
-                    *first = None;
-                }
-                (digit, _) => *first = digit,
-            },
-            Code::Base64 { bits, count } => {
-                *bits = *bits << 6 | sextet(octet);
-                *count += 6;
-                if *count >= 8 {
-                    *count -= 8;
-                    self.octets.push((*bits >> *count) as u8);
-                    *bits &= (1 << *count) - 1;
-                }
-            }
-        }
     }
 
     /// It ends here.
@@ -391,22 +363,7 @@ impl Run {
     }
 }
 
-/// The value of a character that is known to be one of the alphabet, of either.
-const fn sextet(octet: u8) -> u32 {
-    (match octet {
-        b'A'..=b'Z' => octet - b'A',
-        b'a'..=b'z' => octet - b'a' + 26,
-        b'0'..=b'9' => octet - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    }) as u32
-}
-
-fn hex(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-const fn is_blank(octet: u8) -> bool {
+pub(super) const fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')
 }
 
@@ -414,36 +371,6 @@ const fn is_blank(octet: u8) -> bool {
 const fn is_name(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'$' | b'.' | b'[' | b']')
 }
-
-/// Whether octets begin as something that a program opens or runs.
-fn is_known(octets: &[u8]) -> bool {
-    PROGRAMS.iter().any(|mark| octets.starts_with(mark)) || by_beginning(octets).next().is_some()
-}
-
-/// Whether octets are a text, in UTF-8 or in UTF-16, as far as they go.
-fn is_text(octets: &[u8]) -> bool {
-    let plain = |octet: &u8| *octet >= 0x20 || is_blank(*octet);
-    let is_narrow = octets.iter().all(plain)
-        && match std::str::from_utf8(octets) {
-            Ok(_) => true,
-            Err(error) => error.error_len().is_none(),
-        };
-    let half = |from: usize| octets.iter().skip(from).step_by(2);
-    let is_wide = |zeros: usize| half(zeros).all(|octet| *octet == 0) && half(1 - zeros).all(plain);
-    !octets.is_empty() && (is_narrow || (octets.len() >= 8 && (is_wide(0) || is_wide(1))))
-}
-
-/// How programs, classes, links and documents begin that are no containers.
-const PROGRAMS: [&[u8]; 8] = [
-    b"MZ",
-    b"\x7fELF",
-    b"\xcf\xfa\xed\xfe",
-    b"\xce\xfa\xed\xfe",
-    b"\xca\xfe\xba\xbe",
-    b"L\0\0\0\x01\x14\x02\0",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe",
-];
 
 /// Octets that are given at a time.
 const GIVEN: usize = 4 << 10;
