@@ -55,6 +55,49 @@ def containers() -> Iterator[tuple[str, bytes]]:
             yield f"{name} as {kind}", mixed(f"--b\n{header}\n{body}--b--\n")
 
 
+def texts() -> Iterator[tuple[str, bytes]]:
+    """Files in a text that a program makes files again: "HTML smuggling" and its relatives."""
+    program = b"MZ\x90\0 to be saved and run: " + MARKER + b" \xff\xfe\xfd"
+    code = base64.b64encode(program).decode()
+    percent = "".join(f"%{octet:02x}" for octet in program)
+    url = f"data:application/octet-stream;base64,{code}"
+    pages = {
+        "link": f"<a id=x download=a.exe href='{url}'>x</a><script>x.click()</script>",
+        "bare": f"<a href={url} download>x</a>",
+        "upper case": f'<a href="DATA:;BASE64 ,{code}">x</a>',
+        "percent": f'<iframe src="data:application/octet-stream,{percent}">',
+        "percent in base64": f'<iframe src="{url.replace("/", "%2F").replace("=", "%3D")}">',
+        "folded": f'<a href="data:application/zip;ba\nse64,\n{folded(code, 20)}">x</a>',
+        "references": f'<a href="data&colon;x/y;base64&comma;{code.replace("+", "&#43;")}">x</a>',
+        "style": f"<style>a {{ background: url({url}) }}</style>",
+        "drawing": f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{url}"/></svg>',
+        "script": f"<script>var b = atob('{code}'); save(new Blob([b]));</script>",
+        "pieces": f"<script>atob('{folded(code, 10, PLUS)}')</script>",
+        "list": f"<script>new Blob([['{folded(code, 40, COMMA)}'].join('')])</script>",
+        "statements": f"<script>var b = '{folded(code, 40, ADDS)}';</script>",
+        "digits": f"<script>var b = '{(program * 2).hex()}';</script>",
+        "object": '{"name": "a.exe", "data": "' + code.replace("/", "\\/") + '"}',
+        "element": f"<pre hidden>\n{folded(code, 64)}\n</pre>",
+        "calendar": f"BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY:{folded(code, 60, FOLD)}\r\n",
+        "photo": f"BEGIN:VCARD\r\nPHOTO;ENCODING=b;TYPE=JPEG:{folded(code, 60, FOLD)}\r\nEND:VCARD\r\n",
+        "logo": f"BEGIN:VCARD\r\nLOGO;GIF;BASE64:\r\n {code}\r\n\r\nEND:VCARD\r\n",
+        "key": f"BEGIN:VCARD\r\nKEY:{folded(url, 70, FOLD)}\r\nEND:VCARD\r\n",
+        "certificate": f"-----BEGIN CERTIFICATE-----\r\n{folded(code, 64)}\r\n-----END CERTIFICATE-----\r\n",
+    }
+    for name, page in pages.items():
+        for kind, charset in (("text/html", "ascii"), ("application/octet-stream", "utf-16")):
+            body = base64.encodebytes(page.encode(charset)).decode()
+            header = f"Content-Type: {kind}; name=a.html\nContent-Transfer-Encoding: base64\n"
+            yield f"{name} as {kind}", mixed(f"--b\n{header}\n{body}--b--\n")
+
+
+PLUS, COMMA, ADDS, FOLD = "' + '", "', '", "'; b += '", "\r\n "
+
+
+def folded(text: str, width: int, between: str = "\n") -> str:
+    return between.join(text[at : at + width] for at in range(0, len(text), width))
+
+
 def embedded(program: bytes) -> Iterator[tuple[tuple[str, bytes], ...]]:
     """The streams of a PDF with a program in it: named in clear, in packed objects, not at all, by decoders in a chain."""
     packed = zlib.compress(program)

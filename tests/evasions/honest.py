@@ -245,11 +245,39 @@ def files() -> Iterator[tuple[str, bytes]]:
         "letter.rtf": b"{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}\\pard Gr\\'fc\\'dfe \\u8364? {\\b bold}\\par\r\n}",
         "report.docx": zipped("word/document.xml", b"<w:p><w:instrText>PAGE</w:instrText><w:instrText>DATE</w:instrText></w:p>"),
     }  # fmt: skip
+    contents |= texts()
     contents |= {f"{name}.pdf": octets for name, octets in documents()}
     for name, octets in contents.items():
         for kind in ("application/octet-stream", "text/plain", "application/x-unknown"):
             text = part("text/plain", TEXT)
             yield f"{name} as {kind}", letter(joined("mixed", "b", text, attached(kind, name, octets)))
+
+
+def texts() -> dict[str, bytes]:
+    """Pages and others that hold pictures, fonts, digests and keys, as programs write them."""
+    picture = base64.b64encode(PNG).decode()
+    drawing = "%3Csvg xmlns='http://www.w3.org/2000/svg'%3E%3Cpath d='M0 0'/%3E%3C/svg%3E"
+    digest = base64.b64encode(bytes(range(100, 164))).decode()
+    armour = (
+        f"-----BEGIN {{0}}-----\n{{1}}{encoded(bytes([0x30, 0x82, 1, 0]) + bytes(range(256)), 64)}-----END {{0}}-----\n"
+    )
+    texts = {
+        "signature.html": f'<p>Jane</p><img src="data:image/png;base64,{picture}" alt="logo"><img src=\'data:image/gif;base64,\'>',
+        "styles.html": f'<style>a {{ background: url("data:image/svg+xml,{drawing}") }} b {{ src: url(data:font/woff2;base64,{digest}) }}</style>',
+        "saved.html": f'<script src="a.js" integrity="sha512-{digest}" nonce="{digest[:43]}"></script><b id="{"ab01" * 16}">' * 400,
+        "report.html": f'<a download="report.csv" href="data:text/csv;charset=utf-8,a%3Bb%0A1%3B2%0A">save</a><div>{digest}</div>',
+        "keys.json": '{"keys": [' + ", ".join(f'{{"kty": "RSA", "n": "{digest * 4}"}}' for _ in range(50)) + "]}",
+        "tokens.js": "".join(f'a["{number:064x}"] = "{"thisIsTheNameOfAModuleThatAProgramMadeLongerThanItNeedBe"}{number}";\n' for number in range(20_000)),
+        "reader.js": "reader.onload = e => atob(e.target.result.split('base64,')[1].replace(/^data:.*;base64,/, ''));\n",
+        "cut.html": f'<img src="data:image/png;base64,{picture[:50]}',
+        "broken.html": '<a href="data:application/octet-stream;base64,%%%=&#;===">x</a><a href="data:,%4%">y</a>',
+        "photo.vcf": f"BEGIN:VCARD\r\nVERSION:3.0\r\nPHOTO;ENCODING=b;TYPE=PNG:{picture[:60]}\r\n {picture[60:]}\r\nEND:VCARD\r\n",
+        "meeting.ics": f"BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY:{picture}\r\nEND:VCALENDAR\r\n",
+        "chain.pem": armour.format("CERTIFICATE", "") * 3 + armour.format("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n"),
+        "key.pub.asc": f"-----BEGIN PGP PUBLIC KEY BLOCK-----\nVersion: GnuPG v2\n\n{encoded(bytes([0x99, 1, 13]) + bytes(range(256)), 64)}=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n",
+        "dkim.txt": f"default._domainkey IN TXT ( \"v=DKIM1; k=rsa; \" \"p={digest * 3}\" \"{digest * 2}\" )\nbase64: {digest}\n{encoded(bytes(range(256)))}",
+    }  # fmt: skip
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def documents() -> Iterator[tuple[str, bytes]]:

@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 
-from .enclosed import containers, locked_pdfs, passwords
+from .enclosed import containers, locked_pdfs, passwords, texts
 from .pieces import B64, DECOY, MARKER, PLAIN, QP, crlf, evil, letter, mixed, one
 
 
@@ -344,6 +344,7 @@ FAMILIES = {
     "names": names,
     "charsets": charsets,
     "containers": containers,
+    "files in texts": texts,
     "locked PDFs": locked_pdfs,
     "passwords": passwords,
 }

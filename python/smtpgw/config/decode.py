@@ -36,7 +36,7 @@ class Archive(Table):
 Word: TypeAlias = Annotated[str, Field(min_length=1, max_length=128, strict=True)]
 Format: TypeAlias = Literal[
     "zip", "gzip", "bzip2", "xz", "lzma", "zstd", "tar", "7z", "rar",
-    "ar", "cpio", "cab", "cfb", "rtf", "packed_rtf", "office_xml", "active_mime", "pdf",
+    "ar", "cpio", "cab", "cfb", "rtf", "packed_rtf", "office_xml", "embedded", "active_mime", "pdf",
     "cms", "iso", "ace", "arj", "lha", "tnef", "other",
 ]  # fmt: skip
 
@@ -111,8 +111,9 @@ class Decode(Table):
     disabled_formats: list[Format] = []
     """Formats of containers that are not opened; one of them is `disabled_format`. `zip` includes what is built on it:
     docx, xlsx, jar; `cfb` is doc, xls, msg; `packed_rtf` is the body of a msg; `office_xml` is a docx in one file of
-    XML; `active_mime` is what Office packs macros in where the document is text (`.mso`); `pdf` is opened for its
-    files, scripts and packed objects; `cms` is p7m, S/MIME that is signed; `other` is what is known by sight and not
-    opened, such as images of disks."""
+    XML; `embedded` is what stands in pages, scripts, calendars, cards and armour as base64 or percent codes;
+    `active_mime` is what Office packs macros in where the document is text (`.mso`); `pdf` is opened for its files,
+    scripts and packed objects; `cms` is p7m, S/MIME that is signed; `other` is what is known by sight and not opened,
+    such as images of disks."""
     unscanned: Unscanned = Unscanned()
     """The action for each reason."""

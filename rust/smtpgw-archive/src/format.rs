@@ -6,6 +6,7 @@ use memchr::memmem;
 
 use crate::cms::begins_as_cms;
 use crate::cpio;
+use crate::embedded::holds_files;
 use crate::iso::is_image;
 use crate::office_xml::begins_as_office_xml;
 use crate::pdf::begins_as_pdf;
@@ -54,6 +55,8 @@ pub enum Format {
     PackedRtf,
     /// Office documents in a single file of XML: flat OPC, and what came before it.
     OfficeXml,
+    /// Texts with files in them as base64 or percent codes: pages, scripts, calendars, cards, armour.
+    Embedded,
     /// What Office packs macros in where the document is text (`.mso`).
     ActiveMime,
     /// PDF, for the files, scripts and packed objects in it.
@@ -74,7 +77,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of the documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Zip,
         Self::Gzip,
         Self::Bzip2,
@@ -91,6 +94,7 @@ impl Format {
         Self::Rtf,
         Self::PackedRtf,
         Self::OfficeXml,
+        Self::Embedded,
         Self::ActiveMime,
         Self::Pdf,
         Self::Cms,
@@ -122,6 +126,7 @@ impl Format {
             Self::Rtf => "rtf",
             Self::PackedRtf => "packed_rtf",
             Self::OfficeXml => "office_xml",
+            Self::Embedded => "embedded",
             Self::ActiveMime => "active_mime",
             Self::Pdf => "pdf",
             Self::Cms => "cms",
@@ -131,6 +136,11 @@ impl Format {
             Self::Iso => "iso",
             Self::Other => "other",
         }
+    }
+
+    /// Whether it is a text as well, that people read as it stands.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Embedded)
     }
 }
 
@@ -205,6 +215,9 @@ pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
             found.push(format);
         }
     }
+    if holds_files(head) {
+        found.push(Format::Embedded);
+    }
     found.into_iter()
 }
 
@@ -236,7 +249,7 @@ pub(crate) fn by_beginning(head: &[u8]) -> impl Iterator<Item = Format> {
 }
 
 /// A local header, the end record of an empty zip, or the marks of a split one (APPNOTE §8.5).
-fn begins_as_zip(head: &[u8]) -> bool {
+pub(crate) fn begins_as_zip(head: &[u8]) -> bool {
     [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"].iter().any(|mark| head.starts_with(*mark))
 }
 

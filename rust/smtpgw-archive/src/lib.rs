@@ -27,6 +27,7 @@ mod chained;
 mod cms;
 mod cpio;
 mod decoder;
+mod embedded;
 mod error;
 mod facts;
 mod flow;
@@ -122,6 +123,7 @@ fn unpack_one<R: Read + Seek>(
             office.tell();
             outcome
         }
+        Format::Embedded => embedded::unpack(Flow::new(source, budget, members)),
         Format::Pdf => pdf::unpack(source, budget, members),
         Format::ActiveMime => active_mime::unpack(source, budget, members),
         Format::Cms => cms::unpack(Flow::new(source, budget, members)),

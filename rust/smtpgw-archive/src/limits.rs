@@ -137,6 +137,31 @@ pub(crate) const PDF_PROBED: u64 = 256 << 10;
 /// Octets of one tag of an XML document that are looked at. Real ones have a name and a few addresses.
 pub(crate) const XML_TAG: usize = 16 << 10;
 
+/// Characters in quotes in a text that may be a file. In fewer stand the digests and keys of honest pages (SHA-256
+/// takes 44), and hardly a program.
+pub(crate) const EMBEDDED_LITERAL: usize = 48;
+
+/// Characters in quotes in a text that a script makes octets of (`atob`), whatever they are: addresses are hidden so.
+pub(crate) const EMBEDDED_CALL: usize = 8;
+
+/// Hexadecimal digits in quotes in a text that may be a file. The longest digests that pages hold have 128.
+pub(crate) const EMBEDDED_HEX: usize = 160;
+
+/// Characters of one piece of a text that are kept until it is known whether it is a file. What is longer, and what
+/// begins as a text or as anything that programs open, is one; what is neither is a key or a token, of which pages have
+/// thousands.
+pub(crate) const EMBEDDED_HELD: usize = 1_368;
+
+/// Characters between a mark and the file behind it: the type in a `data:` URL, the parameters of a property.
+pub(crate) const EMBEDDED_URL: usize = 512;
+
+/// Characters that stand behind a quote where a text is looked through for files. Scripts that hold them in smaller
+/// pieces are found by the words for what makes them files again.
+pub(crate) const EMBEDDED_ROW: usize = 32;
+
+/// Names of files that are noted of one text. Real ones have one.
+pub(crate) const EMBEDDED_NAMES: usize = 64;
+
 /// Octets of one header that describes a tar member: long names, pax records. Real ones are below 4 KiB.
 pub(crate) const TAR_HEADER: u64 = 256 << 10;
 

@@ -9,7 +9,8 @@ pub fn real_type(head: &[u8]) -> &'static str {
     if head.is_empty() {
         return "application/x-empty";
     }
-    if let Some(format) = smtpgw_archive::detect(head, head) {
+    // A text that holds files is named as a text.
+    if let Some(format) = smtpgw_archive::detect_all(head, head).find(|format| !format.is_text()) {
         return of_format(format);
     }
     if let Some((_, _, name)) = MARKS.iter().find(|(at, mark, _)| head.get(*at..).is_some_and(|h| h.starts_with(mark)))

@@ -135,6 +135,11 @@ pub fn office_xml(octets: &[u8]) {
     holds(Format::OfficeXml, octets);
 }
 
+/// As [`Format::Embedded`].
+pub fn embedded(octets: &[u8]) {
+    holds(Format::Embedded, octets);
+}
+
 /// As [`Format::ActiveMime`].
 pub fn active_mime(octets: &[u8]) {
     holds(Format::ActiveMime, octets);

@@ -45,6 +45,7 @@ pub const ALL: &[(&str, Invariant)] = &[
     ("rtf", archive::rtf),
     ("packed_rtf", archive::packed_rtf),
     ("office_xml", archive::office_xml),
+    ("embedded", archive::embedded),
     ("active_mime", archive::active_mime),
     ("pdf", archive::pdf),
     ("cms", archive::cms),

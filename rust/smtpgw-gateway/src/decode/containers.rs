@@ -89,7 +89,9 @@ impl Opening {
                 // It began as one and is none by all that is known of it now.
                 self.gap(Unscanned::Unhandled, part.path.clone());
             }
-            if formats.is_empty() {
+            // A text that holds files is read as any other.
+            let is_leaf = formats.iter().all(|format| format.is_text());
+            if is_leaf {
                 self.texts.note(&part);
             }
             if formats.is_empty() && message.is_none() && !has_files && !has_parts {
@@ -101,7 +103,7 @@ impl Opening {
             }
             let mut members = Vec::new();
             let mut facts = Vec::new();
-            let has_parts = has_parts && formats.is_empty() && message.is_none();
+            let has_parts = has_parts && is_leaf && message.is_none();
             for format in formats {
                 members.extend(self.open(&part, format, &mut facts)?);
             }
