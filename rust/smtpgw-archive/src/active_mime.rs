@@ -1,8 +1,8 @@
-//! ActiveMime (`editdata.mso`): the macros of an Office document that was saved as a page or as XML. No specification: a
-//! header that says where its data begin, and a compound file packed by zlib (RFC 1950).
+//! ActiveMime (`editdata.mso`): the macros of an Office document that was saved as a page or as XML. No specification:
+//! a header that says where its data begin, and a compound file packed by zlib (RFC 1950).
 //!
-//! Where the header lies, the stream is where programs have been seen to put it, or wherever one begins: whichever comes
-//! first and gives something.
+//! Where the header lies, the stream is where programs have been seen to put it, or wherever one begins: whichever
+//! comes first and gives something.
 
 use std::io::{Read, Seek};
 

@@ -52,14 +52,14 @@ impl Budget {
         self.depth = containers;
     }
 
-    /// From here on no more than so many further members and octets may come out, if that is less than the limits allow:
-    /// what else the message consists of counts as well.
+    /// From here on no more than so many further members and octets may come out, if that is less than the limits
+    /// allow: what else the message consists of counts as well.
     pub fn allow(&mut self, members: usize, octets: u64) {
         self.allowed = (self.members.saturating_add(members), self.unpacked.saturating_add(octets));
     }
 
-    /// What is encrypted from here on is tried with these words, in their order. They are asked for when something needs
-    /// them, if anything does.
+    /// What is encrypted from here on is tried with these words, in their order. They are asked for when something
+    /// needs them, if anything does.
     pub fn set_words(&mut self, words: impl FnOnce() -> Vec<String> + Send + Sync + 'static) {
         self.words.set(words);
     }

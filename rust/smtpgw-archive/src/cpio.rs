@@ -1,7 +1,7 @@
 //! cpio: the forms `newc`, `crc`, `odc` and the old binary one of either byte order.
 //!
-//! Archives may follow each other, with zeros between. Where something else stands, the next header is searched, as cpio
-//! itself does, and the container is reported as damaged.
+//! Archives may follow each other, with zeros between. Where something else stands, the next header is searched, as
+//! cpio itself does, and the container is reported as damaged.
 
 use std::io::{Read, Seek};
 

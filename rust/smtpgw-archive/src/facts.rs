@@ -1,7 +1,7 @@
 //! What an Office document in a zip (ECMA-376) is seen to have: a VBA project, and parts that it loads from elsewhere.
 //!
-//! Looks at members as they pass by. Links that a reader has to click are no fact: every document with a web address has
-//! them, and they are found as addresses are.
+//! Looks at members as they pass by. Links that a reader has to click are no fact: every document with a web address
+//! has them, and they are found as addresses are.
 
 use crate::limits::RELATIONSHIPS;
 use crate::{Fact, Member, Members, Unscanned};

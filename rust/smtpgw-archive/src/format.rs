@@ -191,9 +191,9 @@ pub fn detect(head: &[u8], tail: &[u8]) -> Option<Format> {
     detect_all(head, tail).next()
 }
 
-/// Every format that programs may take it for, the likeliest first. A zip is known by its end, a disk image by what stands
-/// behind its first sixteen sectors, which are free, all others by their beginning: so one file may be several, and each
-/// program shows its own.
+/// Every format that programs may take it for, the likeliest first. A zip is known by its end, a disk image by what
+/// stands behind its first sixteen sectors, which are free, all others by their beginning: so one file may be several,
+/// and each program shows its own.
 pub fn detect_all(head: &[u8], tail: &[u8]) -> impl Iterator<Item = Format> {
     let mut found = Vec::new();
     let is_zip = begins_as_zip(head);

@@ -1,5 +1,5 @@
-//! Marks, and what kinds of octets there are: one pass over a text tells that most marks of archives are not in it, where
-//! a search for each would be a pass for each.
+//! Marks, and what kinds of octets there are: one pass over a text tells that most marks of archives are not in it,
+//! where a search for each would be a pass for each.
 
 /// The kinds of octets that were seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! programs differ, and what any of them shows must come out. So a header that does not sum up is searched for
 //! block by block, headers behind the end mark are followed, and both are reported as damage.
 //!
-//! Sparse files are condensed in the archive. They come out as they are and as they lie there; one that is next to nothing
-//! but holes only in the latter way, and is `Unhandled`.
-//! Links, devices and folders have no octets; they count as members and are not shown.
+//! Sparse files are condensed in the archive. They come out as they are and as they lie there; one that is next to
+//! nothing but holes only in the latter way, and is `Unhandled`. Links, devices and folders have no octets; they count
+//! as members and are not shown.
 
 mod sparse;
 

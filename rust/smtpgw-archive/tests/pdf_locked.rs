@@ -1,4 +1,5 @@
-//! PDFs that are encrypted: what real programs made (`tests/corpus/pdf`), and files that say of themselves what is not so.
+//! PDFs that are encrypted: what real programs made (`tests/corpus/pdf`), and files that say of themselves what is not
+//! so.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test says so by failing
 
 #[allow(dead_code, reason = "other tests use the rest")]
@@ -209,7 +210,8 @@ fn what_may_have_another_key_is_told() {
     }
 }
 
-/// Nothing tells whether they are encrypted, so they come out as they stand as well; and the data of blocks end with one.
+/// Nothing tells whether they are encrypted, so they come out as they stand as well; and the data of blocks end with
+/// one.
 #[test]
 fn streams_that_are_not_packed() {
     for (name, lengths) in [("rc4-128-stored", ["2692", "6"]), ("aes-128-stored", ["2720", "32"])] {

@@ -204,8 +204,8 @@ impl Decoding {
         }
     }
 
-    /// Whether there is something to open among `parts`, or no time is left to look. Files are looked at without a place:
-    /// a large part that holds nothing does not wait for those that do.
+    /// Whether there is something to open among `parts`, or no time is left to look. Files are looked at without a
+    /// place: a large part that holds nothing does not wait for those that do.
     async fn any_container(&mut self, parts: Vec<Rested>) -> io::Result<(Vec<Rested>, bool)> {
         let mut is_file = false;
         for rested in &parts {
@@ -292,8 +292,8 @@ impl Decoding {
 static LOOKS: Semaphore = Semaphore::const_new(8);
 
 /// The places at which messages are unpacked, so many in the whole process for all that ask for that many. One is kept
-/// until the work is done, whether or not somebody still waits for it. A message waits as long as it may unpack, then its
-/// containers stay closed, and that is told.
+/// until the work is done, whether or not somebody still waits for it. A message waits as long as it may unpack, then
+/// its containers stay closed, and that is told.
 fn places(count: usize) -> Arc<Semaphore> {
     static PLACES: Mutex<BTreeMap<usize, Arc<Semaphore>>> = Mutex::new(BTreeMap::new());
     let count = count.clamp(1, Semaphore::MAX_PERMITS);

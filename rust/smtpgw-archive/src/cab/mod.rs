@@ -1,8 +1,8 @@
-//! Microsoft's cabinets (MS-CAB): stored, MSZIP and LZX folders. Quantum, which nothing has written for twenty years, is
-//! `Unhandled`.
+//! Microsoft's cabinets (MS-CAB): stored, MSZIP and LZX folders. Quantum, which nothing has written for twenty years,
+//! is `Unhandled`.
 //!
-//! A folder is one stream of octets cut into blocks, and a file is a stretch of it. Files are handed out in the order of
-//! their stretches, so a folder is unpacked once; where stretches overlap, once more for each that begins too early,
+//! A folder is one stream of octets cut into blocks, and a file is a stretch of it. Files are handed out in the order
+//! of their stretches, so a folder is unpacked once; where stretches overlap, once more for each that begins too early,
 //! within what may be unpacked for nobody. Files that go on in another cabinet are `Multipart`.
 
 mod blocks;

@@ -1,7 +1,7 @@
 //! OLE compound files (MS-CFB): old Office documents, `.msg` messages, installers, embedded objects.
 //!
-//! Every stream is a member, by the path of its storages; so are streams that no storage leads to, which is damage. What
-//! people know as files inside is shown under the name they know:
+//! Every stream is a member, by the path of its storages; so are streams that no storage leads to, which is damage.
+//! What people know as files inside is shown under the name they know:
 //!
 //! - the data of an attachment of a `.msg` (MS-OXMSG §2.2.2) has the attachment's file name;
 //! - a packaged file (`Ole10Native`) comes out once more, without its wrapping, under its own name.

@@ -1,8 +1,8 @@
 //! Disk images by ISO 9660 (ECMA-119), with the names of Joliet and of Rock Ridge, and by UDF (ECMA-167).
 //!
-//! An image may have several trees of names, and each system shows the one that it likes best: UDF, then Joliet. The one
-//! with the best names is handed out first; a file that another tree has and none before, in its octets or in what kind
-//! its name says it is, is handed out as well.
+//! An image may have several trees of names, and each system shows the one that it likes best: UDF, then Joliet. The
+//! one with the best names is handed out first; a file that another tree has and none before, in its octets or in what
+//! kind its name says it is, is handed out as well.
 
 mod record;
 mod tag;

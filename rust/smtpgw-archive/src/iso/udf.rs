@@ -3,8 +3,8 @@
 //!
 //! Anchor → volume descriptors → partitions and the logical volume → file set → root → folders → files. What those use
 //! that programs which write such images do not (virtual and metadata partitions, chained entries) is not read, and the
-//! image is `Unhandled` beside what is. Of volumes that differ each is handed out, since which of them a system finds is its
-//! own choice.
+//! image is `Unhandled` beside what is. Of volumes that differ each is handed out, since which of them a system finds
+//! is its own choice.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};

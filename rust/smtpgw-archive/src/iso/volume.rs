@@ -36,8 +36,8 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    /// All that systems may find, and whether there can be no others: each takes the first anchor that it likes of those that
-    /// it looks for, and of that one sequence or the other.
+    /// All that systems may find, and whether there can be no others: each takes the first anchor that it likes of
+    /// those that it looks for, and of that one sequence or the other.
     pub(super) fn all<R: Read + Seek>(flow: &Flow<'_, R>) -> Result<(Vec<Self>, bool), Unscanned> {
         let (mut volumes, mut is_sure) = (Vec::new(), true);
         for sector in anchors(flow.source.length() / SECTOR) {
@@ -129,8 +129,8 @@ impl Volume {
     }
 }
 
-/// Where systems look for an anchor, of an image of so many sectors: ECMA-167 §3/8.4.2.1 has three places, and Linux tries
-/// those around them, for drives that count wrongly.
+/// Where systems look for an anchor, of an image of so many sectors: ECMA-167 §3/8.4.2.1 has three places, and Linux
+/// tries those around them, for drives that count wrongly.
 fn anchors(sectors: u64) -> Vec<u64> {
     let ends = [1, 2, 3, 151, 153].into_iter().filter_map(|back| sectors.checked_sub(back));
     let ends = ends.chain([sectors]).flat_map(|end| [Some(end), end.checked_sub(256)]).flatten();

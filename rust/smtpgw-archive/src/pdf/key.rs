@@ -132,8 +132,8 @@ fn rc4(key: &[u8], mixed: u8, octets: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// Algorithms 2.A, 11 and 12 of ISO 32000-2. What is `held` for the user or the owner: 32 octets of a sum, and two salts
-/// of eight. `more`: what is summed up besides, which for the owner is what is held for the user.
+/// Algorithms 2.A, 11 and 12 of ISO 32000-2. What is `held` for the user or the owner: 32 octets of a sum, and two
+/// salts of eight. `more`: what is summed up besides, which for the owner is what is held for the user.
 fn by_sha2(revision: u64, word: &[u8], held: &[u8], locked: &[u8], more: &[u8]) -> Option<Vec<u8>> {
     let (sum, salts) = held.get(..48)?.split_at(32);
     let (salt, key_salt) = salts.split_at(8);

@@ -1,9 +1,9 @@
 //! RTF, as a container: the objects in it, which stand as hexadecimal digits (`\objdata`), and what Office keeps in the
 //! same way (`\datastore`, `\themedata`).
 //!
-//! Of an object come out its own octets, behind the head that OLE 1 puts before them, and of a package the file in it. The
-//! words by which they begin are looked for everywhere, whatever the groups around them say, for programs differ in what
-//! they skip. Where digits may be counted in several ways, each way is a member.
+//! Of an object come out its own octets, behind the head that OLE 1 puts before them, and of a package the file in it.
+//! The words by which they begin are looked for everywhere, whatever the groups around them say, for programs differ in
+//! what they skip. Where digits may be counted in several ways, each way is a member.
 //!
 //! The text itself is no member: it stands in the open.
 

@@ -1,5 +1,5 @@
-//! The encryption of a 7z: AES with a key of 256 bits in chained blocks, and the key, which a word and a salt give after half
-//! a million rounds of SHA-256, so that words are dear to try.
+//! The encryption of a 7z: AES with a key of 256 bits in chained blocks, and the key, which a word and a salt give
+//! after half a million rounds of SHA-256, so that words are dear to try.
 //!
 //! Nothing in the archive says whether a key is right but the sums of what it unpacks to. The rounds are counted by the
 //! budget's clock, and more of them than programs write are refused.

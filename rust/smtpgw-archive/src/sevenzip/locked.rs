@@ -1,9 +1,9 @@
 //! Headers and folders of a 7z that need a password, and the words that are tried on them.
 //!
-//! A word is taken for right by the sums of what comes out, before anything does: of a header by its own, of a folder by
-//! those of its first files, until these have as many octets as the sum, below which a wrong key may fit by chance. The
-//! format has nothing that would be a proof against whoever wrote it: he can make an archive that opens with two words to
-//! two things. So what a word opens is shown, and is `Encrypted` all the same.
+//! A word is taken for right by the sums of what comes out, before anything does: of a header by its own, of a folder
+//! by those of its first files, until these have as many octets as the sum, below which a wrong key may fit by chance.
+//! The format has nothing that would be a proof against whoever wrote it: he can make an archive that opens with two
+//! words to two things. So what a word opens is shown, and is `Encrypted` all the same.
 
 use std::io::{Read, Seek};
 

@@ -2,9 +2,9 @@
 //! library, because none has a limit for memory and for what comes out.
 //!
 //! Files of a solid folder come out of one stream, one behind the other: where one is more than its limit the rest of
-//! it is unpacked and dropped to reach the next. An encrypted header hides even the names: if none of the budget's words
-//! opens it, nothing comes out; otherwise each encrypted file that none opens stays closed. All of that is `Encrypted`,
-//! and what a word has opened is as well (see [`locked`]).
+//! it is unpacked and dropped to reach the next. An encrypted header hides even the names: if none of the budget's
+//! words opens it, nothing comes out; otherwise each encrypted file that none opens stays closed. All of that is
+//! `Encrypted`, and what a word has opened is as well (see [`locked`]).
 
 mod folder;
 mod header;

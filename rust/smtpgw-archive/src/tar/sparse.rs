@@ -131,8 +131,8 @@ impl Map {
         follow && !self.is_cut && sum == octets && self.size.is_some_and(|size| size >= end)
     }
 
-    /// Gives the file out, as it is and as its octets lie in the archive. A file that is next to nothing but holes, or whose
-    /// map is none, only the latter way.
+    /// Gives the file out, as it is and as its octets lie in the archive. A file that is next to nothing but holes, or
+    /// whose map is none, only the latter way.
     pub(super) fn give<R: Read + Seek>(
         mut self,
         flow: &mut Flow<'_, R>,

@@ -2,11 +2,11 @@
 //! attachments, and within some of them lists of MAPI properties.
 //!
 //! What a recipient's program shows comes out: attachments under their long names, messages that were attached, and the
-//! body as text, HTML and RTF (which is compressed). Names may follow the octets they belong to, so an attachment is given
-//! out when the next one begins. Nothing of any size is held.
+//! body as text, HTML and RTF (which is compressed). Names may follow the octets they belong to, so an attachment is
+//! given out when the next one begins. Nothing of any size is held.
 //!
-//! What an attribute is stands in 32 bits: its type above, its name below. Some programs go by all of them, others by the
-//! name alone, so the name decides here; an attachment that has one title for either is given out under both.
+//! What an attribute is stands in 32 bits: its type above, its name below. Some programs go by all of them, others by
+//! the name alone, so the name decides here; an attachment that has one title for either is given out under both.
 
 mod properties;
 mod rtf;

@@ -1,5 +1,5 @@
-//! A list of MAPI properties as TNEF writes it (MS-OXTNEF §2.1.3.4): how many, then type, number, and values, each padded
-//! to four octets.
+//! A list of MAPI properties as TNEF writes it (MS-OXTNEF §2.1.3.4): how many, then type, number, and values, each
+//! padded to four octets.
 
 use std::io::{Read, Seek};
 

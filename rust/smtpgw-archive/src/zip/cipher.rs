@@ -1,5 +1,5 @@
-//! The two ways in which members of a zip are encrypted, and the octets behind them in clear: the traditional one (APPNOTE
-//! §6.1), and AES as `WinZip` has described it (APPNOTE §7.2: AE-1, AE-2).
+//! The two ways in which members of a zip are encrypted, and the octets behind them in clear: the traditional one
+//! (APPNOTE §6.1), and AES as `WinZip` has described it (APPNOTE §7.2: AE-1, AE-2).
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -75,8 +75,8 @@ impl<'a> Derivation<'a> {
         Some(Self { word: Hmac::new_from_slice(word).ok()?, salt })
     }
 
-    /// The stretch of `out.len()` octets from `start` on of what PBKDF2 makes (RFC 8018 §5.2), and of its blocks only those
-    /// that are needed: two octets tell most wrong words apart, at a quarter of the price.
+    /// The stretch of `out.len()` octets from `start` on of what PBKDF2 makes (RFC 8018 §5.2), and of its blocks only
+    /// those that are needed: two octets tell most wrong words apart, at a quarter of the price.
     pub(super) fn stretch(&self, start: usize, out: &mut [u8]) {
         let mut made = None;
         for (at, octet) in (start..).zip(out) {

@@ -1,5 +1,5 @@
-//! AES (FIPS 197) as zip uses it: the cipher of a counter is added to the octets. That mode is a few lines over the blocks of
-//! the `aes` crate.
+//! AES (FIPS 197) as zip uses it: the cipher of a counter is added to the octets. That mode is a few lines over the
+//! blocks of the `aes` crate.
 
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use aes::{Aes128, Aes192, Aes256, Block};

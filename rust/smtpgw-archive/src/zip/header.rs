@@ -117,8 +117,8 @@ impl Header {
         Ok(Some(header))
     }
 
-    /// Takes the long form of every number whose short form is full, in the order of APPNOTE §4.5.3, and what is said of
-    /// encryption. Of two fields the first counts.
+    /// Takes the long form of every number whose short form is full, in the order of APPNOTE §4.5.3, and what is said
+    /// of encryption. Of two fields the first counts.
     fn apply_extra(&mut self, mut extra: &[u8]) {
         let mut is_long = false;
         while extra.len() >= 4 {
@@ -204,8 +204,8 @@ impl Header {
             || !self.has_sizes_of(central)
     }
 
-    /// Whether the time stands where the CRC will be known only behind the data: Info-ZIP writes it there when it encrypts
-    /// into a pipe, for the check is made of it.
+    /// Whether the time stands where the CRC will be known only behind the data: Info-ZIP writes it there when it
+    /// encrypts into a pipe, for the check is made of it.
     fn has_time_for_crc(&self) -> bool {
         self.has_descriptor() && self.is_encrypted() && self.crc == u32::from(self.time) << 16
     }

@@ -3,10 +3,10 @@
 //! A word is right only if that is seen before anything comes out: of AES by the code over the encrypted octets, of the
 //! traditional cipher by the sum of the whole member, which is unpacked once for that and dropped. A sum is no proof
 //! against whoever wrote the member: he can make one that opens with two words, to noise with that which we find and to
-//! something else with that which the reader is told. So what only a sum vouches for is shown, and is `Encrypted` all the
-//! same. The check that stands in front of the data (one octet, or two for AES) only saves work: of 256 wrong words one
-//! passes it, or all of them if whoever wrote the member wants so. What is read for nothing is therefore bounded as what
-//! comes out is.
+//! something else with that which the reader is told. So what only a sum vouches for is shown, and is `Encrypted` all
+//! the same. The check that stands in front of the data (one octet, or two for AES) only saves work: of 256 wrong words
+//! one passes it, or all of them if whoever wrote the member wants so. What is read for nothing is therefore bounded as
+//! what comes out is.
 
 use std::io::{Read, Seek};
 use std::rc::Rc;

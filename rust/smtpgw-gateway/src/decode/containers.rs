@@ -264,8 +264,8 @@ impl archive::Members for Members<'_> {
     }
 }
 
-/// What a CMS holds has no name of its own: an entity where a mail program takes it for S/MIME, otherwise the file that was
-/// signed, whose own name has a suffix.
+/// What a CMS holds has no name of its own: an entity where a mail program takes it for S/MIME, otherwise the file that
+/// was signed, whose own name has a suffix.
 fn within_cms(container: &Part) -> String {
     if is_smime(&container.media_type) {
         return ENTITY.to_owned();

@@ -2,8 +2,8 @@
 //! which ends the work on this message and nothing else.
 //!
 //! Time is that of the thread, not of the clock on the wall: a message must not be given up because its neighbours keep
-//! the processors busy. All work is done in steps of bounded size, a piece of content or a step of unpacking, and whether
-//! the time is over is asked between them.
+//! the processors busy. All work is done in steps of bounded size, a piece of content or a step of unpacking, and
+//! whether the time is over is asked between them.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,8 +45,8 @@ impl Effort {
     }
 
     /// The same for a step that takes less than it would cost to ask what this thread has taken: time counts as on the
-    /// wall. If it was longer than such a step is, others had the processor meanwhile, or the step was dear after all: one
-    /// is given the benefit of the doubt, and all that come after it are asked.
+    /// wall. If it was longer than such a step is, others had the processor meanwhile, or the step was dear after all:
+    /// one is given the benefit of the doubt, and all that come after it are asked.
     pub(super) fn brief_step<T>(&self, step: impl FnOnce() -> T) -> io::Result<T> {
         if self.is_exact.load(Relaxed) {
             return self.step(step);

@@ -122,8 +122,8 @@ impl Taking<'_> {
 }
 
 /// Where a leaf begins as a whole message, behind what is no part of one; `None` if it is none. By its name; or all its
-/// first lines are fields, as far as they are looked at, or fields of which one belongs to MIME or two are such as every
-/// letter has.
+/// first lines are fields, as far as they are looked at, or fields of which one belongs to MIME or two are such as
+/// every letter has.
 pub(super) fn message_at(part: &Part) -> io::Result<Option<u64>> {
     let content = &part.data;
     let mut buffer;

@@ -120,7 +120,8 @@ impl Further {
     }
 }
 
-/// Decodes a message in one reading, as if `ahead` stood before it; what was observed, and how many parts and octets it had.
+/// Decodes a message in one reading, as if `ahead` stood before it; what was observed, and how many parts and octets it
+/// had.
 pub(super) fn decode(
     limits: &Limits,
     dialect: Dialect,

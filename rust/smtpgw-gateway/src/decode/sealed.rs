@@ -50,8 +50,8 @@ impl ArmorWatch {
 }
 
 /// Whether the first line of a sealed message is among the octets, at the beginning of a line or behind an element of
-/// HTML, an entity of it, a quoting mark or the last octet of a byte order mark. One at their very beginning is for those
-/// to see that know what stands before.
+/// HTML, an entity of it, a quoting mark or the last octet of a byte order mark. One at their very beginning is for
+/// those to see that know what stands before.
 fn stands_in(octets: &[u8]) -> bool {
     static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MARK));
     FINDER.find_iter(octets).any(|at| {
@@ -117,8 +117,8 @@ const fn is_public(algorithm: &u8) -> bool {
     matches!(algorithm, 1 | 2 | 16 | 18 | 25 | 26)
 }
 
-/// What a packet is, and what stands behind its head (§4.2), whose length takes one, two or four octets in the old form,
-/// one, two or five in the new one.
+/// What a packet is, and what stands behind its head (§4.2), whose length takes one, two or four octets in the old
+/// form, one, two or five in the new one.
 fn packet(octets: &[u8]) -> Option<(u8, &[u8])> {
     let (&tag, rest) = octets.split_first()?;
     let (kind, length) = match (tag, rest.first()?) {

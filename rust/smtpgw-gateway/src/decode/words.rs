@@ -1,9 +1,9 @@
 //! Words of a message that may be the password of an archive in it: of its subject and of its texts so far.
 //!
 //! First what follows a word for "password", then what stands in quotes, then what looks made up, then the other words;
-//! behind them the site's own list, for which room is kept. Only texts that stand before the archive give words, so that
-//! what is opened does not depend on how a message arrives. Found only when something needs a password. Every text is read
-//! once, up to a limit; nothing here is logged, and none of it is in a record.
+//! behind them the site's own list, for which room is kept. Only texts that stand before the archive give words, so
+//! that what is opened does not depend on how a message arrives. Found only when something needs a password. Every text
+//! is read once, up to a limit; nothing here is logged, and none of it is in a record.
 
 use std::collections::HashSet;
 use std::io::Read as _;

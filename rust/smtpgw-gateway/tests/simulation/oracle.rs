@@ -98,7 +98,8 @@ fn refused_rightly(client: usize, command: &str, reply: &str, refused_before: bo
         ("503 5.5.1 ", "Send XCLIENT with ADDR first\r\n") => plan.introduction == Some(Introduction::Missing),
         // What it had said already behind something that was refused.
         ("503 5.5.1 " | "554 5.5.1 ", _) => refused_before,
-        // AUTH that is not offered yet, or not by the backend. Who falls silent behind it hears it as the reply to nothing.
+        // AUTH that is not offered yet, or not by the backend. Who falls silent behind it hears it as the reply to
+        // nothing.
         ("502 5.5.1 " | "504 5.5.4 ", _) => plan.logs_in && ["AUTH", "(nothing)"].contains(&command),
         _ => false,
     }

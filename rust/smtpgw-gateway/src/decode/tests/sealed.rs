@@ -87,8 +87,8 @@ async fn what_needs_a_key_is_told_whatever_it_is_called() {
     }
 }
 
-/// A CMS in the lines of PEM is what it is: enveloped, encrypted and authenticated-enveloped ones need a key, signatures and
-/// certificates do not, and what is signed is shown.
+/// A CMS in the lines of PEM is what it is: enveloped, encrypted and authenticated-enveloped ones need a key,
+/// signatures and certificates do not, and what is signed is shown.
 #[tokio::test]
 async fn what_stands_between_the_lines_of_pem_is_looked_at() {
     let pem = |label: &str, body: &str| format!("see below\n-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
