@@ -276,7 +276,7 @@ def test_protocol_errors_get_the_replies_of_the_rfc(recorder: Recorder, run_gate
 DIRTY = [
     b"EHLO a\0b",
     b"EHLO a\x1b[31m",
-    "EHLO bücher".encode(),
+    "EHLO bü\x1bcher".encode(),
     b"EHLO a\nMAIL FROM:<a@b.example>",
     b"X" * 9000,
     b"MAIL FROM:<a\x1b@b>",
