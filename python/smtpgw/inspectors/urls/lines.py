@@ -24,7 +24,7 @@ __all__ = ["put_together"]
 def put_together(part: Part, text: str) -> Iterator[str]:
     """`text` of `part` as it is shown, in each way in which it does not stand there as it is.
 
-    Raises `SmtpgwError` for XML whose names stand for more than anybody writes.
+    Raises `SmtpgwError` for XML whose names stand for more, or are deeper in each other, than anybody writes.
     """
     kind = part.media_type
     # The header first: to search the text takes longer.
@@ -60,24 +60,24 @@ def _with_entities(text: str) -> str:
     for match in ENTITY.finditer(text):
         # The first one counts.
         named.setdefault(match[1], match[2] or match[3] or "")
-    for _ in range(ENTITIES_DEEP):
-        room = len(text) + ENTITIES_MORE
+    # For all of them together: what each round may add would double with each.
+    room = len(text) + ENTITIES_MORE
 
-        def value(match: re.Match[str]) -> str:
-            nonlocal room
-            meant = named.get(match[1], match[0])
-            room -= len(meant)
-            if room < 0:
-                raise SmtpgwError(
-                    f"names of XML that stand for more than {ENTITIES_MORE} characters: not all were looked at"
-                )
-            return meant
+    def value(match: re.Match[str]) -> str:
+        nonlocal room
+        if (meant := named.get(match[1])) is None:
+            return match[0]
+        room -= len(meant)
+        if room < 0:
+            raise SmtpgwError(f"names of XML for more than {ENTITIES_MORE} characters: not all were looked at")
+        return meant
 
+    for _ in range(ENTITIES_DEEP + 1):
         resolved = NAME.sub(value, text)
         if resolved == text:
-            break
+            return text
         text = resolved
-    return text
+    raise SmtpgwError(f"names of XML within names, more than {ENTITIES_DEEP} deep: not all were looked at")
 
 
 BEGIN = re.compile(r"[\ufeff\r\n\t ]*+BEGIN:V", re.IGNORECASE)
