@@ -80,15 +80,17 @@ def _decoded(octets: bytes, charset: str) -> str:
 def placed(header: Header, page: str) -> Iterator[str]:
     """`page` below each place that its header names (RFC 2557 §4, RFC 2110 §4.2).
 
-    Mail programs start there with what is relative in it, as if it had a `base`.
+    Mail programs start there with what is relative in it, as if it had a `base`. Raises `SmtpgwError` for more than
+    `PLACES` of them, since each is the whole page once more.
     """
     if "<" not in page:
         return
-    for name in ("content-base", "content-location"):
-        for value in header.get_all(name):
-            place = re.sub(r"[\s\"'<>]+", "", value)
-            if ABSOLUTE.match(place):
-                yield f'<base href="{place}">{page}'
+    values = (value for name in ("content-base", "content-location") for value in header.get_all(name))
+    places = dict.fromkeys(filter(ABSOLUTE.match, (re.sub(r"[\s\"'<>]+", "", value) for value in values)))
+    if len(places) > PLACES:
+        raise SmtpgwError(f"a page from more than {PLACES} places: not all were looked at")
+    for place in places:
+        yield f'<base href="{place}">{page}'
 
 
 def external_body(header: Header) -> str:
@@ -133,6 +135,8 @@ STRING_PERCENT = re.compile(r"[\"'`]([^\"'`%]*+%[0-9A-Fa-fu][^\"'`]*+)(?=[\"'`])
 WIDE = re.compile(r"%u([0-9A-Fa-f]{4})")
 """Of `unescape` alone, but no other takes it for anything."""
 NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+PLACES = 4
+"""Places that the header of one page names; real ones name one."""
 ABSOLUTE = re.compile(r"(?:https?|ftp):|[/\\]{2}", re.IGNORECASE)
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 PARAMETER = re.compile(
